@@ -1,0 +1,44 @@
+/**
+ * The two kinds of error that cross rooms.
+ *
+ * `UserError` is a mistake of the person who typed: the command line prints its one sentence on stderr without a
+ * stack trace and exits with `exitCode`. Everything that the world may do to us (database away, fence lost) is a
+ * `WorldError` with a code that somebody handles. A bug is neither: it is an ordinary Error and stops the process.
+ */
+
+/** Exit codes of every command: 0 done, 1 the thing failed, 2 the words were wrong. */
+export const EXIT_FAILED = 1;
+export const EXIT_USAGE = 2;
+
+/** A person's mistake, in one sentence that names the field, the value and what to do. */
+export class UserError extends Error {
+  override readonly name = 'UserError';
+  readonly exitCode: number;
+  constructor(message: string, exitCode: number = EXIT_USAGE) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** What may go wrong without anybody's mistake; every code is provoked by a test. */
+export type WorldErrorCode =
+  | 'unavailable' // Postgres does not answer, or refused the connection: nothing was done
+  | 'outcome-unknown' // the connection was lost, or a deadline passed, with a statement in flight
+  | 'fenced' // the launcher's row is not ours any more under this epoch
+  | 'wrong-server' // another database than the one we began with, or one in recovery
+  | 'rejected'; // Postgres refused the values (SQLSTATE class 22 or 23)
+
+/** A failure of the world: a value with a code, not a bug. */
+export class WorldError extends Error {
+  override readonly name = 'WorldError';
+  readonly code: WorldErrorCode;
+  constructor(code: WorldErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

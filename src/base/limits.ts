@@ -1,0 +1,102 @@
+/**
+ * Every limit of the system, with its unit and its reason. When a limit is reached the sender waits; nothing is dropped
+ * in silence. The durations of the lease chain are PROTOCOL's (section 0); `assertChain` proves their relations at start.
+ */
+import { assert } from './assert.ts';
+
+/** The durations of one launcher, in milliseconds. A and D are one setting, S and R another. */
+export interface Chain {
+  /** h: agent heartbeat. */
+  heartbeat: number;
+  /** An agent whose newest echo is older than `impatientAfter` sends a heartbeat each `impatient`. */
+  impatientAfter: number;
+  impatient: number;
+  /** A: the agent's lease, from the send time of its newest echoed heartbeat. */
+  agentLease: number;
+  /** TERM to the jobs at this age of the lease; KILL at `agentLease`. */
+  agentTerm: number;
+  /** K: within this a KILL has worked. */
+  killWorks: number;
+  /** D: the coordinator calls an agent dead, from receipt of its last heartbeat; suspect at `agentSuspect`. */
+  agentDead: number;
+  agentSuspect: number;
+  /** T: from hang or death of a coordinator to its successor's first echo. */
+  takeover: number;
+  /** The coordinator's beat to its warden, and the silence after which the warden kills it. */
+  beat: number;
+  beatSilence: number;
+  /** B: launcher heartbeat into Postgres. */
+  launcherHeartbeat: number;
+  /** S: beyond this age of the last confirmed launcher heartbeat: no echo, no start, no lease. */
+  pause: number;
+  /** R: another may rescue, by the database's clock. */
+  rescue: number;
+}
+
+export const CHAIN: Chain = {
+  heartbeat: 1_000,
+  impatientAfter: 2_000,
+  impatient: 200,
+  agentLease: 10_000,
+  agentTerm: 8_000,
+  killWorks: 2_000,
+  agentDead: 15_000,
+  agentSuspect: 5_000,
+  takeover: 5_000,
+  beat: 500,
+  beatSilence: 2_500,
+  launcherHeartbeat: 5_000,
+  pause: 120_000,
+  rescue: 180_000,
+};
+
+/** Stops the process when the durations cannot keep the promise (PROTOCOL 0); called at start by every part. */
+export function assertChain(c: Chain): void {
+  assert(c.agentDead >= 1.01 * c.agentLease + c.killWorks + 2_000, 'D >= 1.01 A + K + 2 s');
+  assert(c.takeover + 2 * c.heartbeat + 500 <= 0.8 * c.agentLease, 'T + 2 h + 0.5 s <= 0.8 A');
+  assert(
+    c.rescue >= 1.01 * (c.pause + c.agentLease + c.killWorks) + c.launcherHeartbeat + 30_000,
+    'R >= 1.01 (S + A + K) + B + 30 s',
+  );
+  assert(c.agentTerm < c.agentLease, 'TERM comes before KILL');
+}
+
+/** Largest message on the wire, bytes: a batch of MAX_BATCH jobs of a few kB each; larger ones are refused unread. */
+export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+
+/** Jobs leased, reports committed, rows released by one statement. Derived: larger batches gain nothing (measured). */
+export const MAX_BATCH = 1_000;
+
+/** Places in an agent's outbox; two are reserved per job that may start (its start and its end). Guess: seconds of no-ops. */
+export const OUTBOX_PLACES = 20_000;
+
+/** Commands sent to one agent and not yet acknowledged; at this the coordinator sends it nothing new. Guess. */
+export const MAX_UNACKED_COMMANDS = 2_000;
+
+/** Reports received and not yet committed, over all agents; at this no more jobs are sent. Derived: 2 s of 10,000/s. */
+export const MAX_UNCOMMITTED_REPORTS = 20_000;
+
+/** Last lines and bytes of a failed job's output kept in its history (the original keeps 16 lines). */
+export const TAIL_LINES = 16;
+export const TAIL_BYTES = 4_096;
+
+/** Bytes of `data` of one job, as JSON text: what one patch or one record may hold. Guess: larger things are files. */
+export const MAX_DATA_BYTES = 8 * 1024 * 1024;
+
+/** Depth of nesting of `data`. Guess: deeper documents are a mistake, and parsers recurse. */
+export const MAX_DATA_DEPTH = 64;
+
+/** Client deadline of a statement, and the server's own that comes first (PROTOCOL 7), milliseconds. */
+export const STATEMENT_DEADLINE_MS = 10_000;
+export const STATEMENT_TIMEOUT_MS = 8_000;
+
+/** Slow poll for runnable jobs when no NOTIFY comes, and for kills of held jobs, milliseconds (PROTOCOL 2, 9). */
+export const LEASE_POLL_MS = 5_000;
+export const KILL_POLL_MS = 500;
+
+/** From TERM to KILL for a job that is killed, milliseconds; and the time in which a leaving launcher ends its jobs. */
+export const KILL_GRACE_MS = 5_000;
+export const LEAVE_MS = 12_000;
+
+/** A started job is written as RUNNING at the latest after this, milliseconds (PROTOCOL 6). */
+export const STARTED_COMMIT_MS = 200;
