@@ -1,0 +1,20 @@
+/**
+ * Limits of everything that starts, watches and ends processes on a node (src/process). Same rules as limits.ts:
+ * each has a unit and a reason, and at the limit the caller waits.
+ */
+
+/** Requests that one helper holds unanswered (one runs, the rest queue). Guess: a round trip's worth of no-op jobs, many times. */
+export const HELPER_OUTSTANDING_MAX = 64;
+
+/** A helper that was told to go (end of file) and is still there after so many ms is killed. Derived: its own 10 s of trying, and a bit. */
+export const HELPER_CLOSE_MS = 12_000;
+
+/** How long `endByMarker` goes on, ms, before it says what is left. Derived: K = 2 s in which a KILL works, doubled for slow nodes. */
+export const END_BY_MARKER_MS = 4_000;
+
+/** First and longest pause, ms, between two looks for processes that got a KILL. Guess: a look costs 1-5 ms (measured, 150 processes). */
+export const END_POLL_FIRST_MS = 2;
+export const END_POLL_MAX_MS = 100;
+
+/** How long a program that only says its version (python3, mpirun) may take, ms. Guess: a cold parallel file system. */
+export const PROBE_MS = 10_000;

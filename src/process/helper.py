@@ -1,0 +1,472 @@
+"""helper.py: starts jobs, one at a time, for an agent (the python3 kind of helper; helper-node.ts is its twin).
+
+Why a process of its own: a fork out of a large Node process costs milliseconds, posix_spawn out of this small
+one does not; and only the parent of a job gets its exact exit status, CPU time and peak memory. As a subreaper
+it also inherits what a job leaves behind, so that nothing escapes by a session of its own.
+
+Who calls it: helper.ts, as `python3 -I -S helper.py`, one JSON line a request on stdin, one JSON line an event
+on stdout. Every string in a request is latin1: each character is one byte of the value, all bytes allowed.
+  first line  {"env": "A=1\\0B=2", "add": {..}}    the base environment as /proc/PID/environ has it, and ours on top
+  start       {"t": token, "d": cwd, "m": 0|1 make it, "o": output file, "a": [argv], "e": {set}, "u": [unset], "c": [cpus]|null}
+  kill        {"k": token, "g": grace in ms}       retract {"r": token}
+Events are described in helper.ts (HelperEvent).
+
+What it must never do: run anything after end of file on stdin (the agent is gone), start a second job before
+the first and all it left behind is gone, or pass a value through a shell. Standard library of 3.8 only.
+"""
+import collections
+import ctypes
+import errno
+import fcntl
+import gc
+import json
+import os
+import signal
+import sys
+import time
+
+STARTED_AFTER_S = 0.05  # a job that ends sooner gets no `started`: one write less for short jobs
+SWEEP_S = 0.02  # first pause between two rounds of killing leftovers; doubles up to a second
+SHUTDOWN_S = 10.0  # after end of file: how long we try to see everything dead (KILL works within 2 s, or never)
+TAIL_BYTES = 4096
+TAIL_LINES = 16
+PATH_CACHE = 256
+READ = 1 << 18
+WAKE = (signal.SIGCHLD, signal.SIGIO)
+IDLE_S = 60.0  # nothing depends on it: a lost signal would be noticed after so long
+OUTPUT_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOCTTY
+DEFAULT_PATH = b"/usr/local/bin:/usr/bin:/bin"
+monotonic = time.monotonic
+wait4 = os.wait4
+WNOHANG = os.WNOHANG
+
+
+class AgentGone(Exception):
+    """Nobody reads our events any more."""
+
+
+class Job:
+    __slots__ = ("token", "pid", "started", "output", "announced", "killed", "kill_at", "pause", "status",
+                 "ended", "user", "system", "rss", "spread")
+
+    def __init__(self, token, pid, started, output):
+        self.token = token
+        self.pid = pid
+        self.started = started
+        self.output = output
+        self.announced = False  # `started` was said
+        self.killed = False  # a kill was asked for
+        self.kill_at = None  # when everything of it gets KILL (again)
+        self.pause = SWEEP_S
+        self.status = None  # wait status of the leader, once reaped
+        self.ended = 0.0
+        self.user = self.system = 0.0
+        self.rss = 0
+        self.spread = False  # TERM was given to descendants outside the leader's group
+
+
+def descendants():
+    """[(pid, pgrp)] of every living process below this one, parents first. Costs a walk over /proc: rare cases only."""
+    kids = {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            fd = os.open("/proc/" + name + "/stat", os.O_RDONLY)
+        except OSError:
+            continue
+        try:
+            text = os.read(fd, 4096)
+        except OSError:
+            continue
+        finally:
+            os.close(fd)
+        state, ppid, pgrp = text[text.rindex(b")") + 2:].split(b" ", 3)[:3]
+        if state not in (b"Z", b"X"):
+            kids.setdefault(int(ppid), []).append((int(name), int(pgrp)))
+        else:  # a zombie may still have threads' children; they hang below it until it is reaped
+            kids.setdefault(int(ppid), []).append((int(name), -1))
+    found, todo = [], [os.getpid()]
+    while todo:
+        for pid, pgrp in kids.get(todo.pop(), ()):
+            todo.append(pid)
+            if pgrp >= 0:
+                found.append((pid, pgrp))
+    return found
+
+
+def signal_group(pid, sig):
+    """For a leader that is not reaped yet: its number is still its own."""
+    try:
+        os.killpg(pid, sig)
+    except OSError:
+        pass  # a job of another uid (setuid): not ours to signal
+
+
+def signal_tree(sig, except_group=0):
+    for pid, pgrp in descendants():
+        if pgrp != except_group:
+            try:
+                os.kill(pid, sig)
+            except OSError:
+                pass
+
+
+def read_tail(path):
+    """Last lines of the output as text that JSON and Postgres accept; None when there is nothing to read."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError:
+        return None
+    try:
+        info = os.fstat(fd)
+        if (info.st_mode & 0o170000) != 0o100000 or not info.st_size:
+            return None
+        data = os.pread(fd, TAIL_BYTES, max(0, info.st_size - TAIL_BYTES))
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+    text = data.decode("utf-8", "replace").replace("\0", "\ufffd")
+    text = "\n".join(text.rstrip("\n").split("\n")[-TAIL_LINES:])
+    return text.encode("utf-8")[-TAIL_BYTES:].decode("utf-8", "ignore")
+
+
+def signal_name(number):
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "SIG%d" % number
+
+
+class Helper:
+    def __init__(self, commands, events):
+        self.commands = commands
+        self.events = events
+        self.base = None
+        self.queue = collections.deque()
+        self.job = None
+        self.out = []
+        self.parts = []
+        self.paths = {}
+        self.all_cpus = os.sched_getaffinity(0)
+        self.cpus = self.all_cpus
+
+    # --- requests -------------------------------------------------------------------------------------------
+
+    def read(self):
+        """Takes what is on stdin; raises AgentGone at its end."""
+        while True:
+            try:
+                data = os.read(self.commands, READ)
+            except BlockingIOError:
+                return
+            except ConnectionError:
+                raise AgentGone()
+            if not data:
+                raise AgentGone()
+            end = data.rfind(b"\n")
+            if end < 0:
+                self.parts.append(data)
+            else:
+                self.parts.append(data[:end])
+                lines = b"".join(self.parts).decode("latin1").split("\n")
+                self.parts = [data[end + 1:]] if end + 1 < len(data) else []
+                for line in lines:
+                    self.request(json.loads(line))
+            if len(data) < READ:
+                return  # more that comes later raises SIGIO again
+
+    def request(self, r):
+        if "t" in r:
+            self.queue.append(r)
+        elif "k" in r:
+            self.kill(r["k"], r["g"])
+        elif "r" in r:
+            self.unqueue(r["r"])
+        else:
+            self.set_base(r)
+
+    def set_base(self, r):
+        base = {}
+        for entry in r["env"].encode("latin1").split(b"\0"):
+            cut = entry.find(b"=", 1)
+            if cut > 0:
+                base.setdefault(entry[:cut], entry[cut + 1:])  # of two equal names getenv sees the first
+        for name, value in r["add"].items():
+            base[name.encode("latin1")] = value.encode("latin1")
+        self.base = base
+
+    def unqueue(self, token):
+        for r in self.queue:
+            if r["t"] == token:
+                self.queue.remove(r)
+                self.out.append('{"kind":"retracted","token":%d}\n' % token)
+                return
+
+    def kill(self, token, grace_ms):
+        job = self.job
+        if job is None or job.token != token:
+            self.unqueue(token)
+            return
+        job.killed = True
+        at = monotonic() + grace_ms / 1000
+        if job.kill_at is None or at < job.kill_at:
+            job.kill_at = at
+        if grace_ms > 0:
+            self.term(job)
+        else:
+            self.tick()
+
+    def term(self, job):
+        """TERM, once the leader is gone also to those of its descendants that are not in its group."""
+        if job.status is None:
+            signal_group(job.pid, signal.SIGTERM)
+        elif not job.spread:
+            job.spread = True
+            signal_tree(signal.SIGTERM, job.pid)
+
+    # --- start ----------------------------------------------------------------------------------------------
+
+    def start(self, r):
+        stage = "mkdir"
+        try:
+            cwd = r["d"].encode("latin1")
+            if r["m"]:
+                try:
+                    os.mkdir(cwd)
+                except FileExistsError:
+                    pass
+                except FileNotFoundError:
+                    os.makedirs(cwd, exist_ok=True)
+            stage = "chdir"
+            os.chdir(cwd)
+            stage = "output"
+            output = r["o"].encode("latin1")
+            stage = "exec"
+            env = self.base.copy()
+            for name in r["u"]:
+                env.pop(name.encode("latin1"), None)
+            for name, value in r["e"].items():
+                env[name.encode("latin1")] = value.encode("latin1")
+            argv = [a.encode("latin1") for a in r["a"]]
+            if not argv:
+                raise ValueError("no command")
+            path = argv[0]
+            if b"/" not in path:
+                path = self.find(path, env.get(b"PATH", DEFAULT_PATH))
+            cpus = r["c"]
+            if cpus is not None or self.cpus is not self.all_cpus:
+                stage = "fork"
+                self.pin(cpus)
+                stage = "exec"
+            started = monotonic()
+            pid = os.posix_spawn(
+                path, argv, env, setsid=True, setsigmask=(),
+                file_actions=((os.POSIX_SPAWN_OPEN, 1, output, OUTPUT_FLAGS, 0o666), (os.POSIX_SPAWN_DUP2, 1, 2)))
+        except OSError as e:
+            self.failed(r, stage, e.errno, e.strerror)
+            return
+        except ValueError as e:  # a NUL, or '=' in a name
+            self.failed(r, stage, errno.EINVAL, str(e))
+            return
+        self.job = Job(r["t"], pid, started, output)
+
+    def failed(self, r, stage, number, text):
+        """The child tells only an errno: find out which step it was by doing the steps again here."""
+        if stage == "exec":
+            if number in (errno.EAGAIN, errno.ENOMEM):
+                stage = "fork"
+            else:
+                try:
+                    os.close(os.open(r["o"].encode("latin1"), os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY, 0o666))
+                except OSError as e:
+                    stage, number, text = "output", e.errno, e.strerror
+                except ValueError as e:
+                    stage = "output"
+        what = {"mkdir": r["d"], "chdir": r["d"], "output": r["o"]}.get(stage) or (r["a"][0] if r["a"] else "")
+        what = what[:1024].encode("latin1", "replace").decode("utf-8", "replace").replace("\0", "\ufffd")
+        self.out.append(json.dumps({
+            "kind": "failed", "token": r["t"], "stage": stage, "errno": number,
+            "code": errno.errorcode.get(number, "E%d" % number), "message": "%s: %s" % (what, text)}) + "\n")
+
+    def find(self, name, path):
+        """Resolves a bare command name as execvp does; what was found once is tried first (saves a walk per job)."""
+        key = (name, path)
+        found = self.paths.get(key)
+        if found is not None and os.access(found, os.X_OK):
+            return found
+        denied = False
+        for part in path.split(b":"):
+            candidate = (part or b".") + b"/" + name
+            if os.path.isfile(candidate):
+                if os.access(candidate, os.X_OK):
+                    if candidate[:1] == b"/":
+                        if len(self.paths) >= PATH_CACHE:
+                            self.paths.clear()
+                        self.paths[key] = candidate
+                    return candidate
+                denied = True
+        number = errno.EACCES if denied else errno.ENOENT
+        raise OSError(number, os.strerror(number) + " in PATH")
+
+    def pin(self, cpus):
+        want = self.all_cpus if cpus is None else set(cpus)
+        if want != self.cpus:
+            os.sched_setaffinity(0, want)
+        self.cpus = want
+
+    # --- end ------------------------------------------------------------------------------------------------
+
+    def reap(self):
+        job = self.job
+        while True:
+            try:
+                pid, status, usage = wait4(-1, WNOHANG)
+            except ChildProcessError:  # nobody is left, not even a grandchild: the common case, for one system call
+                if job is not None:
+                    self.finish(job)
+                return
+            if pid == 0:
+                break
+            if job is None:
+                continue
+            job.user += usage.ru_utime
+            job.system += usage.ru_stime
+            if usage.ru_maxrss > job.rss:
+                job.rss = usage.ru_maxrss
+            if pid == job.pid:
+                job.status = status
+                job.ended = monotonic()
+        if job is not None and job.status is not None and not job.spread:
+            if job.killed and job.kill_at > job.ended:
+                self.term(job)  # its children get the rest of the grace
+            else:
+                job.spread = True
+                job.kill_at = job.ended
+                self.tick()
+
+    def finish(self, job):
+        self.job = None
+        status = job.status
+        code, name, tail = "null", "null", "null"
+        if os.WIFEXITED(status):
+            code = os.WEXITSTATUS(status)
+        else:
+            name = '"%s"' % signal_name(os.WTERMSIG(status))
+        if status:
+            tail = json.dumps(read_tail(job.output))
+        self.out.append(
+            '{"kind":"ended","token":%d,"exitCode":%s,"signal":%s,"userSeconds":%.6f,"systemSeconds":%.6f,"maxRssKb":%d,'
+            '"startedAt":%.3f,"endedAt":%.3f,"killed":%s,"tail":%s}\n'
+            % (job.token, code, name, job.user, job.system, job.rss, job.started * 1000, job.ended * 1000,
+               "true" if job.killed else "false", tail))
+
+    def tick(self):
+        """What is due now: the late `started`, the KILL after the grace, another round over leftovers."""
+        job = self.job
+        if job is None:
+            return
+        now = monotonic()
+        if not job.announced and job.status is None and now >= job.started + STARTED_AFTER_S:
+            job.announced = True
+            self.out.append('{"kind":"started","token":%d,"pid":%d,"at":%.3f}\n' % (job.token, job.pid, job.started * 1000))
+        if job.kill_at is not None and now >= job.kill_at:
+            if job.status is None:
+                signal_group(job.pid, signal.SIGKILL)
+            signal_tree(signal.SIGKILL)
+            job.kill_at = monotonic() + job.pause
+            job.pause = min(1.0, job.pause * 2)
+
+    def timeout(self):
+        job = self.job
+        if job is None:
+            return IDLE_S
+        at = job.kill_at
+        if not job.announced and job.status is None:
+            first = job.started + STARTED_AFTER_S
+            if at is None or first < at:
+                at = first
+        return IDLE_S if at is None else max(0.0, at - monotonic())
+
+    # --- loop -----------------------------------------------------------------------------------------------
+
+    def flush(self):
+        data = "".join(self.out).encode("ascii")
+        self.out = []
+        try:
+            done = os.write(self.events, data)
+            while done < len(data):
+                data = data[done:]
+                done = os.write(self.events, data)
+        except (BrokenPipeError, ConnectionError):
+            raise AgentGone()
+
+    def run(self):
+        wait = signal.sigtimedwait
+        while True:
+            while self.queue and self.job is None:
+                self.start(self.queue.popleft())
+            if self.out:  # after the next start: its exec runs while we report
+                self.flush()
+            got = wait(WAKE, self.timeout())
+            if got is None:
+                self.tick()
+            elif got.si_signo == signal.SIGIO:
+                self.read()
+            else:
+                self.reap()
+
+    def end_all(self):
+        """The agent is gone or we are: nothing of the job may outlive us."""
+        self.queue.clear()
+        until = monotonic() + SHUTDOWN_S
+        if self.job is not None and self.job.status is None:
+            signal_group(self.job.pid, signal.SIGKILL)
+        pause = 0.002
+        while monotonic() < until:
+            try:
+                while os.waitpid(-1, WNOHANG)[0]:
+                    pass
+            except ChildProcessError:
+                return
+            signal_tree(signal.SIGKILL)
+            signal.sigtimedwait((signal.SIGCHLD,), pause)
+            pause = min(0.1, pause * 2)
+
+
+def main():
+    # Jobs must find every signal at its default, so we ignore none: what disturbs us is blocked, and posix_spawn
+    # gives each job an empty mask. A blocked SIGCHLD stays pending even where its default is to be ignored.
+    for number in range(1, signal.NSIG):
+        try:
+            signal.signal(number, signal.SIG_DFL)
+        except (OSError, ValueError):
+            pass
+    signal.pthread_sigmask(signal.SIG_SETMASK, (signal.SIGCHLD, signal.SIGIO, signal.SIGPIPE))
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+    try:
+        with open("/proc/self/oom_score_adj", "w") as f:
+            f.write("500")  # inherited by jobs: they go before the agent
+    except OSError:
+        pass
+    commands = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 10)
+    events = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 10)
+    null = os.open("/dev/null", os.O_RDWR)
+    os.dup2(null, 0)  # jobs inherit it: their stdin costs nothing
+    os.dup2(null, 1)
+    os.close(null)
+    fcntl.fcntl(commands, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(commands, fcntl.F_SETFL, fcntl.fcntl(commands, fcntl.F_GETFL) | os.O_NONBLOCK | os.O_ASYNC)
+    gc.disable()  # nothing here makes cycles
+    helper = Helper(commands, events)
+    try:
+        helper.read()  # what came before O_ASYNC was set raised no signal
+        helper.run()
+    except AgentGone:
+        pass
+    finally:
+        helper.end_all()
+
+
+main()

@@ -1,0 +1,203 @@
+/**
+ * The agent's side of one helper: the small process that starts jobs (helper.py, or helper-node.ts where there is no
+ * python3). Who calls it: the agent's shell, one `Helper` for each job that can run at once, with a job or two ahead.
+ * It exists because a fork out of the agent itself costs milliseconds. It must never lose a token: each start is
+ * answered exactly once by ended, failed, retracted or lost, and `lost` is said only after the dead helper's jobs were
+ * ended. It keeps no more than HELPER_OUTSTANDING_MAX requests; the agent asks `outstanding` before it sends more.
+ */
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { assert } from '../base/assert.ts';
+import { HELPER_CLOSE_MS, HELPER_OUTSTANDING_MAX, PROBE_MS } from '../base/process-limits.ts';
+import { encodeBase, encodeKill, encodeRetract, encodeStart } from './helper-messages.ts';
+import type { HelperEvent, StartRequest, WireEvent } from './helper-messages.ts';
+import { endByMarker } from './marker.ts';
+
+export type {
+  Bytes,
+  EndedEvent,
+  FailedEvent,
+  FailedStage,
+  HelperEvent,
+  StartRequest,
+} from './helper-messages.ts';
+
+export type HelperKind = 'python' | 'node';
+
+/** Which helper to use; what `chooseHelper` answers and `new Helper` takes. */
+export interface HelperChoice {
+  readonly kind: HelperKind;
+  /** Path or name of python3, for kind python. */
+  readonly python?: string;
+}
+
+export interface HelperOptions extends HelperChoice {
+  /** The environment that jobs start from, byte for byte as /proc/PID/environ has it. */
+  readonly baseEnv: Uint8Array;
+  /** Added to the environment of the helper and of every job; by it everything can be found again (marker.ts). */
+  readonly marker: Readonly<Record<string, string>>;
+  readonly onEvent: (event: HelperEvent) => void;
+}
+
+/** By this name a helper's own jobs are told from those of its neighbours when it is lost. */
+const HELPER_MARKER = 'BALSAM_HELPER';
+
+export class Helper {
+  /** Value of BALSAM_HELPER in the environment of this helper and its jobs. */
+  readonly id: string = randomUUID();
+  readonly #child: ChildProcess;
+  readonly #onEvent: (event: HelperEvent) => void;
+  readonly #outstanding = new Set<number>();
+  readonly #gone: Promise<void>;
+  #unsent: string[] = [];
+  #partial = '';
+  #closing = false;
+
+  /** Starts the process; requests may follow at once. If it can't be started, that is a `lost`. */
+  constructor(options: HelperOptions) {
+    this.#onEvent = options.onEvent;
+    const marker = { ...options.marker, [HELPER_MARKER]: this.id };
+    const [file, args] = helperCommand(options);
+    this.#child = spawn(file, args, {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      detached: true, // a session of its own: a signal for the agent's terminal or group is not for jobs
+      env: { ...process.env, ...marker },
+      cwd: '/',
+    });
+    const { stdin, stdout } = this.#child;
+    assert(stdin !== null && stdout !== null, 'a helper has pipes');
+    stdin.on('error', () => undefined); // it died: 'close' follows and says so
+    stdout.setEncoding('utf8');
+    stdout.on('data', (text: string) => this.#receive(text));
+    this.#gone = new Promise((resolve) => {
+      this.#child.once('error', () => resolve(this.#lost()));
+      this.#child.once('close', () => resolve(this.#lost()));
+    });
+    this.#send(encodeBase(options.baseEnv, marker));
+  }
+
+  /** Of the helper process; undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Starts that are not answered yet: at most one runs, the others wait in the helper. */
+  get outstanding(): number {
+    return this.#outstanding.size;
+  }
+
+  /** Starts a job, after those sent before. Throws (a bug) for a token in use, a relative cwd or too many at once. */
+  start(request: StartRequest): void {
+    assert(!this.#outstanding.has(request.token), 'a start has a token of its own');
+    assert(this.#outstanding.size < HELPER_OUTSTANDING_MAX, 'no more requests than a helper holds');
+    assert(request.cwd[0] === '/' || request.cwd[0] === 47, 'cwd of a job is absolute');
+    this.#outstanding.add(request.token);
+    this.#send(encodeStart(request));
+  }
+
+  /**
+   * Ends a job: TERM to its group, KILL to the group and every descendant `graceMs` later (0: at once), answered by its
+   * `ended` with killed = true. One that had not started is answered `retracted`; an unknown or ended one not at all.
+   * Repeated with a shorter grace it hurries.
+   */
+  kill(token: number, graceMs: number): void {
+    if (this.#outstanding.has(token)) this.#send(encodeKill(token, graceMs));
+  }
+
+  /** Takes back a start: answered `retracted` if it was still waiting, else its started/ended come as usual. */
+  retract(token: number): void {
+    if (this.#outstanding.has(token)) this.#send(encodeRetract(token));
+  }
+
+  /** Ends the helper, and with it whatever it runs; resolves when it is gone. Tokens still open are answered `lost`. */
+  async close(): Promise<void> {
+    if (!this.#closing) {
+      this.#closing = true;
+      this.#flush();
+      this.#child.stdin?.end();
+    }
+    const late = setTimeout(() => this.#child.kill('SIGKILL'), HELPER_CLOSE_MS);
+    await this.#gone;
+    clearTimeout(late);
+  }
+
+  #send(line: string): void {
+    if (this.#closing) return; // its answer will be `lost`
+    // One write for everything that is asked in one turn.
+    if (this.#unsent.push(line) === 1) process.nextTick(() => this.#flush());
+  }
+
+  #flush(): void {
+    if (this.#unsent.length === 0) return;
+    const text = this.#unsent.join('');
+    this.#unsent = [];
+    if (this.#child.stdin?.writable) this.#child.stdin.write(text, 'utf8');
+  }
+
+  #receive(text: string): void {
+    const lines = (this.#partial + text).split('\n');
+    this.#partial = lines.pop() ?? '';
+    for (const line of lines) {
+      const event = JSON.parse(line) as WireEvent;
+      if (event.kind !== 'started') this.#outstanding.delete(event.token);
+      this.#onEvent(event);
+    }
+  }
+
+  /** The helper is dead: nobody reaps its jobs any more, so they are ended by marker; then every open token is answered. */
+  async #lost(): Promise<void> {
+    const { left } = await endByMarker(HELPER_MARKER, this.id);
+    const tokens = [...this.#outstanding];
+    this.#outstanding.clear();
+    if (tokens.length > 0 || !this.#closing) this.#onEvent({ kind: 'lost', tokens, left });
+  }
+}
+
+/** A file that is shipped beside this one: as source, or bundled. */
+export function shippedFile(...names: string[]): string {
+  for (const name of names) {
+    const file = path.join(import.meta.dirname, name);
+    if (existsSync(file)) return file;
+  }
+  throw new Error(`not installed completely: ${names.join(' or ')} is missing in ${import.meta.dirname}`);
+}
+
+function helperCommand(choice: HelperChoice): [file: string, args: string[]] {
+  if (choice.kind === 'python') return [choice.python ?? 'python3', ['-I', '-S', shippedFile('helper.py')]];
+  return [process.execPath, ['--max-old-space-size=64', shippedFile('helper-node.ts', 'helper-node.js')]];
+}
+
+// What helper.py and guard.py need, tried for real: a session by posix_spawn (old C libraries refuse it) and ctypes.
+const PYTHON_PROBE =
+  'import sys, os, signal, ctypes, fcntl, json, select\n' +
+  'assert sys.version_info >= (3, 8)\n' +
+  'p = os.posix_spawn("/bin/true", ["true"], {}, setsid=True, setsigmask=())\n' +
+  'assert os.wait4(p, 0)[1] == 0\n' +
+  'ctypes.CDLL(None).prctl\n' +
+  'print("python helper ok")';
+
+/**
+ * Finds a usable helper. 'python' and 'node' insist; 'auto' takes python3 >= 3.8 where it works, else Node.
+ * Throws only when python was insisted on and does not work; the message says why.
+ */
+export async function chooseHelper(
+  wanted: 'auto' | HelperKind,
+  python: string = process.env['BALSAM_PYTHON'] ?? 'python3',
+): Promise<HelperChoice> {
+  if (wanted === 'node') return { kind: 'node' };
+  const problem = await probePython(python);
+  if (problem === null) return { kind: 'python', python };
+  if (wanted === 'auto') return { kind: 'node' };
+  throw new Error(`${python} can't be used as a helper: ${problem}`);
+}
+
+function probePython(python: string): Promise<string | null> {
+  return new Promise((resolve) => {
+    execFile(python, ['-I', '-S', '-c', PYTHON_PROBE], { timeout: PROBE_MS }, (error, stdout, stderr) => {
+      if (error === null && stdout.includes('python helper ok')) resolve(null);
+      else resolve(stderr.trim().split('\n').at(-1) || (error?.message ?? 'it said nothing'));
+    });
+  });
+}
