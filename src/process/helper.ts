@@ -7,13 +7,12 @@
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import path from 'node:path';
 import { assert } from '../base/assert.ts';
 import { HELPER_CLOSE_MS, HELPER_OUTSTANDING_MAX, PROBE_MS } from '../base/process-limits.ts';
 import { encodeBase, encodeKill, encodeRetract, encodeStart } from './helper-messages.ts';
 import type { HelperEvent, StartRequest, WireEvent } from './helper-messages.ts';
 import { endByMarker } from './marker.ts';
+import { shippedFile } from './shipped.ts';
 
 export type {
   Bytes,
@@ -153,15 +152,6 @@ export class Helper {
     this.#outstanding.clear();
     if (tokens.length > 0 || !this.#closing) this.#onEvent({ kind: 'lost', tokens, left });
   }
-}
-
-/** A file that is shipped beside this one: as source, or bundled. */
-export function shippedFile(...names: string[]): string {
-  for (const name of names) {
-    const file = path.join(import.meta.dirname, name);
-    if (existsSync(file)) return file;
-  }
-  throw new Error(`not installed completely: ${names.join(' or ')} is missing in ${import.meta.dirname}`);
 }
 
 function helperCommand(choice: HelperChoice): [file: string, args: string[]] {
