@@ -6,8 +6,7 @@
  */
 import { END_POLL_FIRST_MS } from '../base/process-limits.ts';
 import { hasEntry } from './marker.ts';
-import { isAlive, listPids, readEnviron, readStat } from './proc.ts';
-import type { ProcessStat } from './proc.ts';
+import { descendantsOf, isAlive, livingProcesses, readEnviron } from './proc.ts';
 
 /** Between looks for what survives its KILL (stuck in the kernel); the guard stays until it is gone. */
 const LONGEST_PAUSE_MS = 1_000;
@@ -48,15 +47,6 @@ function due(): void {
   });
 }
 
-function processes(): Map<number, ProcessStat> {
-  const found = new Map<number, ProcessStat>();
-  for (const pid of listPids()) {
-    const stat = readStat(pid);
-    if (stat !== null && stat.state !== 'Z' && stat.state !== 'X') found.set(pid, stat);
-  }
-  return found;
-}
-
 function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
@@ -70,15 +60,7 @@ function end(why: string): void {
   ending = true;
   const living = [...helpers].filter(([pid, start]) => isAlive(pid, start)).map(([pid]) => pid);
   for (const pid of living) send(pid, 'SIGSTOP'); // so that they start and reap nothing while we look
-  const now = processes();
-  const kids = Map.groupBy(now.values(), (stat) => stat.parent);
-  const tree: ProcessStat[] = [];
-  for (const todo = [...living]; todo.length > 0;) {
-    for (const kid of kids.get(todo.pop() ?? 0) ?? []) {
-      tree.push(kid);
-      todo.push(kid.pid);
-    }
-  }
+  const tree = descendantsOf(living);
   const sessions = new Map(tree.filter((s) => s.session === s.pid).map((s) => [s.pid, s.startTime]));
   const killed = new Set<number>();
   for (const pid of [...living, ...tree.map((s) => s.pid)]) {
@@ -96,7 +78,7 @@ function sweep(
   pause: number,
   clean: number,
 ): void {
-  const now = processes();
+  const now = livingProcesses();
   const inSession = (session: number): boolean => {
     const start = sessions.get(session);
     const leader = now.get(session);
