@@ -100,3 +100,48 @@ export const LEAVE_MS = 12_000;
 
 /** A started job is written as RUNNING at the latest after this, milliseconds (PROTOCOL 6). */
 export const STARTED_COMMIT_MS = 200;
+
+/** Waiting for another command that starts or stops the server, milliseconds: more than one slow start with recovery. Guess. */
+export const SERVER_LOCK_WAIT_MS = 90_000;
+/** A holder shows a sign of life this often; one of another host that shows none for the second is dead. Milliseconds. */
+export const SERVER_LOCK_TOUCH_MS = 2_000;
+export const SERVER_LOCK_SILENCE_MS = 30_000;
+export const SERVER_LOCK_POLL_MS = 20;
+
+/** From starting Postgres to its first answer, milliseconds: 45 ms are usual (measured), recovery after a crash takes longest. */
+export const SERVER_START_MS = 60_000;
+/** From the request to stop to the end of the postmaster, milliseconds; 30 ms are usual (measured). */
+export const SERVER_STOP_MS = 60_000;
+
+/** The server's log is copied to `.1` and emptied at this size, bytes: two of them are what a home directory's quota bears. */
+export const SERVER_LOG_BYTES = 16 * 1024 * 1024;
+
+/** Longest path of a unix socket, bytes without the final NUL (sun_path on Linux). */
+export const SOCKET_PATH_BYTES = 107;
+
+/** Connections of one pool when nothing is said: derived, two keep leasing and committing apart, more gain little. */
+export const DEFAULT_CONNECTIONS = 2;
+
+/** Time to reach Postgres, seconds: less than a statement's deadline, so that "not there" is told from "unknown". */
+export const CONNECT_TIMEOUT_S = 5;
+
+/** A transaction whose client is gone or stuck ends after this, milliseconds: it holds rows and the fence. */
+export const IDLE_IN_TRANSACTION_MS = 10_000;
+
+/** Silence after which TCP asks whether the other side lives, seconds; three of them end the connection. */
+export const TCP_KEEPALIVE_S = 5;
+
+/** Waiting and held jobs are counted up to this: an idle exit asks only whether there are any. */
+export const WAITING_COUNT_LIMIT = 1_000;
+
+/** Times that one commit is sent again after a deadlock or serialisation failure. Guess: locks are in id order, so rare. */
+export const COMMIT_RETRIES = 10;
+
+/** Rows fetched at a time by a server-side cursor, and rows of one insert. Guess: memory stays flat, the wait is hidden. */
+export const STREAM_ROWS = 1_000;
+
+/** Bytes of COPY text gathered before they are written. Derived: larger writes gained nothing. */
+export const COPY_CHUNK_BYTES = 64 * 1024;
+
+/** Times that a lease over several workflows asks again because another leaser was faster. Guess: more would be a storm. */
+export const LEASE_ROUNDS = 3;

@@ -1,0 +1,177 @@
+/**
+ * Under which account Postgres runs, and where its socket lies.
+ *
+ * Postgres refuses to run as root, so root's databases run as an unprivileged account that exists; everybody else's run
+ * as themselves. The owner of `balsamdb` is the truth: whoever made it runs it. The socket lies in a short directory of
+ * this node, because shared file systems can't hold sockets and their paths are limited; another user could have made
+ * that directory first, so owner and mode are checked and never repaired. Must never follow a link there.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { assert } from '../base/assert.ts';
+import { EXIT_FAILED, UserError } from '../base/errors.ts';
+import { SOCKET_PATH_BYTES } from '../base/limits.ts';
+import { codeOf } from './layout.ts';
+
+/** Who runs Postgres. `switchTo` is what `spawn` needs when that is not ourselves. */
+export interface ServerAccount {
+  name: string;
+  uid: number;
+  gid: number;
+  switchTo: { uid: number; gid: number } | Record<string, never>;
+}
+
+const UNPRIVILEGED = ['postgres', 'nobody', 'daemon'];
+
+/** The account for a new database: ourselves, or for root the first unprivileged account of the system. */
+export function accountForNew(): ServerAccount {
+  const uid = process.getuid?.() ?? 0;
+  if (uid !== 0) return ourselves();
+  for (const name of UNPRIVILEGED) {
+    const account = lookUp(name);
+    if (account !== null && account.uid !== 0)
+      return { ...account, switchTo: { uid: account.uid, gid: account.gid } };
+  }
+  throw new UserError(
+    `Postgres does not run as root, and none of the accounts ${UNPRIVILEGED.join(', ')} exists: run balsam as an ordinary user`,
+    EXIT_FAILED,
+  );
+}
+
+/** The account of an existing database: the owner of its files. UserError when we may not act as that account. */
+export function accountOf(balsamdb: string): ServerAccount {
+  const owner = fs.statSync(balsamdb);
+  const uid = process.getuid?.() ?? 0;
+  if (owner.uid === uid && uid !== 0) return ourselves();
+  const account = lookUp(String(owner.uid));
+  if (uid !== 0) {
+    throw new UserError(
+      `only ${account?.name ?? `user ${owner.uid}`}, the owner of ${balsamdb}, can start or stop its server: ask them to run ` +
+        '`balsam server --connect`',
+      EXIT_FAILED,
+    );
+  }
+  if (account === null || account.uid === 0) {
+    throw new UserError(
+      `${balsamdb} belongs to ${account === null ? `user ${owner.uid}, who has no entry in passwd` : 'root'}; Postgres can't run as that: ` +
+        'chown -R it to the account that ran it before (balsam init as root uses `postgres` or `nobody`)',
+      EXIT_FAILED,
+    );
+  }
+  return { ...account, switchTo: { uid: account.uid, gid: account.gid } };
+}
+
+/**
+ * Proves that `account` can enter `directory` and run `program`; UserError naming the directory that is closed. Only for
+ * root: whoever runs as themselves learns it from the program itself.
+ */
+export function assertReachable(account: ServerAccount, directory: string, program: string): void {
+  if (!('uid' in account.switchTo)) return;
+  const run = spawnSync('/bin/sh', ['-c', 'cd "$1" && exec "$2" --version', 'sh', directory, program], {
+    ...account.switchTo,
+    cwd: '/',
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
+  if (run.status === 0) return;
+  if (codeOf(run.error) === 'EPERM' || codeOf(run.error) === 'EINVAL') {
+    throw new UserError(
+      `root of this container can't become ${account.name}, and Postgres does not run as root: run balsam as an ordinary user`,
+      EXIT_FAILED,
+    );
+  }
+  const closed = closedParent(account, directory) ?? closedParent(account, program);
+  throw new UserError(
+    closed === null
+      ? `the account ${account.name} can't run ${program} in ${directory}: ${run.stderr.trim() || run.error?.message || 'no reason given'}`
+      : `Postgres runs as the account ${account.name}, which can't enter ${closed}: choose a directory it can reach, or \`chmod o+x ${closed}\``,
+    EXIT_FAILED,
+  );
+}
+
+/** The first directory above `target` that `account` may not enter by its mode bits; null when all look open. */
+function closedParent(account: ServerAccount, target: string): string | null {
+  let at = '/';
+  for (const part of path.dirname(target).split('/').filter(Boolean)) {
+    at = path.join(at, part);
+    const stat = fs.statSync(at);
+    const bit = stat.uid === account.uid ? 0o100 : stat.gid === account.gid ? 0o010 : 0o001;
+    if ((stat.mode & bit) === 0) return at;
+  }
+  return null;
+}
+
+/**
+ * Makes (or checks) the directory for the socket of the database at `root` and returns it. Two levels: one of the user
+ * who starts servers here, in it one for each database, 0700 of the account that runs Postgres.
+ */
+export function socketDirectory(root: string, account: ServerAccount): string {
+  const base = process.env['BALSAM_SOCKET_DIR'] ?? '/tmp';
+  const uid = process.getuid?.() ?? 0;
+  const ours = path.join(base, `balsam-${uid}`);
+  const directory = path.join(ours, createHash('sha256').update(root).digest('hex').slice(0, 12));
+  const longest = Buffer.byteLength(path.join(directory, '.s.PGSQL.65535'));
+  if (longest > SOCKET_PATH_BYTES) {
+    throw new UserError(
+      `BALSAM_SOCKET_DIR=${base} is too long for a unix socket (${longest} bytes, at most ${SOCKET_PATH_BYTES}): choose a shorter one`,
+    );
+  }
+  // Root's must let the account pass through; nobody else can list or write either.
+  ensureOwned(ours, uid, process.getgid?.() ?? 0, uid === account.uid ? 0o700 : 0o711);
+  ensureOwned(directory, account.uid, account.gid, 0o700);
+  return directory;
+}
+
+function ensureOwned(directory: string, uid: number, gid: number, mode: number): void {
+  let made = false;
+  try {
+    fs.mkdirSync(directory, { mode: 0o700 });
+    made = true;
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') {
+      throw new UserError(
+        `can't make ${directory} for the server's socket: ${String(codeOf(error) || error)} (BALSAM_SOCKET_DIR names another place)`,
+        EXIT_FAILED,
+      );
+    }
+  }
+  if (made) {
+    // Parents are root's sticky /tmp or our own directory: nobody can put a link in place of what we just made.
+    fs.chmodSync(directory, mode);
+    if (process.getuid?.() === 0) fs.chownSync(directory, uid, gid);
+  }
+  const stat = fs.lstatSync(directory);
+  if (!stat.isDirectory() || stat.uid !== uid || (stat.mode & 0o077 & ~mode) !== 0) {
+    throw new UserError(
+      `${directory} is not a directory of user ${uid} with mode ${mode.toString(8)}: somebody else made it; remove it, or name another place by BALSAM_SOCKET_DIR`,
+      EXIT_FAILED,
+    );
+  }
+}
+
+function ourselves(): ServerAccount {
+  const uid = process.getuid?.() ?? 0;
+  assert(uid !== 0, 'root never runs Postgres as itself');
+  let name = String(uid);
+  try {
+    name = os.userInfo().username;
+  } catch {
+    // No entry in passwd: Postgres itself will refuse with its own sentence.
+  }
+  return { name, uid, gid: process.getgid?.() ?? uid, switchTo: {} };
+}
+
+/** The passwd entry of a name or uid, by the system's own way (LDAP too), else by the file. */
+function lookUp(key: string): { name: string; uid: number; gid: number } | null {
+  const run = spawnSync('getent', ['passwd', key], { encoding: 'utf8', timeout: 30_000 });
+  const lines = run.status === 0 ? run.stdout : run.error ? fs.readFileSync('/etc/passwd', 'utf8') : '';
+  for (const line of lines.split('\n')) {
+    const [name, , uid, gid] = line.split(':');
+    if (name && uid && gid && (name === key || uid === key))
+      return { name, uid: Number(uid), gid: Number(gid) };
+  }
+  return null;
+}

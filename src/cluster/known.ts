@@ -1,0 +1,56 @@
+/**
+ * The list of databases this person has used, in `~/.balsam/databases.json` (BALSAM_HOME names another directory): what
+ * `which --list` shows and where `balsamactivate` looks up a part of a name. A convenience: a damaged or unwritable list
+ * is made anew or left alone and never stops a command.
+ */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { UserError } from '../base/errors.ts';
+import { expandHome, writeAtomically } from './layout.ts';
+
+function listFile(): string {
+  return path.join(process.env['BALSAM_HOME'] ?? path.join(os.homedir(), '.balsam'), 'databases.json');
+}
+
+/** The databases that still exist, in the order in which they were made. */
+export function knownDatabases(): string[] {
+  return readList().filter((root) => fs.existsSync(path.join(root, 'server-info')));
+}
+
+/** Adds `root`; nothing happens when it is there. Databases that are gone are dropped. */
+export function rememberDatabase(root: string): void {
+  const list = readList();
+  if (list.includes(root)) return;
+  try {
+    fs.mkdirSync(path.dirname(listFile()), { recursive: true });
+    writeAtomically(listFile(), `${JSON.stringify([...knownDatabases(), root], null, 2)}\n`, 0o644);
+  } catch {
+    // No home directory, or it is full: the list is a convenience.
+  }
+}
+
+/** The one database that `name` means: a path to one, else a part of exactly one known path. UserError otherwise. */
+export function lookUpDatabase(name: string): string {
+  const direct = path.resolve(expandHome(name));
+  if (fs.existsSync(path.join(direct, 'server-info'))) return fs.realpathSync(direct);
+  const known = knownDatabases();
+  const byName = known.filter((root) => path.basename(root) === name);
+  const found = byName.length === 1 ? byName : known.filter((root) => root.includes(name));
+  const [only] = found;
+  if (only !== undefined && found.length === 1) return only;
+  if (found.length === 0)
+    throw new UserError(
+      `no Balsam database at ${name}, and no known one has that in its path (\`balsam which --list\`)`,
+    );
+  throw new UserError(`${name} fits several databases: ${found.join(', ')}; give more of the path`);
+}
+
+function readList(): string[] {
+  try {
+    const value: unknown = JSON.parse(fs.readFileSync(listFile(), 'utf8'));
+    return Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * The files of a Balsam database directory: where each one is, and how the small JSON ones are read and written.
+ *
+ * Everything that a command must know to find the server is in `server-info` (where it runs) and `credentials` (how to
+ * log in); both are written whole or not at all (temporary file, then rename), because commands on other hosts read
+ * them at any time. Used by every file of this room and by the commands. Must never follow what a half-written file says.
+ */
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import * as z from 'zod/mini';
+import { EXIT_FAILED, UserError } from '../base/errors.ts';
+
+/** Every path inside one database directory. */
+export interface Layout {
+  readonly root: string;
+  /** Postgres' own files, mode 0700, owned by the account that runs Postgres. */
+  readonly balsamdb: string;
+  /** Working directories of jobs. */
+  readonly data: string;
+  readonly log: string;
+  /** Rendered batch scripts and their output. */
+  readonly qsubmit: string;
+  /** CURVE keys of launchers, 0700. */
+  readonly keys: string;
+  readonly serverInfo: string;
+  readonly settings: string;
+  readonly credentials: string;
+  readonly postgresLog: string;
+  readonly lock: string;
+}
+
+/** The layout of the database at `root` (absolute). Pure: touches no file. */
+export function layoutOf(root: string): Layout {
+  const at = (name: string): string => path.join(root, name);
+  return {
+    root,
+    balsamdb: at('balsamdb'),
+    data: at('data'),
+    log: at('log'),
+    qsubmit: at('qsubmit'),
+    keys: at('keys'),
+    serverInfo: at('server-info'),
+    settings: at('settings.json'),
+    credentials: at('credentials'),
+    postgresLog: at('postgres.log'),
+    lock: at('.lock'),
+  };
+}
+
+const serverInfoSchema = z.object({
+  /** `local`: Postgres runs on `host`, started by our commands there. `url`: somebody else's Postgres. */
+  kind: z.enum(['local', 'url']),
+  /** Host name of the machine that may start the server (local), or the address of the given server (url). */
+  host: z.string(),
+  port: z.number(),
+  database: z.string(),
+  /** Identity of that machine and its present boot; null when unknown, or for `url`. */
+  boot_id: z.nullable(z.string()),
+  machine_id: z.nullable(z.string()),
+  /** The postmaster, and its start time in clock ticks since boot; null when stopped. */
+  pid: z.nullable(z.number()),
+  start_time: z.nullable(z.string()),
+  /** Directory of the unix socket on that host. */
+  socket_dir: z.nullable(z.string()),
+  /** Extra address that compute nodes reach, as ADDRESS/CIDR; null: only this host. */
+  listen: z.nullable(z.string()),
+  /** Directory with the programs `postgres` and `initdb`; null: the packaged ones. */
+  postgres_bin: z.nullable(z.string()),
+});
+/** What `server-info` holds. */
+export type ServerInfo = z.infer<typeof serverInfoSchema>;
+
+const credentialsSchema = z.object({ user: z.string(), password: z.string() });
+/** What `credentials` holds (mode 0600). */
+export type Credentials = z.infer<typeof credentialsSchema>;
+
+/** Reads `server-info`. UserError when the directory is no Balsam database or may not be read. */
+export function readServerInfo(root: string): ServerInfo {
+  return readJson(layoutOf(root).serverInfo, serverInfoSchema, root);
+}
+
+/** Reads the login. UserError when it belongs to another user or is damaged. */
+export function readCredentials(root: string): Credentials {
+  return readJson(layoutOf(root).credentials, credentialsSchema, root);
+}
+
+/** Replaces `server-info` in one step. */
+export function writeServerInfo(root: string, info: ServerInfo): void {
+  writeAtomically(layoutOf(root).serverInfo, `${JSON.stringify(info, null, 2)}\n`, 0o644);
+}
+
+/** Replaces the login in one step, mode 0600 from its first byte. */
+export function writeCredentials(root: string, credentials: Credentials): void {
+  writeAtomically(layoutOf(root).credentials, `${JSON.stringify(credentials, null, 2)}\n`, 0o600);
+}
+
+/** Writes `text` beside `file` and renames it over: a reader sees the old or the new, never a part. */
+export function writeAtomically(file: string, text: string, mode: number): void {
+  const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
+  try {
+    const fd = fs.openSync(temporary, 'wx', mode);
+    try {
+      fs.writeFileSync(fd, text);
+      fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+    fs.renameSync(temporary, file);
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw fileError(error, file);
+  }
+}
+
+/**
+ * The absolute, real path of the database to use: `given`, else BALSAM_DB_PATH. Two spellings of one directory (a
+ * symbolic link, a trailing slash) give one path, because lock and socket are named after it.
+ */
+export function findDatabasePath(given?: string): string {
+  const named = given ?? process.env['BALSAM_DB_PATH'];
+  if (named === undefined || named === '') {
+    throw new UserError(
+      'BALSAM_DB_PATH is not set: run `source balsamactivate PATH` (or `balsam init PATH` for a new database)',
+    );
+  }
+  let root: string;
+  try {
+    root = fs.realpathSync(expandHome(named));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') {
+      throw new UserError(
+        `no Balsam database at ${named}: the directory does not exist (\`balsam init ${named}\` makes one)`,
+      );
+    }
+    throw fileError(error, named);
+  }
+  return root;
+}
+
+/** `~` and `~/x` as a shell would read them: a settings file or a quoted variable has them unexpanded. */
+export function expandHome(name: string): string {
+  return name === '~' || name.startsWith('~/') ? path.join(os.homedir(), name.slice(1)) : name;
+}
+
+/** The `code` of a system or Postgres error, '' when it has none. */
+export function codeOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return '';
+  return typeof error.code === 'string' ? error.code : '';
+}
+
+/** A file-system error as a sentence for the person who can do something about it; other errors unchanged. */
+export function fileError(error: unknown, file: string): unknown {
+  switch (codeOf(error)) {
+    case 'EACCES':
+    case 'EPERM':
+      return new UserError(
+        `no permission for ${file}: it belongs to another user, or a directory above it is closed`,
+        EXIT_FAILED,
+      );
+    case 'EROFS':
+      return new UserError(`${file} is on a read-only file system`, EXIT_FAILED);
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new UserError(`no space left for ${file}: free some space or quota and try again`, EXIT_FAILED);
+    default:
+      return error;
+  }
+}
+
+function readJson<T>(file: string, schema: z.ZodMiniType<T>, root: string): T {
+  let text: string;
+  try {
+    text = fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') {
+      throw new UserError(
+        `${root} is no Balsam database: it has no file ${path.basename(file)} (\`balsam init\` makes one)`,
+      );
+    }
+    throw fileError(error, file);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new UserError(`${file} is damaged: it is not JSON`, EXIT_FAILED);
+  }
+  const parsed = z.safeParse(schema, value);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new UserError(
+      `${file} is damaged: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unexpected shape'}`,
+      EXIT_FAILED,
+    );
+  }
+  return parsed.data;
+}

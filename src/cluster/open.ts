@@ -1,0 +1,163 @@
+/**
+ * The one way to a database: find it, connect, start its server when it is down, check the schema. Used by every command,
+ * the client library and the coordinator. When the server is up it costs one connection and one query: the server's state
+ * is not asked for first, the failed connection tells.
+ * Must never print or log a password.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EXIT_FAILED, UserError, WorldError } from '../base/errors.ts';
+import { SERVER_START_MS } from '../base/limits.ts';
+import { liveLaunchers } from '../store/admin.ts';
+import { connect, type ConnectOptions, type Database, type DatabaseAddress } from '../store/connection.ts';
+import { checkSchema, migrate } from '../store/migrate.ts';
+import { belongsHere, elsewhere, ensureServer, reachableAddress } from './server.ts';
+import {
+  codeOf,
+  findDatabasePath,
+  layoutOf,
+  readCredentials,
+  readServerInfo,
+  type ServerInfo,
+} from './layout.ts';
+
+/** How to open; `path` is BALSAM_DB_PATH when not given. */
+export type OpenOptions = ConnectOptions & { path?: string };
+
+/** An open database, with the directory it belongs to. */
+export type OpenDatabase = Database & { readonly path: string };
+
+/**
+ * Opens the database: connected, schema of this program's version. Starts the server when it is down and this host may
+ * start it. UserError when there is no database, it is out of reach, or its login fails; WorldError('unavailable') when a
+ * server elsewhere does not answer is turned into a UserError that says where to start it.
+ */
+export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> {
+  const { path: given, ...connectOptions } = options;
+  const root = findDatabasePath(given);
+  let info = readServerInfo(root);
+  // A record without a process is a stopped server: no need to be refused first.
+  if (info.pid === null && belongsHere(info)) info = await ensureServer(root);
+  try {
+    return await open(root, info, connectOptions);
+  } catch (error) {
+    if (!isUnavailable(error)) throw inWords(error, root, info);
+    if (info.kind === 'local' && !belongsHere(info)) throw elsewhere(root, info);
+    if (info.kind === 'url')
+      throw new UserError(`the server at ${info.host}:${info.port} of ${root} does not answer`, EXIT_FAILED);
+  }
+  info = await ensureServer(root);
+  const deadline = performance.now() + SERVER_START_MS;
+  for (;;) {
+    try {
+      return await open(root, info, connectOptions);
+    } catch (error) {
+      // It may still be recovering, or was stopped again in between by somebody else.
+      if (!isUnavailable(error) || performance.now() > deadline) throw inWords(error, root, info);
+      await sleep(50);
+      info = await ensureServer(root);
+    }
+  }
+}
+
+/** The address and login of the database at `root`, for whoever connects by other means. UserError when out of reach. */
+export function addressOf(root: string, info: ServerInfo = readServerInfo(root)): DatabaseAddress {
+  const where = reachableAddress(root, info);
+  const { user, password } = readCredentials(root);
+  return { ...where, user, password, database: info.database };
+}
+
+async function open(root: string, info: ServerInfo, options: ConnectOptions): Promise<OpenDatabase> {
+  const db = connect(addressOf(root, info), options);
+  try {
+    await ensureSchema(db, root);
+  } catch (error) {
+    await db.close().catch(() => undefined); // what failed first is what the caller must hear
+    throw error;
+  }
+  return Object.assign(db, { path: root });
+}
+
+/** An older schema is brought up to date when no launcher is at work on it; a newer one is a UserError of `migrate`. */
+async function ensureSchema(db: Database, root: string): Promise<void> {
+  try {
+    await checkSchema(db);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const live = await liveLaunchers(db);
+    if (live > 0) {
+      const [what] = error.message.split(';');
+      throw new UserError(
+        `${what}; ${live} launchers are at work on ${root}: use the version of balsam that started them, or wait until they have ended`,
+        error.exitCode,
+      );
+    }
+    await migrate(db);
+    await checkSchema(db);
+  }
+}
+
+const NOT_LISTENING = [
+  'ECONNREFUSED',
+  'ENOENT',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'CONNECT_TIMEOUT',
+];
+/** Starting up, shutting down, recovering; ended by an administrator (57P0x), or cut (08xxx, CONNECTION_x). */
+const NOT_NOW = /^(57P0[123]|08...|CONNECTION_(CLOSED|DESTROYED|ENDED))$/;
+
+/** Whether `error` says that no server is there (now): nothing was done. */
+function isUnavailable(error: unknown): boolean {
+  const codes = codesOf(error);
+  if (codes.some((code) => NOT_LISTENING.includes(code) || NOT_NOW.test(code))) return true;
+  return error instanceof WorldError && error.code === 'unavailable' && inWords(error, '', null) === error;
+}
+
+function codesOf(error: unknown): string[] {
+  const codes: string[] = [];
+  for (let at: unknown = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
+    codes.push(codeOf(at));
+    if (at instanceof AggregateError) codes.push(...at.errors.map(codeOf));
+  }
+  return codes;
+}
+
+/** What Postgres answered, as a sentence for the person who can do something about it; other errors unchanged. */
+function inWords(error: unknown, root: string, info: ServerInfo | null): unknown {
+  if (error instanceof UserError) return error;
+  for (const code of codesOf(error)) {
+    switch (code) {
+      case '28P01':
+      case '28000':
+        return new UserError(
+          `the server of ${root} refused the login: the password in ${layoutOf(root).credentials} is not its password`,
+          EXIT_FAILED,
+        );
+      case '3D000':
+        return new UserError(
+          `the server of ${root} has no database ${info?.database ?? ''}: was it made by balsam init?`,
+          EXIT_FAILED,
+        );
+      case '53300':
+        return new UserError(
+          `the server of ${root} has no free connection (\`balsam server --status --list-active-connections\` shows who has them; max_connections in balsamdb/postgresql.conf)`,
+          EXIT_FAILED,
+        );
+      case '53100':
+        return new UserError(
+          `the disk of the server of ${root} is full: free some space and try again`,
+          EXIT_FAILED,
+        );
+      case '42501':
+        return new UserError(
+          `the login in ${layoutOf(root).credentials} lacks a right in the database: ask its owner`,
+          EXIT_FAILED,
+        );
+      default:
+    }
+  }
+  return error;
+}

@@ -1,0 +1,292 @@
+/**
+ * Drives the programs of Postgres for one data directory: makes the files, starts the postmaster detached from us (own
+ * session, log to a file), finds out whether it runs, stops it. Knows nothing of hosts, locks or logins: the caller
+ * (server.ts) holds the lock and has decided that this host may.
+ * Must never signal a process that is not surely the postmaster of exactly this directory.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EXIT_FAILED, UserError } from '../base/errors.ts';
+import { SERVER_LOG_BYTES, SERVER_START_MS, SERVER_STOP_MS } from '../base/limits.ts';
+import type { ServerAccount } from './account.ts';
+import type { PostgresBinaries } from './binaries.ts';
+import { processStartTime } from './host.ts';
+import { codeOf, fileError, type Credentials, type Layout } from './layout.ts';
+
+/** A running postmaster. */
+export interface Postmaster {
+  pid: number;
+  startTime: string;
+  port: number;
+  socketDir: string;
+}
+
+/** What is set at initdb; a person may change it in postgresql.conf afterwards. */
+const CONFIGURATION = `
+# Written once by balsam init; yours to change. Port, addresses and socket are given at each start.
+max_connections = 128
+shared_buffers = 128MB
+max_wal_size = 2GB
+wal_compression = on
+fsync = on
+synchronous_commit = on
+full_page_writes = on
+password_encryption = 'scram-sha-256'
+# Rows of a queue are updated a few times and then rest: clean early, in small steps, and keep statistics fresh.
+autovacuum_naptime = 10s
+autovacuum_vacuum_scale_factor = 0.02
+autovacuum_vacuum_insert_scale_factor = 0.1
+autovacuum_analyze_scale_factor = 0.02
+autovacuum_vacuum_cost_limit = 2000
+checkpoint_timeout = 15min
+# A client that is gone must not keep its locks: noticed within about half a minute.
+tcp_keepalives_idle = 10
+tcp_keepalives_interval = 5
+tcp_keepalives_count = 4
+client_connection_check_interval = 10s
+log_min_messages = error
+log_min_error_statement = error
+log_min_duration_statement = 5s
+log_checkpoints = off
+log_line_prefix = '%m [%p] %a '
+`;
+
+/** Runs initdb as `account`: scram everywhere, trust nowhere. UserError with initdb's own last words when it fails. */
+export function makeDataDirectory(
+  layout: Layout,
+  binaries: PostgresBinaries,
+  account: ServerAccount,
+  credentials: Credentials,
+  listen: string | null,
+): void {
+  // The password crosses in a file that only the account reads, inside its own directory, and is gone afterwards.
+  const passwordFile = path.join(layout.root, `.password.${process.pid}`);
+  try {
+    fs.writeFileSync(passwordFile, `${credentials.password}\n`, { mode: 0o600, flag: 'wx' });
+    if ('uid' in account.switchTo) fs.chownSync(passwordFile, account.uid, account.gid);
+    const run = spawnSync(
+      path.join(binaries.directory, 'initdb'),
+      [
+        `--pgdata=${layout.balsamdb}`,
+        `--username=${credentials.user}`,
+        `--pwfile=${passwordFile}`,
+        '--auth=scram-sha-256',
+        '--encoding=UTF8',
+        '--locale=C.UTF-8',
+        '--no-instructions',
+      ],
+      { ...account.switchTo, cwd: layout.balsamdb, env: postgresEnvironment(), encoding: 'utf8' },
+    );
+    if (run.status !== 0)
+      throw initFailed(layout, run.stderr || run.error?.message || `exit ${String(run.status)}`);
+    fs.appendFileSync(path.join(layout.balsamdb, 'postgresql.conf'), CONFIGURATION);
+    const networks = ['127.0.0.1/32', ...(listen === null ? [] : [listen])];
+    fs.writeFileSync(
+      path.join(layout.balsamdb, 'pg_hba.conf'),
+      `# Written once by balsam init. Passwords always; never trust.\nlocal all all scram-sha-256\n${networks
+        .map((network) => `host all all ${network} scram-sha-256\n`)
+        .join('')}`,
+    );
+  } finally {
+    fs.rmSync(passwordFile, { force: true });
+  }
+}
+
+/**
+ * Starts the postmaster and returns when it takes connections. It outlives us: own session, no pipe of ours.
+ * UserError with the log's last words when it does not come up.
+ */
+export async function startPostmaster(
+  layout: Layout,
+  binaries: PostgresBinaries,
+  account: ServerAccount,
+  where: { socketDir: string; listen: string | null; preferredPort: number | null },
+): Promise<Postmaster> {
+  const port = await freePort(where.preferredPort);
+  const addresses = ['127.0.0.1', ...(where.listen === null ? [] : [where.listen.split('/')[0] ?? ''])];
+  capLog(layout.postgresLog);
+  const log = openLog(layout.postgresLog, account);
+  const from = fs.fstatSync(log).size;
+  const child = spawn(
+    path.join(binaries.directory, 'postgres'),
+    [
+      '-D',
+      layout.balsamdb,
+      `--port=${port}`,
+      `--listen_addresses=${addresses.join(',')}`,
+      `--unix_socket_directories=${where.socketDir}`,
+      '--unix_socket_permissions=0700',
+    ],
+    {
+      ...account.switchTo,
+      cwd: '/',
+      env: postgresEnvironment(),
+      detached: true,
+      stdio: ['ignore', log, log],
+    },
+  );
+  fs.closeSync(log);
+  let ended: string | null = null;
+  child.once('error', (error) => (ended = error.message));
+  child.once('exit', (code, signal) => (ended = `exit ${code ?? signal ?? ''}`));
+  const deadline = performance.now() + SERVER_START_MS;
+  for (;;) {
+    const running = findPostmaster(layout);
+    if (running !== null && running.pid === child.pid && running.ready) break;
+    if (ended !== null) throw startFailed(layout, from, ended);
+    // A long recovery after a crash is no failure: it goes on while we stop waiting.
+    if (performance.now() > deadline)
+      throw startFailed(layout, from, 'not ready yet: it may still be recovering, try again later');
+    await sleep(5);
+  }
+  child.removeAllListeners();
+  child.unref();
+  const pid = child.pid ?? 0;
+  return { pid, startTime: processStartTime(pid) ?? '', port, socketDir: where.socketDir };
+}
+
+/**
+ * The live postmaster of this data directory on this machine, by its own pid file; null when there is none (a pid file
+ * left by a crash or a reboot names a process that is gone or is another program).
+ */
+export function findPostmaster(
+  layout: Layout,
+): { pid: number; port: number; socketDir: string; ready: boolean } | null {
+  let lines: string[];
+  try {
+    lines = fs.readFileSync(path.join(layout.balsamdb, 'postmaster.pid'), 'utf8').split('\n');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw fileError(error, layout.balsamdb);
+  }
+  const pid = Number(lines[0]);
+  if (!Number.isInteger(pid) || pid <= 1 || processStartTime(pid) === null) return null;
+  if (!isPostmasterOf(pid, layout.balsamdb)) return null;
+  return {
+    pid,
+    port: Number(lines[3]),
+    socketDir: (lines[4] ?? '').trim(),
+    ready: (lines[7] ?? '').trim() === 'ready',
+  };
+}
+
+/** Stops it: no new connections, running ones ended (`fast`); returns when the process is gone. */
+export async function stopPostmaster(layout: Layout): Promise<boolean> {
+  const running = findPostmaster(layout);
+  if (running === null) return false;
+  const startTime = processStartTime(running.pid);
+  try {
+    process.kill(running.pid, 'SIGINT');
+  } catch (error) {
+    if (codeOf(error) === 'EPERM') throw fileError(error, layout.balsamdb);
+    if (codeOf(error) !== 'ESRCH') throw error;
+  }
+  const deadline = performance.now() + SERVER_STOP_MS;
+  while (processStartTime(running.pid) === startTime && startTime !== null) {
+    if (performance.now() > deadline) {
+      throw new UserError(
+        `the server (pid ${running.pid}) did not stop within ${SERVER_STOP_MS / 1000} s: see ${layout.postgresLog}`,
+        EXIT_FAILED,
+      );
+    }
+    await sleep(5);
+  }
+  return true;
+}
+
+/**
+ * Keeps the log below its limit: copied to `.1`, then emptied in place (the server holds it open for appending). Lines
+ * written between the two steps are lost; they are errors and slow statements only. Only the owner does it.
+ */
+export function capLog(file: string): void {
+  try {
+    if (fs.statSync(file).size <= SERVER_LOG_BYTES) return;
+    fs.copyFileSync(file, `${file}.1`);
+    fs.truncateSync(file);
+  } catch (error) {
+    if (!['ENOENT', 'EACCES', 'EPERM'].includes(codeOf(error))) throw fileError(error, file);
+  }
+}
+
+/** The last lines of the server's log from byte `from`, for a message. */
+export function logTail(file: string, from = 0): string {
+  try {
+    return fs.readFileSync(file).subarray(from).toString('utf8').trim().split('\n').slice(-4).join('\n');
+  } catch {
+    return '';
+  }
+}
+
+function isPostmasterOf(pid: number, balsamdb: string): boolean {
+  try {
+    return fs.readlinkSync(`/proc/${pid}/cwd`) === fs.realpathSync(balsamdb);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false;
+  }
+  // Another user's process: its command line is all that may be read.
+  try {
+    const words = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    return path.basename(words[0] ?? '') === 'postgres' && words.includes(balsamdb);
+  } catch {
+    return false;
+  }
+}
+
+/** Only what Postgres needs: no PG* variables, nothing of a job or a rank. */
+function postgresEnvironment(): NodeJS.ProcessEnv {
+  return { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C.UTF-8', TZ: 'UTC' };
+}
+
+function openLog(file: string, account: ServerAccount): number {
+  try {
+    const fd = fs.openSync(file, 'a', 0o600);
+    if ('uid' in account.switchTo) fs.fchownSync(fd, account.uid, account.gid);
+    return fd;
+  } catch (error) {
+    throw fileError(error, file);
+  }
+}
+
+/** `preferred` when nothing listens there on loopback, else a port that the system chooses. */
+async function freePort(preferred: number | null): Promise<number> {
+  for (const port of preferred === null ? [0] : [preferred, 0]) {
+    const found = await new Promise<number | null>((resolve) => {
+      const server = net.createServer();
+      server.once('error', () => resolve(null));
+      server.listen({ host: '127.0.0.1', port, exclusive: true }, () => {
+        const address = server.address();
+        server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : null));
+      });
+    });
+    if (found !== null) return found;
+  }
+  throw new UserError('no free port on 127.0.0.1 for the server', EXIT_FAILED);
+}
+
+function initFailed(layout: Layout, words: string): UserError {
+  return new UserError(
+    explain(words) ??
+      `initdb could not make ${layout.balsamdb}: ${words.trim().split('\n').slice(-3).join('; ')}`,
+    EXIT_FAILED,
+  );
+}
+
+function startFailed(layout: Layout, from: number, how: string): UserError {
+  const words = logTail(layout.postgresLog, from);
+  return new UserError(
+    explain(words) ??
+      `the server of ${layout.root} did not start (${how}); ${layout.postgresLog} says: ${words || '(nothing)'}`,
+    EXIT_FAILED,
+  );
+}
+
+/** Known causes in plain words; null for others. */
+function explain(words: string): string | null {
+  if (/no space left on device|disk quota exceeded/i.test(words)) {
+    return `the disk is full or the quota is used up, so Postgres can't run: free some space and try again (it said: ${words.trim().split('\n').at(-1) ?? ''})`;
+  }
+  return null;
+}

@@ -1,0 +1,52 @@
+/**
+ * Statements about the server itself, not about jobs: making the database at init, who is connected, whether launchers
+ * are at work (then the schema must not change). Called by the cluster room and `balsam server`; each runs once in a
+ * while, none is on a hot path. Must never be given a name that a person typed without quoting.
+ */
+import type { Database } from './connection.ts';
+
+/** One connection, as `balsam server --list-active-connections` shows it. */
+export interface ActiveConnection {
+  pid: number;
+  application_name: string;
+  user: string;
+  state: string;
+  /** First 60 characters of the present or last query. */
+  query: string;
+}
+
+/** Makes the database `name` unless it is there. Must be called on another database of the same server. */
+export async function createDatabase(db: Database, name: string): Promise<void> {
+  const found = await db.sql`select 1 from pg_database where datname = ${name}`;
+  if (found.length === 0) await db.sql`create database ${db.sql(name)}`;
+}
+
+/** The connections of clients to this database, oldest first; ours among them. */
+export async function activeConnections(db: Database): Promise<ActiveConnection[]> {
+  return [
+    ...(await db.sql<ActiveConnection[]>`
+      select pid, application_name, coalesce(usename, '') as "user", coalesce(state, '') as state,
+             left(regexp_replace(query, '\s+', ' ', 'g'), 60) as query
+      from pg_stat_activity
+      where datname = current_database() and backend_type = 'client backend'
+      order by backend_start, pid`),
+  ];
+}
+
+/** Major version of the server. */
+export async function serverMajor(db: Database): Promise<number> {
+  const [row] = await db.sql<
+    { version: number }[]
+  >`select current_setting('server_version_num')::int as version`;
+  return Math.floor((row?.version ?? 0) / 10_000);
+}
+
+/** How many launchers are alive; 0 on a database that has no schema yet. */
+export async function liveLaunchers(db: Database): Promise<number> {
+  const [table] = await db.sql<{ there: boolean }[]>`select to_regclass('launcher') is not null as there`;
+  if (table?.there !== true) return 0;
+  const [row] = await db.sql<
+    { count: number }[]
+  >`select count(*)::int as count from launcher where state = 'alive'`;
+  return row?.count ?? 0;
+}
