@@ -84,6 +84,25 @@ export interface LostEvent {
 export type WireEvent = StartedEvent | EndedEvent | FailedEvent | RetractedEvent;
 export type HelperEvent = WireEvent | LostEvent;
 
+/** A start as it crosses; strings are latin1, one character a byte. */
+export interface WireStart {
+  readonly t: number;
+  readonly d: string;
+  readonly m: 0 | 1;
+  readonly o: string;
+  readonly a: string[];
+  readonly e: Record<string, string>;
+  readonly u: string[];
+  readonly c: number[] | null;
+}
+
+/** Everything that crosses to a helper; the keys are explained at the head of helper.py. */
+export type WireRequest =
+  | WireStart
+  | { readonly k: number; readonly g: number }
+  | { readonly r: number }
+  | { readonly env: string; readonly add: Record<string, string> };
+
 /** The first line: base environment (as /proc/PID/environ) and what is added to it. */
 export function encodeBase(baseEnv: Uint8Array, add: Readonly<Record<string, string>>): string {
   return `{"env":${encodeBytes(baseEnv)},"add":${JSON.stringify(add)}}\n`;

@@ -9,8 +9,7 @@ import fs from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import path from 'node:path';
 import { TAIL_BYTES, TAIL_LINES } from '../base/limits.ts';
-import type { FailedEvent, FailedStage } from './helper-messages.ts';
-import type { WireStart } from './helper-node.ts';
+import type { FailedEvent, FailedStage, WireStart } from './helper-messages.ts';
 
 const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
 

@@ -17,26 +17,9 @@ import {
   tailOf,
   toText,
 } from './helper-node-parts.ts';
-import type { FailedStage, WireEvent } from './helper-messages.ts';
+import type { FailedStage, WireEvent, WireRequest, WireStart } from './helper-messages.ts';
 import { hasEntry } from './marker.ts';
 import { descendantsOf, listPids, readEnviron, readStat } from './proc.ts';
-
-/** The wire's start request; strings are latin1, one character a byte. */
-export interface WireStart {
-  readonly t: number;
-  readonly d: string;
-  readonly m: 0 | 1;
-  readonly o: string;
-  readonly a: string[];
-  readonly e: Record<string, string>;
-  readonly u: string[];
-  readonly c: number[] | null;
-}
-type WireRequest =
-  | WireStart
-  | { readonly k: number; readonly g: number }
-  | { readonly r: number }
-  | { readonly env: string; readonly add: Record<string, string> };
 
 interface Job {
   readonly token: number;
