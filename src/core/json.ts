@@ -82,7 +82,9 @@ function find(value: unknown, depth: number): Fault | null {
       return value === null ? null : findInside(value, depth);
     case 'undefined':
       return fault('is undefined, which JSON cannot hold: use null, or delete the key');
-    default:
+    case 'bigint':
+    case 'function':
+    case 'symbol':
       return fault(`is a ${typeof value}, which JSON cannot hold`);
   }
 }

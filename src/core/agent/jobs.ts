@@ -1,0 +1,280 @@
+/**
+ * The attempts of an agent: taken in, started when they fit, ended, killed, given back. First come, first started; no
+ * job overtakes one that waits for room, or a stream of small ones would starve the big.
+ *
+ * Short jobs are given to a helper *ahead* of the one that runs there, so that it starts the next without a round trip;
+ * the one ahead inherits the allocation, so it must need the same. When the running one turns out to be long, the one
+ * ahead is recalled to the front of the queue.
+ */
+import { assert } from '../../base/assert.ts';
+import { CAUSE_LOST, CAUSE_NONE, CAUSE_TIMEOUT, CAUSE_USER, KILL_LOST, KILL_NOW, KILL_USER, type Job } from '../messages.ts';
+import { coresNeeded, giveBack, take } from '../slots.ts';
+import type { AgentEffect, AgentEvent } from './event.ts';
+import { hasRoomToStart, report } from './outbox.ts';
+import type { AgentState, Live, Seat } from './state.ts';
+
+/** Below this average run time jobs are given ahead, milliseconds. Measured: a round trip costs about 1 ms of a slot. */
+const AHEAD_BELOW_MS = 40;
+
+export function takeIn(s: AgentState, job: Job, now: number): void {
+  const present = s.live.get(job.id);
+  if (present) {
+    assert(present.job.attempt === job.attempt, 'two attempts of a job are never live on one agent');
+    return;
+  }
+  if (s.draining || s.phase !== 'working') {
+    report(s, job.id, job.attempt, { retracted: {} }, now);
+    return;
+  }
+  const live: Live = {
+    job,
+    phase: 'queued',
+    helper: -1,
+    token: 0,
+    allocation: null,
+    killed: CAUSE_NONE,
+    recall: 'no',
+    startedReported: false,
+  };
+  s.live.set(job.id, live);
+  s.queue.push(live);
+}
+
+/** Starts what fits, then gives short jobs ahead. */
+export function pump(s: AgentState, now: number, effects: AgentEffect[]): void {
+  if (!mayStart(s, now)) return;
+  let taken = 0;
+  for (const live of s.queue) {
+    if (!hasRoomToStart(s)) break;
+    const helper = freeSeat(s, effects);
+    if (helper < 0) break;
+    const allocation = take(s.slots, need(live.job));
+    if (!allocation) break;
+    live.phase = 'running';
+    live.allocation = allocation;
+    seat(s, live, helper, effects);
+    s.seats[helper]!.running = live;
+    taken += 1;
+  }
+  if (taken > 0) s.queue.splice(0, taken);
+  if (s.queue.length > 0 && s.typicalRunMs < AHEAD_BELOW_MS) pumpAhead(s, effects);
+}
+
+function pumpAhead(s: AgentState, effects: AgentEffect[]): void {
+  let taken = 0;
+  for (let helper = 0; helper < s.seats.length && taken < s.queue.length; helper++) {
+    const at = s.seats[helper]!;
+    if (!at.running || at.ahead || at.running.startedReported || at.running.killed !== CAUSE_NONE) continue;
+    const live = s.queue[taken]!;
+    if (!sameNeed(live.job, at.running.job) || !hasRoomToStart(s)) break;
+    live.phase = 'ahead';
+    live.allocation = at.running.allocation;
+    seat(s, live, helper, effects);
+    at.ahead = live;
+    taken += 1;
+  }
+  if (taken > 0) s.queue.splice(0, taken);
+}
+
+function seat(s: AgentState, live: Live, helper: number, effects: AgentEffect[]): void {
+  live.helper = helper;
+  live.token = s.nextToken++;
+  s.reserved += 2;
+  const app = s.apps.get(live.job.app);
+  assert(app, 'a job names an application that was sent before');
+  effects.push({ kind: 'start', helper, token: live.token, job: live.job, app, allocation: live.allocation! });
+}
+
+/** No start without a lease that still runs, a guard, and a coordinator that we follow. */
+function mayStart(s: AgentState, now: number): boolean {
+  if (s.phase !== 'working' || s.draining || !s.guardAlive || s.echoedAt === null) return false;
+  return now - s.echoedAt < s.config.chain.agentTerm;
+}
+
+function freeSeat(s: AgentState, effects: AgentEffect[]): number {
+  const free = s.seats.findIndex((x) => x.running === null);
+  if (free >= 0) return free;
+  if (s.seats.length >= s.config.maxHelpers) return -1;
+  s.seats.push({ running: null, ahead: null });
+  effects.push({ kind: 'open-helper', helper: s.seats.length - 1 });
+  return s.seats.length - 1;
+}
+
+function need(job: Job): { packing: number; cpus: number } {
+  return { packing: job.packing, cpus: coresNeeded(job.ranksPerNode, job.threadsPerRank, job.threadsPerCore) };
+}
+
+function sameNeed(a: Job, b: Job): boolean {
+  return a.packing === b.packing && need(a).cpus === need(b).cpus && a.numNodes === 1 && b.numNodes === 1;
+}
+
+/** Finds who ran under this token on this helper; a token that is not there is a late word about an ended one. */
+function held(s: AgentState, helper: number, token: number): { at: Seat; live: Live } | null {
+  const at = s.seats[helper];
+  if (at?.running?.token === token) return { at, live: at.running };
+  if (at?.ahead?.token === token) return { at, live: at.ahead };
+  return null;
+}
+
+export function started(s: AgentState, e: Extract<AgentEvent, { kind: 'job-started' }>, now: number, effects: AgentEffect[]): void {
+  const h = held(s, e.helper, e.token);
+  if (!h || h.live.startedReported) return;
+  assert(h.at.running === h.live, 'a helper runs its jobs in the order in which they were given');
+  h.live.startedReported = true;
+  s.reserved -= 1;
+  s.typicalRunMs = Math.max(s.typicalRunMs, AHEAD_BELOW_MS);
+  report(s, h.live.job.id, h.live.job.attempt, { started: {} }, now);
+  if (h.at.ahead && h.at.ahead.recall === 'no') recall(h.at.ahead, 'requeue', effects);
+}
+
+export function ended(s: AgentState, e: Extract<AgentEvent, { kind: 'job-ended' }>): void {
+  const h = held(s, e.helper, e.token);
+  if (!h) return;
+  assert(h.at.running === h.live, 'a helper ends its jobs in the order in which they were given');
+  const { live } = h;
+  const ranMs = e.endedAt - e.startedAt;
+  s.typicalRunMs = s.typicalRunMs * 0.8 + ranMs * 0.2;
+  s.reserved -= live.startedReported ? 1 : 2;
+  report(
+    s,
+    live.job.id,
+    live.job.attempt,
+    {
+      ended: {
+        ranMs,
+        exited: e.exitCode !== null,
+        exitCode: e.exitCode ?? 0,
+        signal: e.signal ?? 0,
+        userS: e.userS ?? -1,
+        systemS: e.systemS ?? -1,
+        maxRssKib: e.maxRssKib ?? -1,
+        tail: e.tail,
+        killed: live.killed,
+        note: '',
+      },
+    },
+    e.endedAt,
+  );
+  vacate(s, h.at, live);
+}
+
+/** The failure came before exec: the job did not run, and its place here is free. */
+export function failed(s: AgentState, e: Extract<AgentEvent, { kind: 'job-failed' }>, now: number): void {
+  const h = held(s, e.helper, e.token);
+  if (!h) return;
+  s.reserved -= h.live.startedReported ? 1 : 2;
+  const { job } = h.live;
+  const body = h.live.killed === CAUSE_NONE ? { notStarted: { stage: e.stage, message: e.message } } : { retracted: {} };
+  report(s, job.id, job.attempt, body, now);
+  vacate(s, h.at, h.live);
+}
+
+/** The helper never started it: back to the front of the queue, or to the coordinator who asked for it. */
+export function recalled(s: AgentState, e: Extract<AgentEvent, { kind: 'job-recalled' }>, now: number): void {
+  const h = held(s, e.helper, e.token);
+  if (!h) return;
+  const { at, live } = h;
+  s.reserved -= 2;
+  if (at.ahead === live) {
+    at.ahead = null;
+    live.allocation = null;
+  } else {
+    // It had moved up in our books, because the one before it ended while the recall was under way.
+    vacate(s, at, live);
+    s.live.set(live.job.id, live);
+    live.allocation = null;
+  }
+  live.phase = 'queued';
+  live.helper = -1;
+  if (live.recall === 'requeue' && live.killed === CAUSE_NONE && s.phase === 'working' && !s.draining) {
+    live.recall = 'no';
+    s.queue.unshift(live);
+  } else {
+    s.live.delete(live.job.id);
+    report(s, live.job.id, live.job.attempt, { retracted: {} }, now);
+  }
+}
+
+/** The helper died with what it held: the shell ended its processes by marker, and we say so. */
+export function helperLost(s: AgentState, helper: number, now: number): void {
+  const at = s.seats[helper];
+  if (!at) return;
+  for (const live of [at.running, at.ahead]) {
+    if (!live) continue;
+    s.reserved -= live.startedReported ? 1 : 2;
+    const killed = live.killed === CAUSE_NONE ? CAUSE_LOST : live.killed;
+    const ended = { ranMs: 0, exited: false, exitCode: 0, signal: 9, userS: -1, systemS: -1, maxRssKib: -1, tail: '', killed, note: 'helper lost' };
+    report(s, live.job.id, live.job.attempt, { ended }, now);
+    s.live.delete(live.job.id);
+  }
+  if (at.running?.allocation) giveBack(s.slots, at.running.allocation);
+  at.running = null;
+  at.ahead = null;
+}
+
+function vacate(s: AgentState, at: Seat, live: Live): void {
+  s.live.delete(live.job.id);
+  if (at.running !== live) {
+    at.ahead = null;
+    return;
+  }
+  if (at.ahead) {
+    at.running = at.ahead;
+    at.running.phase = 'running';
+    at.ahead = null;
+  } else {
+    giveBack(s.slots, live.allocation!);
+    at.running = null;
+  }
+}
+
+function recall(live: Live, to: 'requeue' | 'give-back', effects: AgentEffect[]): void {
+  if (live.recall === 'no') effects.push({ kind: 'recall', helper: live.helper, token: live.token });
+  if (live.recall !== 'give-back') live.recall = to;
+}
+
+/** A retract: what has not started comes back; what has, answers by its own reports. */
+export function giveBackJob(s: AgentState, id: string, attempt: number, now: number, effects: AgentEffect[]): void {
+  const live = s.live.get(id);
+  if (!live || live.job.attempt !== attempt) return;
+  if (live.phase === 'queued') dropQueued(s, live, now);
+  else if (live.phase === 'ahead') recall(live, 'give-back', effects);
+}
+
+function dropQueued(s: AgentState, live: Live, now: number): void {
+  s.queue.splice(s.queue.indexOf(live), 1);
+  s.live.delete(live.job.id);
+  report(s, live.job.id, live.job.attempt, { retracted: {} }, now);
+}
+
+/** Ends one attempt, whatever its phase; a second, harder kill shortens the grace of the first. */
+export function kill(s: AgentState, id: string, attempt: number, reason: number, now: number, effects: AgentEffect[]): void {
+  const live = s.live.get(id);
+  if (!live || live.job.attempt !== attempt) return;
+  if (live.phase === 'queued') {
+    dropQueued(s, live, now);
+    return;
+  }
+  if (live.killed !== CAUSE_NONE && reason !== KILL_NOW) return;
+  if (live.killed === CAUSE_NONE) live.killed = causeOf(reason);
+  if (live.phase === 'ahead') recall(live, 'give-back', effects);
+  else {
+    const graceMs = reason === KILL_NOW ? 0 : s.config.killGraceMs;
+    effects.push({ kind: 'kill', helper: live.helper, token: live.token, graceMs });
+  }
+}
+
+function causeOf(reason: number): number {
+  if (reason === KILL_USER) return CAUSE_USER;
+  return reason === KILL_LOST ? CAUSE_LOST : CAUSE_TIMEOUT;
+}
+
+/** Gives back everything that waits; for drain and for the end of the incarnation. */
+export function giveBackAll(s: AgentState, now: number, effects: AgentEffect[]): void {
+  for (const live of s.queue) {
+    s.live.delete(live.job.id);
+    report(s, live.job.id, live.job.attempt, { retracted: {} }, now);
+  }
+  s.queue.length = 0;
+  for (const at of s.seats) if (at.ahead) recall(at.ahead, 'give-back', effects);
+}

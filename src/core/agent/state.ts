@@ -1,0 +1,140 @@
+/**
+ * What an agent's core knows: the attempts that were given to it, the seats of its helpers, the node's slots, its
+ * outbox, and how long its lease runs. Plain data; `step.ts` is the only one that changes it.
+ *
+ * An attempt is in one phase:
+ *   queued    waits here; in by a start command, out when it fits (running) or is taken back (gone)
+ *   ahead     given to a helper behind the job that runs there; out when that one ends (running) or by recall (queued)
+ *   running   its helper has it, or is about to; out by the helper's `ended` or `failed` (gone)
+ * A kill that was asked for is a mark on the attempt, not a phase.
+ */
+import { CHAIN, type Chain, OUTBOX_PLACES } from '../../base/limits.ts';
+import type { App, Job, Join, Report } from '../messages.ts';
+import { makeSlots, type Allocation, type Slots } from '../slots.ts';
+
+export interface AgentConfig {
+  node: number;
+  hostname: string;
+  cpuIds: readonly number[];
+  gpus: number;
+  memoryBytes: number;
+  /** Most helpers at once; more jobs than this never run side by side on this node. */
+  maxHelpers: number;
+  /** From TERM to KILL of a job, milliseconds. */
+  killGraceMs: number;
+  chain: Chain;
+  outboxPlaces: number;
+}
+
+export const AGENT_DEFAULTS = { maxHelpers: 1_024, chain: CHAIN, outboxPlaces: OUTBOX_PLACES };
+
+export interface Live {
+  job: Job;
+  phase: 'queued' | 'ahead' | 'running';
+  helper: number;
+  token: number;
+  allocation: Allocation | null;
+  /** CAUSE_* of messages.ts: why we are ending it; 0 = we are not. */
+  killed: number;
+  /** It was asked to be taken back while a helper held it ahead. */
+  recall: 'no' | 'requeue' | 'give-back';
+  startedReported: boolean;
+}
+
+/** One helper and what it holds: `running` first, then `ahead`. */
+export interface Seat {
+  running: Live | null;
+  ahead: Live | null;
+}
+
+/** A report that Postgres has not confirmed. `at` is monotonic; the age is computed when it is sent. */
+export interface OutboxEntry {
+  report: Report;
+  at: number;
+}
+
+/** A patch or request of a job that waits for a place in the outbox, or for its answer. */
+export interface Waiting {
+  ref: number;
+  job: string;
+  attempt: number;
+  kind: 'patch' | 'request';
+  op: string;
+  json: string;
+  removed: string[];
+  fieldsJson: string;
+  durable: boolean;
+}
+
+export interface AgentState {
+  config: AgentConfig;
+  phase: 'joining' | 'working' | 'ending' | 'ended';
+  identity: Pick<Join, 'agent' | 'guard' | 'endedIncarnation'>;
+  epoch: number;
+  receivedCommands: number;
+  apps: Map<number, App>;
+  live: Map<string, Live>;
+  queue: Live[];
+  seats: Seat[];
+  slots: Slots;
+  nextToken: number;
+  guardAlive: boolean;
+  draining: boolean;
+  /** Milliseconds that the last jobs ran, a moving average: below a threshold jobs are given to helpers ahead. */
+  typicalRunMs: number;
+  outbox: OutboxEntry[];
+  /** Number of the newest report, of the newest one sent, and of the newest one committed. */
+  lastReport: number;
+  sentReport: number;
+  committedReport: number;
+  /** What the coordinator says has arrived, and when that last grew. */
+  receivedByCoordinator: number;
+  receivedGrewAt: number;
+  /** Places kept for the starts and ends of what was started. */
+  reserved: number;
+  waiting: Waiting[];
+  /** Report number → the job channel's reference that waits for its commit or answer. */
+  refs: Map<number, number>;
+  heartbeat: number;
+  heartbeatSentAt: number;
+  /** Send times of the heartbeats that were not echoed yet, by number. */
+  heartbeatTimes: Map<number, number>;
+  /** Send time of the newest echoed heartbeat; null before the first echo. */
+  echoedAt: number | null;
+  joinSentAt: number;
+  flushedAt: number;
+}
+
+export function makeAgentState(config: AgentConfig, identity: AgentState['identity'], now: number): AgentState {
+  return {
+    config,
+    phase: 'joining',
+    identity,
+    epoch: 0,
+    receivedCommands: 0,
+    apps: new Map(),
+    live: new Map(),
+    queue: [],
+    seats: [],
+    slots: makeSlots(config.cpuIds, config.gpus),
+    nextToken: 1,
+    guardAlive: true,
+    draining: false,
+    typicalRunMs: 1_000,
+    outbox: [],
+    lastReport: 0,
+    sentReport: 0,
+    committedReport: 0,
+    receivedByCoordinator: 0,
+    receivedGrewAt: now,
+    reserved: 0,
+    waiting: [],
+    refs: new Map(),
+    heartbeat: 0,
+    heartbeatSentAt: -Infinity,
+    heartbeatTimes: new Map(),
+    echoedAt: null,
+    joinSentAt: -Infinity,
+    flushedAt: -Infinity,
+  };
+}

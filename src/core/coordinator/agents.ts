@@ -1,0 +1,193 @@
+/**
+ * The agents: how they join, how they are heard, when they are given up. D counts from the RECEIPT of the last heartbeat;
+ * by then the agent has ended its jobs itself (PROTOCOL 0), so what it held is released.
+ */
+import { assert } from '../../base/assert.ts';
+import { MAX_UNCOMMITTED_REPORTS } from '../../base/limits.ts';
+import type { Envelope, Heartbeat, Join } from '../messages.ts';
+import type { CoordinatorEffect, Now } from './event.ts';
+import { endUnknown } from './commits.ts';
+import { unreserve, vacate } from './placement.ts';
+import { release, releaseLost } from './release.ts';
+import { onReport } from './reports.ts';
+import { isLive, type Agent, type CoordinatorState } from './state.ts';
+import { acknowledged, inOrder, resetCommands } from './streams.ts';
+
+/** Dead incarnations that are remembered, to refuse them; older ones are gone for good. */
+const DEAD_REMEMBERED = 1_000;
+
+export function onMessage(s: CoordinatorState, m: Envelope, now: Now, effects: CoordinatorEffect[]): void {
+  const a = s.agents.get(m.incarnation);
+  if (a?.status === 'dead') return onDead(s, a, m, now, effects);
+  if (m.join) return onJoin(s, m, m.join, now, effects);
+  if (!a || m.epoch < s.epoch) {
+    // It follows an older coordinator, or none: it answers hello with its inventory.
+    effects.push({ kind: 'send', incarnation: m.incarnation, body: { hello: {} } });
+    return;
+  }
+  a.heardAt = now.mono;
+  if (a.status === 'suspect') a.status = 'live';
+  if (m.heartbeat) onHeartbeat(s, a, m.heartbeat, now, effects);
+  if (m.reports) {
+    acknowledged(a, m.reports.receivedCommands, now.mono);
+    if (s.uncommitted.length < MAX_UNCOMMITTED_REPORTS) {
+      for (const r of inOrder(a, m.reports.reports)) onReport(s, a, r, now);
+      judgeDoubtful(s, a);
+    }
+  }
+}
+
+/** Nothing but "you are dead" goes to an incarnation that was given up; its reports are classified by their rows. */
+function onDead(s: CoordinatorState, a: Agent, m: Envelope, now: Now, effects: CoordinatorEffect[]): void {
+  if (m.reports) for (const r of inOrder(a, m.reports.reports)) onReport(s, a, r, now);
+  effects.push({ kind: 'send', incarnation: a.incarnation, body: { dismissed: { reason: 'no word from this agent for too long' } } });
+}
+
+function onJoin(s: CoordinatorState, m: Envelope, join: Join, now: Now, effects: CoordinatorEffect[]): void {
+  const { incarnation } = m;
+  if (!s.config.nodes.includes(join.node)) {
+    effects.push({ kind: 'log', level: 'warn', text: 'refused an agent of a node that is not ours', fields: { node: join.node } });
+    effects.push({ kind: 'send', incarnation, body: { dismissed: { reason: `node ${join.node} is not part of this launcher` } } });
+    return;
+  }
+  if (m.epoch !== s.epoch) {
+    effects.push({ kind: 'send', incarnation, body: { hello: {} } });
+    return;
+  }
+  if (join.endedIncarnation !== '') onProvenDead(s, join.endedIncarnation, now, effects);
+  let a = s.agents.get(incarnation);
+  if (!a) {
+    a = makeAgent(incarnation, join, now);
+    s.agents.set(incarnation, a);
+    effects.push({ kind: 'log', level: 'info', text: 'an agent joined', fields: { node: join.node, host: join.hostname, cpus: join.cpus } });
+    effects.push({ kind: 'enrol', incarnation, join });
+  }
+  a.heardAt = now.mono;
+  if (a.joinedEpoch === s.epoch) return;
+  a.joinedEpoch = s.epoch;
+  a.receivedReport = Math.max(a.receivedReport, join.oldestReport - 1);
+  compareInventory(s, a, join);
+}
+
+function makeAgent(incarnation: string, join: Join, now: Now): Agent {
+  return {
+    incarnation,
+    node: join.node,
+    hostname: join.hostname,
+    status: 'enrolling',
+    heardAt: now.mono,
+    joinedEpoch: 0,
+    used: 0,
+    entries: new Map(),
+    reservedFor: null,
+    knownApps: new Set(),
+    rate: 0,
+    endsSince: 0,
+    rateAt: now.mono,
+    unacked: [],
+    nextCommand: 1,
+    sentCommand: 0,
+    ackedCommand: 0,
+    ackGrewAt: now.mono,
+    receivedReport: 0,
+    committedReport: 0,
+    toldCommitted: 0,
+    says: { running: 0, queued: 0 },
+    doubtful: null,
+  };
+}
+
+/**
+ * The inventory after hello: from now on the agent refuses commands of lower epochs, so what it does not hold and will
+ * not report has never started and never will.
+ */
+function compareInventory(s: CoordinatorState, a: Agent, join: Join): void {
+  const held = new Map(join.held.map((h) => [h.id, h.attempt]));
+  for (const [id, attempt] of held) endUnknown(s, a, id, attempt);
+  const missing = [...a.entries.values()].filter(
+    (e) => e.on[0] === a.incarnation && e.phase === 'sent' && held.get(e.job.id) !== e.job.attempt,
+  );
+  // The end of one may be in the outbox: the reports up to the last one tell.
+  a.doubtful = { until: join.lastReport, ids: missing.map((e) => e.job.id) };
+  judgeDoubtful(s, a);
+}
+
+function judgeDoubtful(s: CoordinatorState, a: Agent): void {
+  if (!a.doubtful || a.receivedReport < a.doubtful.until) return;
+  for (const id of a.doubtful.ids) {
+    const entry = a.entries.get(id);
+    if (entry?.phase !== 'sent') continue;
+    vacate(s, entry);
+    release(s, entry, { to: 'keep', message: 'its start command was never received' });
+  }
+  a.doubtful = null;
+}
+
+export function onEnrolled(s: CoordinatorState, incarnation: string): void {
+  const a = s.agents.get(incarnation);
+  if (a?.status === 'enrolling') a.status = 'live';
+}
+
+function onHeartbeat(s: CoordinatorState, a: Agent, h: Heartbeat, now: Now, effects: CoordinatorEffect[]): void {
+  acknowledged(a, h.receivedCommands, now.mono);
+  a.says = { running: h.running, queued: h.queued };
+  if (isPaused(s, now.mono)) return;
+  effects.push({
+    kind: 'send',
+    incarnation: a.incarnation,
+    body: { echo: { number: h.number, receivedReports: a.receivedReport, committedReports: a.committedReport } },
+  });
+}
+
+/** Beyond S without a confirmed heartbeat of our own: no echo, no start, no lease. It is a pause and writes nothing. */
+export function isPaused(s: CoordinatorState, mono: number): boolean {
+  return mono - s.confirmedAt > s.config.chain.pause;
+}
+
+/** Judges silence. Returns when it wants to look again. */
+export function watch(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): number {
+  let next = Infinity;
+  for (const a of s.agents.values()) {
+    if (a.status === 'dead' || a.status === 'gone') continue;
+    const silent = now.mono - a.heardAt;
+    if (silent >= s.config.chain.agentDead) {
+      giveUp(s, a, 'node lost', effects);
+      continue;
+    }
+    if (silent >= s.config.chain.agentSuspect) {
+      if (isLive(a)) a.status = 'suspect';
+      next = Math.min(next, a.heardAt + s.config.chain.agentDead);
+    } else next = Math.min(next, a.heardAt + s.config.chain.agentSuspect);
+  }
+  return next;
+}
+
+function onProvenDead(s: CoordinatorState, incarnation: string, _now: Now, effects: CoordinatorEffect[]): void {
+  const a = s.agents.get(incarnation);
+  if (a && a.status !== 'dead' && a.status !== 'gone') giveUp(s, a, 'its agent ended itself', effects);
+}
+
+function giveUp(s: CoordinatorState, a: Agent, why: string, effects: CoordinatorEffect[]): void {
+  effects.push({ kind: 'log', level: 'warn', text: `an agent is given up: ${why}`, fields: { node: a.node, host: a.hostname, held: a.entries.size } });
+  a.status = 'dead';
+  a.unacked = [];
+  if (a.reservedFor !== null) unreserve(s, a.reservedFor);
+  for (const entry of [...a.entries.values()]) {
+    const claimed = entry.phase === 'claimed';
+    vacate(s, entry);
+    if (claimed) s.claims = s.claims.filter((c) => c !== entry);
+    releaseLost(s, entry, a.hostname, why);
+  }
+  assert(a.entries.size === 0, 'a dead agent holds nothing');
+  const dead = [...s.agents.values()].filter((x) => x.status === 'dead');
+  if (dead.length > DEAD_REMEMBERED) s.agents.delete(dead[0]!.incarnation);
+}
+
+/** A new epoch of our own: every agent is asked for its inventory, and its command stream begins anew. */
+export function sayHello(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): void {
+  for (const a of s.agents.values()) {
+    if (a.status === 'dead' || a.status === 'gone') continue;
+    resetCommands(a, now.mono);
+    effects.push({ kind: 'send', incarnation: a.incarnation, body: { hello: {} } });
+  }
+}

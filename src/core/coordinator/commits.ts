@@ -1,0 +1,290 @@
+/**
+ * From reports to rows, and from outcomes back to the books (PROTOCOL 6, 7). One commit is under way at a time; a batch is
+ * what came in while the last one ran, and under load it gathers a little longer, because a statement costs as much
+ * as forty rows. Start and end of one attempt in one batch are one row; its patches go into the same row.
+ */
+import { assert } from '../../base/assert.ts';
+import { MAX_BATCH, STARTED_COMMIT_MS } from '../../base/limits.ts';
+import { afterRun, type Outcome } from '../job.ts';
+import { CAUSE_LOST, CAUSE_NONE, CAUSE_TIMEOUT, CAUSE_USER, KILL_LOST, KILL_USER, type Ended, type Report } from '../messages.ts';
+import type { CommitRows, EndRow, PatchRow, RowOutcome, RowOutcomes, StartRow } from './batch.ts';
+import type { CoordinatorEffect, JobRequest, Now, RequestAnswer } from './event.ts';
+import { killStray, send, sendKill, vacate } from './placement.ts';
+import type { Agent, CoordinatorState, Entry, Flight, Uncommitted } from './state.ts';
+import { command } from './streams.ts';
+
+/** Reports a second above which a batch gathers, and how long it may; measured on two cores (see bench). */
+const BUSY_ABOVE = 300;
+const GATHER_MS = 30;
+/** A batch of this many rows does not wait any longer. */
+const GATHERED = 300;
+const RETRY_MS = 500;
+
+/** Starts the next commit when there is something to write and it is time. Returns when it wants to be called again. */
+export function commit(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): number {
+  if (s.raising !== 'no') return Infinity;
+  if (s.flight) {
+    if (s.retryAt === 0) return Infinity;
+    if (now.mono < s.retryAt) return s.retryAt;
+    s.retryAt = 0;
+    effects.push({ kind: 'commit', rows: s.flight.rows, requests: s.flight.requests });
+    return Infinity;
+  }
+  const oldest = s.uncommitted[0]?.receivedAt;
+  const own = s.releases.length + s.claims.length;
+  if (oldest === undefined && own === 0) return Infinity;
+  if (own === 0 && oldest !== undefined && s.uncommitted.length < GATHERED) {
+    const due = oldest + gatherMs(s);
+    if (now.mono < due) return due;
+  }
+  const flight = build(s);
+  s.flight = flight;
+  const { rows } = flight;
+  const some = rows.starts.length + rows.patches.length + rows.ends.length + rows.releases.length + flight.requests.length;
+  if (some > 0) effects.push({ kind: 'commit', rows, requests: flight.requests });
+  else finish(s, { starts: [], patches: [], ends: [], releases: [] }, [], effects);
+  return some > 0 ? Infinity : now.mono;
+}
+
+function gatherMs(s: CoordinatorState): number {
+  const startsOnly = s.uncommitted.every((u) => u.report.started);
+  if (startsOnly) return STARTED_COMMIT_MS / 2;
+  return s.arrivalRate > BUSY_ABOVE ? GATHER_MS : 0;
+}
+
+/** Takes the oldest reports, at most a batch of them, and folds them into rows: one a job and list. */
+function build(s: CoordinatorState): Flight {
+  const taken = s.uncommitted.splice(0, MAX_BATCH);
+  const starts = new Map<string, StartRow>();
+  const patches = new Map<string, PatchRow>();
+  const ends = new Map<string, EndRow>();
+  const requests: JobRequest[] = [];
+  const upTo = new Map<string, number>();
+  for (const u of taken) {
+    const { report: r } = u;
+    upTo.set(u.incarnation, r.seq);
+    const key = `${r.job} ${r.attempt}`;
+    if (r.started) {
+      const row = startRow(s, u);
+      if (row) starts.set(key, row);
+    } else if (r.patch) {
+      patches.set(key, fold(patches.get(key), patchRow(r)));
+    } else if (r.ended) {
+      ends.set(key, endRow(s, u, r.ended, patches.get(key)));
+      patches.delete(key);
+      starts.delete(key);
+    } else if (r.request) {
+      requests.push({ incarnation: u.incarnation, request: r.seq, job: r.job, attempt: r.attempt, op: r.request.op, json: r.request.json });
+    }
+  }
+  const claims = s.claims.splice(0, MAX_BATCH);
+  for (const entry of claims) starts.set(`${entry.job.id} ${entry.job.attempt}`, claimRow(s, entry));
+  const rows: CommitRows = {
+    starts: [...starts.values()],
+    patches: [...patches.values()],
+    ends: [...ends.values()],
+    releases: s.releases.splice(0, MAX_BATCH),
+  };
+  return { rows, requests, upTo, claims: claims.map((c) => c.job.id) };
+}
+
+function nodeOf(s: CoordinatorState, incarnation: string): string {
+  return s.agents.get(incarnation)?.hostname ?? '';
+}
+
+function startRow(s: CoordinatorState, u: Uncommitted): StartRow | null {
+  const entry = s.entries.get(u.report.job);
+  // RUNNING was committed before the start command: the report adds nothing to the row.
+  if (entry?.job.attempt === u.report.attempt && entry.runningCommitted) return null;
+  const { job, attempt, seq } = u.report;
+  return { id: job, attempt, report: seq, node: nodeOf(s, u.incarnation), leasedAt: entry?.leasedAt ?? u.at, startedAt: u.at };
+}
+
+/** The coordinator's own RUNNING, under report 0: any report of the agent comes after it. */
+function claimRow(s: CoordinatorState, entry: Entry): StartRow {
+  const at = entry.leasedAt;
+  return { id: entry.job.id, attempt: entry.job.attempt, report: 0, node: nodeOf(s, entry.on[0]!), leasedAt: at, startedAt: at };
+}
+
+function patchRow(r: Report): PatchRow {
+  assert(r.patch, 'a patch report has a patch');
+  const fields: { description?: string } = r.patch.fieldsJson === '' ? {} : JSON.parse(r.patch.fieldsJson);
+  return {
+    id: r.job,
+    attempt: r.attempt,
+    report: r.seq,
+    dataJson: r.patch.dataJson,
+    dataRemoved: r.patch.removed,
+    description: fields.description ?? null,
+  };
+}
+
+/** Two patches of one attempt as one, the later winning per key. */
+function fold(first: PatchRow | undefined, second: PatchRow): PatchRow {
+  if (!first) return second;
+  const data = new Map<string, unknown>(Object.entries(parse(first.dataJson)));
+  for (const key of second.dataRemoved) data.delete(key);
+  const later = Object.entries(parse(second.dataJson));
+  for (const [key, value] of later) data.set(key, value);
+  const set = new Set(later.map(([key]) => key));
+  const removed = new Set([...first.dataRemoved, ...second.dataRemoved].filter((key) => !set.has(key)));
+  return {
+    ...second,
+    dataJson: data.size === 0 ? '' : stringify(data),
+    dataRemoved: [...removed],
+    description: second.description ?? first.description,
+  };
+}
+
+function parse(json: string): object {
+  return json === '' ? {} : JSON.parse(json);
+}
+
+/** Object text without making an object: a key may be `__proto__`. */
+function stringify(data: Map<string, unknown>): string {
+  return `{${[...data].map(([k, v]) => `${JSON.stringify(k)}:${JSON.stringify(v)}`).join(',')}}`;
+}
+
+function endRow(s: CoordinatorState, u: Uncommitted, e: Ended, patch: PatchRow | undefined): EndRow {
+  const { job: id, attempt, seq } = u.report;
+  const entry = s.entries.get(id);
+  const known = entry?.job.attempt === attempt ? entry : null;
+  const outcome = outcomeOf(e);
+  const state = afterRun(outcome, known?.job.autoTimeoutRetry ?? true).at(-1)!;
+  return {
+    id,
+    attempt,
+    report: seq,
+    node: nodeOf(s, u.incarnation),
+    leasedAt: known?.leasedAt ?? u.at - e.ranMs,
+    startedAt: u.at - e.ranMs,
+    endedAt: u.at,
+    outcome,
+    state,
+    exitCode: e.exited ? e.exitCode : null,
+    signal: e.exited ? null : e.signal,
+    userS: e.userS < 0 ? null : e.userS,
+    systemS: e.systemS < 0 ? null : e.systemS,
+    maxRssKib: e.maxRssKib < 0 ? null : e.maxRssKib,
+    message: messageOf(outcome, e),
+    dataJson: patch?.dataJson ?? '',
+    dataRemoved: patch?.dataRemoved ?? [],
+    description: patch?.description ?? null,
+  };
+}
+
+function outcomeOf(e: Ended): Outcome {
+  if (e.killed === CAUSE_USER) return 'USER_KILLED';
+  // An end that came by itself while a kill was under way is still its own end.
+  if (e.exited && e.exitCode === 0) return 'RUN_DONE';
+  if (e.killed === CAUSE_TIMEOUT || e.killed === CAUSE_LOST) return 'RUN_TIMEOUT';
+  return 'RUN_ERROR';
+}
+
+function messageOf(outcome: Outcome, e: Ended): string {
+  if (outcome === 'RUN_ERROR') {
+    const how = e.exited ? `nonzero return ${e.exitCode}` : `ended by signal ${e.signal}`;
+    const tail = e.tail === '' ? '' : `:\n${e.tail.replace(/^/gm, '    ')}`;
+    return `${how}${tail}`;
+  }
+  if (outcome === 'RUN_TIMEOUT') return e.killed === CAUSE_NONE ? e.note : e.note || 'ended because its launcher left';
+  return e.note;
+}
+
+/** The database answered: the rows are what it says they are. */
+export function onCommitted(s: CoordinatorState, outcomes: RowOutcomes, answers: RequestAnswer[], effects: CoordinatorEffect[]): void {
+  assert(s.flight, 'a commit was answered that nobody asked for');
+  finish(s, outcomes, answers, effects);
+}
+
+export function onCommitFailed(s: CoordinatorState, now: Now): void {
+  assert(s.flight, 'a commit failed that nobody asked for');
+  s.retryAt = now.mono + RETRY_MS;
+  s.degradedSince ??= now.wall;
+}
+
+function finish(s: CoordinatorState, outcomes: RowOutcomes, answers: RequestAnswer[], effects: CoordinatorEffect[]): void {
+  const flight = s.flight!;
+  s.flight = null;
+  s.degradedSince = null;
+  flight.rows.starts.forEach((row, i) => onStart(s, row, outcomes.starts[i]!, flight, effects));
+  flight.rows.patches.forEach((row, i) => onPatch(s, row, outcomes.patches[i]!, effects));
+  flight.rows.ends.forEach((row, i) => onEnd(s, row, outcomes.ends[i]!));
+  for (const row of flight.rows.releases) forget(s, row.id, row.attempt);
+  tellCommitted(s, flight, answers);
+}
+
+/** "Committed up to n" to each agent, with the answers that its jobs wait for. */
+function tellCommitted(s: CoordinatorState, flight: Flight, answers: RequestAnswer[]): void {
+  const byAgent = Map.groupBy(answers, (a) => a.incarnation);
+  for (const [incarnation, reports] of flight.upTo) {
+    const a = s.agents.get(incarnation);
+    if (!a) continue;
+    a.committedReport = Math.max(a.committedReport, reports);
+    if (a.status === 'gone') continue;
+    const mine = (byAgent.get(incarnation) ?? []).map(({ request, json, error }) => ({ request, json, error }));
+    command(a, { committed: { reports: a.committedReport, answers: mine } });
+  }
+}
+
+function current(s: CoordinatorState, id: string, attempt: number): Entry | null {
+  const entry = s.entries.get(id);
+  return entry?.job.attempt === attempt ? entry : null;
+}
+
+function onStart(s: CoordinatorState, row: StartRow, outcome: RowOutcome, flight: Flight, effects: CoordinatorEffect[]): void {
+  const entry = current(s, row.id, row.attempt);
+  if (!entry || entry.phase === 'over') return;
+  if (outcome === 'applied' || outcome === 'duplicate') {
+    entry.runningCommitted = true;
+    if (entry.phase === 'claimed' && flight.claims.includes(row.id)) send(s, entry);
+  } else refused(s, entry, outcome, effects);
+}
+
+function onPatch(s: CoordinatorState, row: PatchRow, outcome: RowOutcome, effects: CoordinatorEffect[]): void {
+  const entry = current(s, row.id, row.attempt);
+  if (outcome === 'not-ours' && entry && entry.phase !== 'over') refused(s, entry, outcome, effects);
+  if (outcome !== 'applied' && outcome !== 'duplicate')
+    effects.push({ kind: 'log', level: 'warn', text: `a patch was refused: ${outcome}`, fields: { job: row.id, attempt: row.attempt } });
+}
+
+/** The row is not what we believed: killed by its user, or no longer ours. */
+function refused(s: CoordinatorState, entry: Entry, outcome: RowOutcome, effects: CoordinatorEffect[]): void {
+  const unsent = entry.phase === 'claimed';
+  if (outcome === 'killed' && !unsent) {
+    entry.userKilled = true;
+    sendKill(s, entry, KILL_USER);
+    return;
+  }
+  effects.push({ kind: 'log', level: 'warn', text: `an attempt is dropped: ${outcome}`, fields: { job: entry.job.id, attempt: entry.job.attempt } });
+  if (unsent && outcome === 'killed') {
+    vacate(s, entry);
+    entry.phase = 'over';
+    s.releases.push({ id: entry.job.id, attempt: entry.job.attempt, node: null, to: 'keep', outcome: null, message: '', lostEnd: false, nodeLost: false, countTry: false });
+    return;
+  }
+  sendKill(s, entry, KILL_LOST);
+  vacate(s, entry);
+  s.entries.delete(entry.job.id);
+}
+
+function onEnd(s: CoordinatorState, row: EndRow, outcome: RowOutcome): void {
+  if (outcome === 'applied') {
+    if (row.state === 'JOB_FINISHED') s.done.finished += 1;
+    else if (row.state === 'FAILED') s.done.failed += 1;
+    else s.done.other += 1;
+  }
+  forget(s, row.id, row.attempt);
+}
+
+function forget(s: CoordinatorState, id: string, attempt: number): void {
+  const entry = current(s, id, attempt);
+  if (!entry) return;
+  assert(entry.phase === 'over', 'only what is over is forgotten');
+  s.entries.delete(id);
+}
+
+/** An agent that reports an attempt that we do not know at all: the row decides; its process ends when it lives. */
+export function endUnknown(s: CoordinatorState, a: Agent, id: string, attempt: number): void {
+  if (!current(s, id, attempt)) killStray(a, id, attempt);
+}

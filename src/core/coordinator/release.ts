@@ -1,0 +1,50 @@
+/**
+ * Release of a held job (PROTOCOL 4): what becomes of an attempt whose end nobody reported, by what is known of it. The
+ * row's own state decides in the store; here is decided what is asked for.
+ */
+import { afterRun } from '../job.ts';
+import type { ReleaseRow } from './batch.ts';
+import type { CoordinatorState, Entry } from './state.ts';
+
+/** Puts the release into the next commit; the attempt is over. */
+export function release(
+  s: CoordinatorState,
+  entry: Entry,
+  what: { to: ReleaseRow['to']; message: string } & Partial<Pick<ReleaseRow, 'outcome' | 'node' | 'lostEnd' | 'nodeLost' | 'countTry'>>,
+): void {
+  if (entry.phase === 'queued') {
+    const at = s.queue.indexOf(entry);
+    if (at >= 0) s.queue.splice(at, 1);
+  }
+  entry.phase = 'over';
+  s.releases.push({
+    id: entry.job.id,
+    attempt: entry.job.attempt,
+    node: what.node ?? null,
+    to: what.to,
+    outcome: what.outcome ?? null,
+    message: what.message,
+    lostEnd: what.lostEnd ?? false,
+    nodeLost: what.nodeLost ?? false,
+    countTry: what.countTry ?? false,
+  });
+}
+
+/** The job cannot be started at all: FAILED, with the reason in its history. */
+export function releaseAsFailed(s: CoordinatorState, entry: Entry, message: string, node: string | null = null): void {
+  release(s, entry, { to: 'FAILED', message, node });
+}
+
+/** Its agent is dead. It ran, or may have: RUN_TIMEOUT and its rules, counted as a try and as a lost end. */
+export function releaseLost(s: CoordinatorState, entry: Entry, node: string, why: string): void {
+  const ran = entry.startedAt !== null || entry.runningCommitted;
+  release(s, entry, {
+    to: afterRun('RUN_TIMEOUT', entry.job.autoTimeoutRetry).at(-1)!,
+    outcome: 'RUN_TIMEOUT',
+    node,
+    message: ran ? `${why}: its run on ${node} is lost` : `${why}: it may have started on ${node}`,
+    lostEnd: true,
+    nodeLost: true,
+    countTry: !entry.runningCommitted,
+  });
+}

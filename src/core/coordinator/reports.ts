@@ -1,0 +1,77 @@
+/**
+ * What agents report: applied to the books at once (a slot that is free is free), kept until it is committed.
+ */
+import { assert } from '../../base/assert.ts';
+import type { Report } from '../messages.ts';
+import type { Now } from './event.ts';
+import { unreserve, vacate } from './placement.ts';
+import { release, releaseAsFailed } from './release.ts';
+import type { Agent, CoordinatorState, Entry } from './state.ts';
+
+/** Nodes on which a job may fail before exec until it is given up (PROTOCOL 10). */
+const NODES_BEFORE_FAILED = 2;
+/** Window of the rate of an agent's ends, milliseconds. */
+const RATE_WINDOW_MS = 200;
+
+export function onReport(s: CoordinatorState, a: Agent, r: Report, now: Now): void {
+  s.uncommitted.push({ incarnation: a.incarnation, report: r, at: now.wall - r.ageMs, receivedAt: now.mono });
+  s.arrivals += 1;
+  const entry = s.entries.get(r.job);
+  if (!entry || entry.job.attempt !== r.attempt || entry.on[0] !== a.incarnation) return;
+  if (r.started) entry.startedAt = now.wall - r.ageMs;
+  else if (r.ended) onEnded(s, a, entry, r, now);
+  else if (r.retracted) onRetracted(s, entry);
+  else if (r.notStarted) onNotStarted(s, a, entry, `${r.notStarted.stage}: ${r.notStarted.message}`);
+}
+
+function onEnded(s: CoordinatorState, a: Agent, entry: Entry, r: Report, now: Now): void {
+  assert(r.ended, 'an end report has an end');
+  entry.startedAt ??= now.wall - r.ageMs - r.ended.ranMs;
+  entry.phase = 'over';
+  vacate(s, entry);
+  a.endsSince += 1;
+}
+
+/** Measures the rate of each agent's ends; called with every step. */
+export function measureRates(s: CoordinatorState, mono: number): void {
+  for (const a of s.agents.values()) {
+    const span = mono - a.rateAt;
+    if (span < RATE_WINDOW_MS) continue;
+    const rate = (a.endsSince * 1_000) / span;
+    a.rate = rate > a.rate ? rate : a.rate * 0.5 + rate * 0.5;
+    a.endsSince = 0;
+    a.rateAt = mono;
+  }
+  const span = mono - s.arrivalsAt;
+  if (span >= RATE_WINDOW_MS) {
+    s.arrivalRate = (s.arrivals * 1_000) / span;
+    s.arrivals = 0;
+    s.arrivalsAt = mono;
+  }
+}
+
+/** Proof that it did not start and will not: it may be placed again under the same attempt. */
+function onRetracted(s: CoordinatorState, entry: Entry): void {
+  vacate(s, entry);
+  if (entry.userKilled || s.phase !== 'running') release(s, entry, { to: 'keep', message: 'given back unstarted' });
+  else requeue(s, entry);
+}
+
+function requeue(s: CoordinatorState, entry: Entry): void {
+  entry.phase = 'queued';
+  entry.retractSent = false;
+  entry.killSent = 0;
+  s.queue.unshift(entry);
+}
+
+/** A failure before exec is the node's: elsewhere with its try uncounted, FAILED at the second node or with none left. */
+function onNotStarted(s: CoordinatorState, a: Agent, entry: Entry, reason: string): void {
+  vacate(s, entry);
+  unreserve(s, entry.job.id);
+  entry.avoid.push(a.node);
+  const elsewhere = [...s.agents.values()].some((x) => x.status === 'live' && !entry.avoid.includes(x.node));
+  if (s.phase !== 'running') release(s, entry, { to: 'keep', message: `could not be started on ${a.hostname}: ${reason}` });
+  else if (entry.avoid.length >= NODES_BEFORE_FAILED || !elsewhere)
+    releaseAsFailed(s, entry, `could not be started on ${a.hostname}: ${reason}`, a.hostname);
+  else requeue(s, entry);
+}

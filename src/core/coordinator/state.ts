@@ -1,0 +1,178 @@
+/**
+ * What a coordinator's core knows: its agents, the attempts that it holds, and what it has not heard back about. Plain
+ * data; the functions of this folder are the only ones that change it.
+ *
+ * An attempt is in one phase:
+ *   queued   leased, waits for a place; out by a placement (claimed or sent) or a release (gone)
+ *   claimed  placed, but RUNNING is committed before its start command (auto_timeout_retry off); out when committed (sent)
+ *   sent     its start command is in an agent's stream; out by `ended` (over), `retracted`/`not_started` (queued or released),
+ *            the agent's death (over)
+ *   over     its end or release is on the way to the database; out when that is committed (gone)
+ */
+import { CHAIN, type Chain } from '../../base/limits.ts';
+import type { App, Command, Report } from '../messages.ts';
+import type { CommitRows, LeasedJob, ReleaseRow } from './batch.ts';
+import type { JobRequest } from './event.ts';
+
+export type Mode = 'mpi' | 'serial' | 'mixed';
+
+export interface CoordinatorConfig {
+  launcher: number;
+  mode: Mode;
+  /** Nodes of this launcher, after limit and offset; agents with other indexes are refused. */
+  nodes: readonly number[];
+  /** Monotonic time at which the launcher leaves; null = never. */
+  endAt: number | null;
+  /** Idle for this long, the launcher leaves; null = persistent. */
+  idleExitMs: number | null;
+  chain: Chain;
+}
+
+export const COORDINATOR_DEFAULTS = { chain: CHAIN };
+
+export interface Entry {
+  job: LeasedJob;
+  app: App;
+  phase: 'queued' | 'claimed' | 'sent' | 'over';
+  /** Part of a node that it takes here; 1 for a gang, on each of its nodes. */
+  share: number;
+  /** Incarnations of its nodes, the lead first; empty while queued. */
+  on: string[];
+  leasedAt: number;
+  sentAt: number;
+  /** Wall clock; null until its start is known. */
+  startedAt: number | null;
+  runningCommitted: boolean;
+  /** KILL_* that was sent; 0 = none. */
+  killSent: number;
+  /** A user killed it: its row is USER_KILLED. */
+  userKilled: boolean;
+  retractSent: boolean;
+  /** Nodes on which it failed before exec. */
+  avoid: number[];
+}
+
+export interface Agent {
+  incarnation: string;
+  node: number;
+  hostname: string;
+  /** enrolling: its roster row is being written; suspect: silent for 5 s; dead: given up; gone: it left by itself. */
+  status: 'enrolling' | 'live' | 'suspect' | 'dead' | 'gone';
+  heardAt: number;
+  /** It has answered hello of this epoch with its inventory. */
+  joinedEpoch: number;
+  used: number;
+  entries: Map<string, Entry>;
+  reservedFor: string | null;
+  knownApps: Set<number>;
+  /** Ends a second, a moving average, and what it is made from. */
+  rate: number;
+  endsSince: number;
+  rateAt: number;
+  /** Commands that the agent has not acknowledged. */
+  unacked: Command[];
+  nextCommand: number;
+  sentCommand: number;
+  ackedCommand: number;
+  ackGrewAt: number;
+  receivedReport: number;
+  committedReport: number;
+  toldCommitted: number;
+  /** What its last heartbeat said. */
+  says: { running: number; queued: number };
+  /** Attempts that its inventory did not name, to be judged when its reports up to `until` are in. */
+  doubtful: { until: number; ids: string[] } | null;
+}
+
+/** A report that came in and is not committed yet. */
+export interface Uncommitted {
+  incarnation: string;
+  report: Report;
+  /** Wall clock of the event. */
+  at: number;
+  /** Monotonic time of receipt. */
+  receivedAt: number;
+}
+
+/** A commit that is under way: what to do when it is done. */
+export interface Flight {
+  rows: CommitRows;
+  requests: JobRequest[];
+  /** Highest report of each incarnation in it. */
+  upTo: Map<string, number>;
+  claims: string[];
+}
+
+export interface CoordinatorState {
+  config: CoordinatorConfig;
+  epoch: number;
+  phase: 'running' | 'leaving' | 'leaving-row' | 'ended';
+  leaveDeadline: number;
+  leaveReason: string;
+  agents: Map<string, Agent>;
+  entries: Map<string, Entry>;
+  queue: Entry[];
+  apps: Map<string, App>;
+  /** Own writes that wait for the next commit. */
+  releases: ReleaseRow[];
+  claims: Entry[];
+  uncommitted: Uncommitted[];
+  flight: Flight | null;
+  /** A commit failed: the same flight is asked for again at this time. */
+  retryAt: number;
+  leasing: boolean;
+  leaseAfter: number;
+  raising: 'no' | 'wanted' | 'asked';
+  raiseAfter: number;
+  lostLease: boolean;
+  /** The last lease brought less than was asked for; cleared by a wake-up and by the slow poll. */
+  dry: boolean;
+  typicalShare: number;
+  lastBusyAt: number;
+  confirmedAt: number;
+  degradedSince: number | null;
+  stealAfter: number;
+  arrivals: number;
+  arrivalsAt: number;
+  arrivalRate: number;
+  done: { finished: number; failed: number; other: number };
+}
+
+export function makeCoordinatorState(config: CoordinatorConfig, epoch: number, now: number): CoordinatorState {
+  return {
+    config,
+    epoch,
+    phase: 'running',
+    leaveDeadline: Infinity,
+    leaveReason: '',
+    agents: new Map(),
+    entries: new Map(),
+    queue: [],
+    apps: new Map(),
+    releases: [],
+    claims: [],
+    uncommitted: [],
+    flight: null,
+    retryAt: 0,
+    leasing: false,
+    leaseAfter: 0,
+    raising: 'no',
+    raiseAfter: 0,
+    lostLease: false,
+    dry: false,
+    typicalShare: 1,
+    lastBusyAt: now,
+    confirmedAt: now,
+    degradedSince: null,
+    stealAfter: 0,
+    arrivals: 0,
+    arrivalsAt: now,
+    arrivalRate: 0,
+    done: { finished: 0, failed: 0, other: 0 },
+  };
+}
+
+/** An agent that may be given work. */
+export function isLive(a: Agent): boolean {
+  return a.status === 'live';
+}

@@ -1,0 +1,272 @@
+/**
+ * The coordinator's core: `coordinatorStep(state, events, now) → effects`. It decides everything about the jobs of one
+ * launcher and does nothing itself. The rules are those of PROTOCOL 0–2, 5–7 and 9.
+ *
+ * Phases: running → leaving (time limit, signal, idle, warden gone): nothing new starts, what was never sent goes back,
+ * what runs is ended as RUN_TIMEOUT; leaving → leaving-row when nothing is held or the time for leaving is over;
+ * then ended. A lost fence ends it from anywhere.
+ */
+import { LEASE_POLL_MS, LEAVE_MS, MAX_BATCH, MAX_UNCOMMITTED_REPORTS } from '../../base/limits.ts';
+import { KILL_NOW, KILL_TIMEOUT, KILL_USER, type App } from '../messages.ts';
+import { isPaused, onEnrolled, onMessage, sayHello, watch } from './agents.ts';
+import type { LeasedJob } from './batch.ts';
+import { commit, onCommitFailed, onCommitted } from './commits.ts';
+import type { AppFacts, CoordinatorEffect, CoordinatorEvent, CoordinatorStep, Now } from './event.ts';
+import { appetite, packingOf, place, sendKill, steal, unreserve, vacate } from './placement.ts';
+import { release, releaseAsFailed } from './release.ts';
+import { measureRates } from './reports.ts';
+import type { CoordinatorState, Entry } from './state.ts';
+import { command, flush } from './streams.ts';
+
+/** After a failed lease or raise the next is tried after this, milliseconds. */
+const RETRY_MS = 500;
+/** A lease waits until this share of the room is free, unless somebody idles: a statement costs as much as forty rows. */
+const LEASE_WORTH = 0.25;
+
+export function coordinatorStep(s: CoordinatorState, events: readonly CoordinatorEvent[], now: Now): CoordinatorStep {
+  const effects: CoordinatorEffect[] = [];
+  for (const e of events) if (s.phase !== 'ended') on(s, e, now, effects);
+  if (s.phase === 'ended') return { effects, wakeAt: Infinity };
+  measureRates(s, now.mono);
+  const wakes = [watch(s, now, effects), timeUp(s, now)];
+  if (s.phase === 'running' && !isPaused(s, now.mono) && s.raising === 'no') {
+    place(s, now.mono);
+    wakes.push(steal(s, now.mono), lease(s, now, effects), idle(s, now));
+  }
+  wakes.push(commit(s, now, effects), raise(s, now, effects), leave(s, now, effects));
+  for (const a of s.agents.values()) if (a.status !== 'dead' && a.status !== 'gone') flush(a, now.mono, effects);
+  return { effects, wakeAt: Math.min(...wakes) };
+}
+
+function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: CoordinatorEffect[]): void {
+  switch (e.kind) {
+    case 'message':
+      return onMessage(s, e.envelope, now, effects);
+    case 'leased':
+      s.leasing = false;
+      s.dry = e.jobs.length < e.asked;
+      if (s.dry) s.leaseAfter = now.mono + LEASE_POLL_MS;
+      for (const job of e.jobs) admit(s, job, e.apps, now);
+      return;
+    case 'lease-failed':
+      s.leasing = false;
+      s.leaseAfter = now.mono + RETRY_MS;
+      return;
+    case 'committed':
+      return onCommitted(s, e.outcomes, e.answers, effects);
+    case 'commit-failed':
+      return onCommitFailed(s, now);
+    case 'outcome-unknown':
+      if (e.lost === 'lease') s.leasing = false;
+      else s.retryAt = Infinity;
+      if (s.raising === 'no') s.raising = 'wanted';
+      s.degradedSince ??= now.wall;
+      return;
+    case 'raised':
+      return onRaised(s, e, now, effects);
+    case 'raise-failed':
+      s.raising = 'wanted';
+      s.raiseAfter = now.mono + RETRY_MS;
+      return;
+    case 'enrolled':
+      return onEnrolled(s, e.incarnation);
+    case 'enrol-failed':
+      // The agent joins again with its next heartbeat, and is enrolled then.
+      s.agents.delete(e.incarnation);
+      return;
+    case 'killed':
+      for (const k of e.jobs) onKilled(s, k.id, k.attempt);
+      return;
+    case 'wake':
+      s.dry = false;
+      s.leaseAfter = 0;
+      return;
+    case 'confirmed':
+      s.confirmedAt = Math.max(s.confirmedAt, e.sentAt);
+      return;
+    case 'leave':
+      return beginLeave(s, e.reason, e.now, now, effects);
+    case 'left':
+      s.phase = 'ended';
+      effects.push({ kind: 'end', code: 'left', reason: s.leaveReason });
+      return;
+    case 'fenced':
+      s.phase = 'ended';
+      effects.push({ kind: 'end', code: 'fenced', reason: 'the launcher row is not ours any more' });
+      return;
+    case 'tick':
+      return;
+  }
+}
+
+/** Takes a leased job into the books; one that cannot be started at all is FAILED with the reason. */
+function admit(s: CoordinatorState, job: LeasedJob, apps: ReadonlyMap<string, AppFacts | null>, now: Now): void {
+  const facts = apps.get(job.application) ?? null;
+  const entry: Entry = {
+    job,
+    app: { index: 0, name: job.application, executable: '', envscript: '' },
+    phase: 'queued',
+    share: 1 / packingOf(s.config.mode, job),
+    on: [],
+    leasedAt: now.wall,
+    sentAt: 0,
+    startedAt: null,
+    runningCommitted: false,
+    killSent: 0,
+    userKilled: false,
+    retractSent: false,
+    avoid: [],
+  };
+  s.entries.set(job.id, entry);
+  s.lastBusyAt = now.mono;
+  const refusal = facts === null ? `application ${job.application} is not registered` : unsupported(facts);
+  if (refusal !== null || facts === null) return releaseAsFailed(s, entry, refusal ?? '');
+  if (s.phase !== 'running') return release(s, entry, { to: 'keep', message: '' });
+  entry.app = appOf(s, facts);
+  s.typicalShare = entry.share;
+  s.queue.push(entry);
+}
+
+function unsupported(app: AppFacts): string | null {
+  const what = app.preprocess === '' ? (app.postprocess === '' ? null : 'postprocess') : 'preprocess';
+  return what === null ? null : `application ${app.name} has a ${what} script, which is not supported yet`;
+}
+
+/** The launcher's own number for an application as it is now: an edited one is another, and is sent again. */
+function appOf(s: CoordinatorState, f: AppFacts): App {
+  const key = JSON.stringify([f.name, f.executable, f.envscript]);
+  let app = s.apps.get(key);
+  if (!app) {
+    app = { index: s.apps.size + 1, name: f.name, executable: f.executable, envscript: f.envscript };
+    s.apps.set(key, app);
+  }
+  return app;
+}
+
+/** Asks for jobs when there is room for them and it is worth a statement. Returns when it wants to ask again. */
+function lease(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): number {
+  if (s.leasing || s.uncommitted.length >= MAX_UNCOMMITTED_REPORTS / 2) return Infinity;
+  const { jobs, hungry, target } = appetite(s);
+  const limit = Math.min(MAX_BATCH, jobs);
+  if (limit < 1 || (!hungry && limit < Math.min(target * LEASE_WORTH, MAX_BATCH))) return Infinity;
+  if (s.dry && now.mono < s.leaseAfter) return s.leaseAfter;
+  if (now.mono < s.leaseAfter) return s.leaseAfter;
+  const live = [...s.agents.values()].filter((a) => a.status === 'live').length;
+  s.leasing = true;
+  effects.push({ kind: 'lease', limit, maxNodes: live, maxWallMinutes: minutesLeft(s, now) });
+  return Infinity;
+}
+
+function minutesLeft(s: CoordinatorState, now: Now): number | null {
+  return s.config.endAt === null ? null : Math.max(0, (s.config.endAt - now.mono) / 60_000);
+}
+
+function onKilled(s: CoordinatorState, id: string, attempt: number): void {
+  const entry = s.entries.get(id);
+  if (!entry || entry.job.attempt !== attempt) {
+    // We hold it by the database and not by our books: cleared, for nothing of it was ever sent.
+    if (!entry && s.raising === 'no') clear(s, id, attempt);
+    return;
+  }
+  if (entry.userKilled && entry.phase !== 'queued') return;
+  entry.userKilled = true;
+  if (entry.phase === 'queued') {
+    unreserve(s, id);
+    release(s, entry, { to: 'keep', message: '' });
+  } else if (entry.phase === 'sent') sendKill(s, entry, KILL_USER);
+}
+
+function clear(s: CoordinatorState, id: string, attempt: number): void {
+  const asked = s.releases.some((r) => r.id === id) || s.flight?.rows.releases.some((r) => r.id === id);
+  if (asked) return;
+  s.releases.push({ id, attempt, node: null, to: 'keep', outcome: null, message: '', lostEnd: false, nodeLost: false, countTry: false });
+}
+
+// --- unknown outcomes ---
+
+function raise(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): number {
+  if (s.raising !== 'wanted' || s.leasing || (s.flight && s.retryAt === 0)) return Infinity;
+  if (now.mono < s.raiseAfter) return s.raiseAfter;
+  s.raising = 'asked';
+  effects.push({ kind: 'raise' });
+  return Infinity;
+}
+
+/** Compares what the database says we hold with our books: unknown rows join the queue, missing ones are dropped and ended. */
+function onRaised(
+  s: CoordinatorState,
+  e: Extract<CoordinatorEvent, { kind: 'raised' }>,
+  now: Now,
+  effects: CoordinatorEffect[],
+): void {
+  s.raising = 'no';
+  s.epoch = e.epoch;
+  s.confirmedAt = now.mono;
+  sayHello(s, now, effects);
+  const held = new Map(e.held.map((j) => [j.id, j]));
+  for (const entry of [...s.entries.values()]) {
+    if (held.get(entry.job.id)?.attempt === entry.job.attempt || entry.phase === 'over') continue;
+    effects.push({ kind: 'log', level: 'warn', text: 'an attempt is not ours any more', fields: { job: entry.job.id } });
+    if (entry.phase === 'queued') s.queue.splice(s.queue.indexOf(entry), 1);
+    vacate(s, entry);
+    s.entries.delete(entry.job.id);
+  }
+  for (const job of e.held) if (!s.entries.has(job.id)) admit(s, job, e.apps, now);
+  if (s.flight) s.retryAt = now.mono;
+}
+
+// --- leaving ---
+
+function timeUp(s: CoordinatorState, now: Now): number {
+  if (s.phase !== 'running' || s.config.endAt === null) return Infinity;
+  if (now.mono >= s.config.endAt) {
+    beginLeave(s, 'the time limit is reached', false, now, []);
+    return now.mono;
+  }
+  return s.config.endAt;
+}
+
+function idle(s: CoordinatorState, now: Now): number {
+  if (s.entries.size > 0 || s.uncommitted.length > 0 || !s.dry) {
+    if (s.entries.size > 0) s.lastBusyAt = now.mono;
+    return Infinity;
+  }
+  if (s.config.idleExitMs === null) return Infinity;
+  if (now.mono - s.lastBusyAt < s.config.idleExitMs) return s.lastBusyAt + s.config.idleExitMs;
+  beginLeave(s, 'nothing is left to run', false, now, []);
+  return now.mono;
+}
+
+function beginLeave(s: CoordinatorState, reason: string, hard: boolean, now: Now, effects: CoordinatorEffect[]): void {
+  if (s.phase === 'leaving-row') return;
+  const first = s.phase === 'running';
+  if (first) {
+    s.phase = 'leaving';
+    s.leaveReason = reason;
+    s.leaveDeadline = now.mono + LEAVE_MS;
+    effects.push({ kind: 'log', level: 'info', text: `leaving: ${reason}` });
+    for (const entry of [...s.queue]) release(s, entry, { to: 'keep', message: '' });
+    for (const entry of s.claims.splice(0)) {
+      vacate(s, entry);
+      release(s, entry, { to: 'keep', message: '' });
+    }
+  } else if (!hard) return;
+  for (const entry of s.entries.values()) if (entry.phase === 'sent') sendKill(s, entry, hard ? KILL_NOW : KILL_TIMEOUT);
+  if (!first) return;
+  for (const a of s.agents.values()) if (a.status !== 'dead') command(a, { drain: {} });
+}
+
+/** Leaves the row when nothing is held and everything is written, or when the time for leaving is over. */
+function leave(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): number {
+  if (s.phase !== 'leaving') return Infinity;
+  const open = s.entries.size > 0 || s.uncommitted.length > 0 || s.releases.length > 0 || s.flight !== null || s.leasing;
+  if (open && now.mono < s.leaveDeadline) {
+    // A claim that was committed while leaving has been sent: it is ended like the rest.
+    for (const entry of s.entries.values()) if (entry.phase === 'sent' && entry.killSent === 0) sendKill(s, entry, KILL_TIMEOUT);
+    return s.leaveDeadline;
+  }
+  if (open) effects.push({ kind: 'log', level: 'warn', text: 'leaving with jobs still held: a rescue takes them', fields: { held: s.entries.size } });
+  s.phase = 'leaving-row';
+  effects.push({ kind: 'leave-row' });
+  return Infinity;
+}

@@ -1,0 +1,97 @@
+/**
+ * The two numbered streams between the coordinator and one agent (PROTOCOL 5): commands out, reports in. Commands are
+ * resent in order until acknowledged; reports count once, in order, and a gap waits for the resend.
+ */
+import { assert } from '../../base/assert.ts';
+import { MAX_UNACKED_COMMANDS } from '../../base/limits.ts';
+import type { App, Command, Job, JobRef, Report } from '../messages.ts';
+import type { CoordinatorEffect } from './event.ts';
+import type { Agent } from './state.ts';
+
+/** Commands in one message. A start command may hold many jobs. */
+const COMMANDS_PER_MESSAGE = 500;
+/** Jobs in one start command. */
+const JOBS_PER_START = 500;
+/** What is not acknowledged after this is sent again, milliseconds. */
+const RESEND_MS = 1_000;
+
+/** Whether the agent's stream takes another command. */
+export function hasRoom(a: Agent): boolean {
+  return a.unacked.length < MAX_UNACKED_COMMANDS;
+}
+
+/** Appends a command; it leaves with the next flush. */
+export function command(a: Agent, body: Omit<Command, 'seq'>): void {
+  a.unacked.push({ seq: a.nextCommand++, ...body });
+}
+
+/** Adds a job to the start command that has not left yet, or opens one; the application goes along once. */
+export function start(a: Agent, job: Job, app: App): void {
+  const last = a.unacked.at(-1);
+  const open = last && last.seq > a.sentCommand && last.start && last.start.jobs.length < JOBS_PER_START ? last.start : null;
+  const apps = a.knownApps.has(app.index) ? [] : [app];
+  a.knownApps.add(app.index);
+  if (open) {
+    open.apps.push(...apps);
+    open.jobs.push(job);
+  } else command(a, { start: { apps, jobs: [job] } });
+}
+
+/** Adds to the unsent command of the same kind and reason, so that a thousand kills are one command. */
+export function kill(a: Agent, job: JobRef, reason: number): void {
+  const last = a.unacked.at(-1);
+  if (last && last.seq > a.sentCommand && last.kill && last.kill.reason === reason) last.kill.jobs.push(job);
+  else command(a, { kill: { jobs: [job], reason } });
+}
+
+export function retract(a: Agent, job: JobRef): void {
+  const last = a.unacked.at(-1);
+  if (last && last.seq > a.sentCommand && last.retract) last.retract.jobs.push(job);
+  else command(a, { retract: { jobs: [job] } });
+}
+
+/** Forgets what the agent has; what has not moved for a second leaves again. */
+export function acknowledged(a: Agent, upTo: number, now: number): void {
+  assert(upTo < a.nextCommand, 'an agent acknowledges only what was sent');
+  if (upTo > a.ackedCommand) {
+    a.unacked.splice(0, upTo - a.ackedCommand);
+    a.ackedCommand = upTo;
+    a.sentCommand = Math.max(a.sentCommand, upTo);
+    a.ackGrewAt = now;
+  } else if (a.sentCommand > a.ackedCommand && now - a.ackGrewAt > RESEND_MS) {
+    a.sentCommand = a.ackedCommand;
+    a.ackGrewAt = now;
+  }
+}
+
+/** Sends what has not left yet. */
+export function flush(a: Agent, now: number, effects: CoordinatorEffect[]): void {
+  while (a.sentCommand < a.nextCommand - 1) {
+    const first = a.sentCommand - a.ackedCommand;
+    const commands = a.unacked.slice(first, first + COMMANDS_PER_MESSAGE);
+    if (a.sentCommand === a.ackedCommand) a.ackGrewAt = now;
+    a.sentCommand += commands.length;
+    effects.push({ kind: 'send', incarnation: a.incarnation, body: { commands: { commands } } });
+  }
+}
+
+/** The reports that are new and in order; the rest is a duplicate, or comes again. */
+export function inOrder(a: Agent, reports: readonly Report[]): Report[] {
+  const fresh: Report[] = [];
+  for (const r of reports) {
+    if (r.seq !== a.receivedReport + 1) continue;
+    a.receivedReport = r.seq;
+    fresh.push(r);
+  }
+  return fresh;
+}
+
+/** A new epoch begins both at 1 for commands; nothing of the old stream is carried over. */
+export function resetCommands(a: Agent, now: number): void {
+  a.unacked = [];
+  a.nextCommand = 1;
+  a.sentCommand = 0;
+  a.ackedCommand = 0;
+  a.ackGrewAt = now;
+  a.knownApps.clear();
+}

@@ -1,0 +1,47 @@
+/**
+ * Names that are made from a job: its directory under the database's `data`, its output file, and the short name that
+ * people see. One place, because the agent makes the directory and the client and the command line show it.
+ *
+ * Names are the user's, so they may hold anything: no result ever leaves the directory it is joined to, and no part is
+ * longer than a file system takes.
+ */
+
+export interface NamedJob {
+  readonly job_id: string;
+  readonly workflow: string;
+  readonly name: string;
+}
+
+/** Longest part of a path, bytes: 255 on every Linux file system, less what is appended (`_` + 8 digits, or `.out`). */
+const MAX_PART_BYTES = 240;
+
+/** `<workflow>/<name>_<first 8 of the id>`, relative to the data directory; without a workflow the first part is missing. */
+export function jobDirectory(job: NamedJob): string {
+  const own = `${pathPart(job.name)}_${job.job_id.slice(0, 8)}`;
+  return job.workflow === '' ? own : `${pathPart(job.workflow)}/${own}`;
+}
+
+/** `<name>.out`: what the job wrote to stdout and stderr, in its directory. */
+export function outputName(job: { readonly name: string }): string {
+  return `${pathPart(job.name)}.out`;
+}
+
+/** `[name | first8]`, or `[first8]` when the job has no name. */
+export function cuteId(job: { readonly job_id: string; readonly name: string }): string {
+  const short = job.job_id.slice(0, 8);
+  return job.name === '' ? `[${short}]` : `[${job.name} | ${short}]`;
+}
+
+/** `name` as one part of a path: spaces, slashes and control characters become `_`; `.` and `..` too; cut to fit. */
+function pathPart(name: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
+  const clean = name.replaceAll(/[\s/\u0000-\u001f\u007f]/g, '_').replace(/^\.{1,2}$/, '_');
+  return cut(clean.toWellFormed());
+}
+
+function cut(text: string): string {
+  const encoder = new TextEncoder();
+  if (encoder.encode(text).length <= MAX_PART_BYTES) return text;
+  const bytes = encoder.encode(text).subarray(0, MAX_PART_BYTES);
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes).replace(/\uFFFD+$/, '');
+}
