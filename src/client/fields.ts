@@ -1,0 +1,156 @@
+/**
+ * The fields of a job as scripts see them: camelCase names for the store's snake_case ones, and the checks that plain
+ * JavaScript needs because no compiler made them. `job_id` is `id` here.
+ *
+ * Made from the store's one table of fields. It loads nothing of the database driver: programs inside jobs use it too.
+ */
+import { UserError } from '../base/errors.ts';
+import { didYouMean } from '../base/suggest.ts';
+import { isJsonObject, jsonFault, textFault } from '../core/json.ts';
+import type { JsonObject } from '../core/query.ts';
+import { JOB_FIELDS, WRITABLE_FIELDS } from '../store/rows.ts';
+import type { FieldSpec, JobField, JobRow, WritableField } from '../store/rows.ts';
+
+type Camel<S extends string> = S extends `${infer A}_${infer B}` ? `${A}${Capitalize<Camel<B>>}` : S;
+
+/** What a script may give a new job and change later. */
+export type JobFields = { [K in WritableField as Camel<K>]: JobRow[K] };
+export type JobFieldName = keyof JobFields;
+
+/** The argument of `new BalsamJob`: any of the fields; `environVars` may be an object, `parents` jobs or ids. */
+export type NewJobFields = Partial<Omit<JobFields, 'environVars'>> & {
+  environVars?: string | { readonly [name: string]: string };
+};
+
+/** Every field that can be asked for in a query. */
+export type QueryFields = JobFields & { id: string } & {
+  [K in Exclude<JobField, WritableField | 'job_id'> as Camel<K>]: JobRow[K];
+};
+
+const camel = (name: string): string => name.replaceAll(/_([a-z])/g, (_, c: string) => c.toUpperCase());
+
+/** camelCase → snake_case of the fields that can be written, and of all that can be asked for. */
+const WRITABLE = new Map<string, WritableField>(WRITABLE_FIELDS.map((f) => [camel(f), f]));
+const READABLE = new Map<string, JobField>(
+  (Object.keys(JOB_FIELDS) as JobField[]).map((f) => [f === 'job_id' ? 'id' : camel(f), f]),
+);
+
+/** [camelCase, snake_case] of every field that a script may write, in the order of records. */
+export const FIELD_PAIRS: readonly (readonly [JobFieldName, WritableField])[] = [...WRITABLE].map(
+  ([name, column]) => [name as JobFieldName, column] as const,
+);
+
+/** The script's name of a column, for messages and records. */
+export function scriptName(column: JobField): string {
+  return column === 'job_id' ? 'id' : camel(column);
+}
+
+/** The column behind a field that is written; UserError with a suggestion when there is none. */
+export function writableColumn(name: string): WritableField {
+  const column = WRITABLE.get(name);
+  if (column !== undefined) return column;
+  if (READABLE.has(name)) throw new UserError(`${name} of a job can be read, not set`);
+  throw new UserError(`a job has no field ${JSON.stringify(name)}${didYouMean(name, WRITABLE.keys())}`);
+}
+
+/** The column behind a field of a query; UserError with a suggestion when there is none. */
+export function readableColumn(name: string): JobField {
+  const column = READABLE.get(name);
+  if (column !== undefined) return column;
+  const hint = name.includes('__')
+    ? `: write ${name.split('__')[0]}: { ${name.split('__').at(-1)}: … }, or 'data.key' for what is inside data`
+    : didYouMean(name, READABLE.keys());
+  throw new UserError(`jobs have no field ${JSON.stringify(name)}${hint}`);
+}
+
+/** A new job's own copy of a field's default. */
+export function defaultOf(column: WritableField): unknown {
+  const value = JOB_FIELDS[column].default;
+  return typeof value === 'object' && value !== null ? structuredClone(value) : value;
+}
+
+/**
+ * Checks one value for `column` and returns it as it is stored (`environVars` objects become text). UserError naming
+ * field, value and what it should be.
+ */
+export function checkedValue(column: WritableField, value: unknown): JobRow[WritableField] {
+  const name = scriptName(column);
+  const spec: FieldSpec = JOB_FIELDS[column];
+  const wrong = (wanted: string): UserError =>
+    new UserError(`${name} of a job must be ${wanted}, not ${shown(value)}`);
+  if (value === null && spec.default === null) return null;
+  switch (spec.type) {
+    case 'int':
+      return checkedInteger(value, spec, wrong);
+    case 'bool':
+      if (typeof value !== 'boolean') throw wrong('true or false');
+      return value;
+    case 'json':
+      return checkedData(value, name);
+    case 'uuids':
+      if (!Array.isArray(value) || !value.every((v) => typeof v === 'string'))
+        throw wrong('a list of job ids');
+      return [...value];
+    case 'text':
+    case 'uuid':
+    case 'time':
+    case 'state': {
+      const text = column === 'environ_vars' && isJsonObject(value) ? environText(value) : value;
+      if (typeof text !== 'string') throw wrong('text');
+      const fault = textFault(text, name);
+      if (fault !== null) throw new UserError(fault);
+      return text;
+    }
+  }
+}
+
+/** `data`, checked: a plain object that Postgres can hold. The object itself is returned, not a copy. */
+export function checkedData(value: unknown, name = 'data'): JsonObject {
+  if (!isJsonObject(value)) throw new UserError(`${name} of a job must be an object, not ${shown(value)}`);
+  const fault = jsonFault(value, name);
+  if (fault !== null) throw new UserError(fault);
+  return value;
+}
+
+function checkedInteger(value: unknown, spec: FieldSpec, wrong: (wanted: string) => UserError): number {
+  const { min, max } = spec;
+  const range = min === undefined ? '' : ` of at least ${min}`;
+  if (typeof value !== 'number' || !Number.isInteger(value)) throw wrong(`an integer${range}`);
+  if (min !== undefined && value < min) throw wrong(`an integer${range}`);
+  if (max !== undefined && value > max) throw wrong(`an integer of at most ${max}`);
+  return value;
+}
+
+/** `{ A: '1', B: '2' }` → `A=1:B=2`; refuses what would be read back differently. */
+function environText(variables: { [name: string]: unknown }): string {
+  return Object.entries(variables)
+    .map(([name, value]) => {
+      if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
+        throw new UserError(`environVars: ${JSON.stringify(name)} is no name of a variable`);
+      }
+      if (typeof value !== 'string')
+        throw new UserError(`environVars: ${name} must be text, not ${shown(value)}`);
+      if (/:\s*[A-Za-z_][A-Za-z0-9_]*\s*=/.test(value)) {
+        throw new UserError(
+          `environVars: ${name} holds ":NAME=", which would begin another variable: ${value}`,
+        );
+      }
+      return `${name}=${value}`;
+    })
+    .join(':');
+}
+
+/** A value for a sentence, never long. */
+export function shown(value: unknown): string {
+  const text = typeof value === 'bigint' ? `${value}n` : safeJson(value);
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+function safeJson(value: unknown): string {
+  if (typeof value === 'number' || value === undefined || typeof value === 'symbol') return String(value);
+  try {
+    return JSON.stringify(value) ?? typeof value;
+  } catch {
+    return 'an object that is no JSON';
+  }
+}
