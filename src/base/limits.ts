@@ -145,3 +145,6 @@ export const COPY_CHUNK_BYTES = 64 * 1024;
 
 /** Times that a lease over several workflows asks again because another leaser was faster. Guess: more would be a storm. */
 export const LEASE_ROUNDS = 3;
+
+/** From TERM to KILL for a local launch that is cancelled, milliseconds: more than a leaving launcher takes (LEAVE_MS). */
+export const BATCH_CANCEL_GRACE_MS = LEAVE_MS + 3_000;

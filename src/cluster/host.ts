@@ -45,20 +45,6 @@ export function mustNotStart(env: NodeJS.ProcessEnv = process.env): string | nul
   return null;
 }
 
-/** Start time of process `pid` in clock ticks since boot; null when there is none or it is a zombie. */
-export function processStartTime(pid: number): string | null {
-  let text: string;
-  try {
-    text = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-  } catch {
-    return null;
-  }
-  // The command name (field 2) may hold spaces and brackets: fields are counted from the last bracket.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  if (fields[0] === 'Z' || fields[0] === 'X') return null;
-  return fields[19] ?? null;
-}
-
 /** The pid namespace of this process: pids of another one mean nothing here. Null when it can't be read. */
 export function pidNamespace(): string | null {
   try {

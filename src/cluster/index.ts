@@ -1,7 +1,7 @@
 /**
  * The door of this room: what commands, client, coordinator and tests use. The rest are parts of it.
  */
-export { mustNotStart, processStartTime, thisHost } from './host.ts';
+export { mustNotStart, thisHost } from './host.ts';
 export { initCluster, parseUrl, type InitOptions } from './init.ts';
 export { knownDatabases, lookUpDatabase, rememberDatabase } from './known.ts';
 export { findDatabasePath, layoutOf, readServerInfo, type Layout, type ServerInfo } from './layout.ts';

@@ -18,8 +18,9 @@ import {
   SERVER_LOCK_TOUCH_MS,
   SERVER_LOCK_WAIT_MS,
 } from '../base/limits.ts';
+import { processStartTime } from '../base/proc.ts';
 import { codeOf, fileError } from './layout.ts';
-import { pidNamespace, processStartTime, thisHost } from './host.ts';
+import { pidNamespace, thisHost } from './host.ts';
 
 interface Holder {
   host: string;

@@ -11,9 +11,9 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import { SERVER_LOG_BYTES, SERVER_START_MS, SERVER_STOP_MS } from '../base/limits.ts';
+import { processStartTime } from '../base/proc.ts';
 import type { ServerAccount } from './account.ts';
 import type { PostgresBinaries } from './binaries.ts';
-import { processStartTime } from './host.ts';
 import { codeOf, fileError, type Credentials, type Layout } from './layout.ts';
 
 /** A running postmaster. */

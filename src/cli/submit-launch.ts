@@ -1,0 +1,64 @@
+/** `balsam submit-launch`: hands a launcher to the batch system (or starts it in the background where there is none). */
+import { defineCommand } from 'citty';
+import { UserError } from '../base/errors.ts';
+import type { LaunchRequest } from '../batch/index.ts';
+
+const JOB_MODES = ['serial', 'mpi', 'mixed'] as const;
+
+export const submitLaunchCommand = defineCommand({
+  meta: { name: 'submit-launch', description: 'Submit a launcher to the batch queue' },
+  args: {
+    nodes: { type: 'string', alias: 'n', required: true, description: 'number of nodes' },
+    'time-minutes': { type: 'string', alias: 't', required: true, description: 'wall time of the launch' },
+    queue: { type: 'string', alias: 'q', required: true, description: 'queue or partition' },
+    project: { type: 'string', alias: 'A', required: true, description: 'project or account to charge' },
+    'job-mode': { type: 'string', required: true, description: JOB_MODES.join(' | ') },
+    'wf-filter': { type: 'string', default: '', description: 'only jobs whose workflow contains this' },
+    'sched-flags': {
+      type: 'string',
+      default: '',
+      description: "further flags of the batch system's submit command",
+    },
+  },
+  async run({ args }) {
+    const request: LaunchRequest = {
+      nodes: positive('nodes', args.nodes),
+      minutes: positive('time-minutes', args['time-minutes']),
+      queue: args.queue,
+      project: args.project,
+      jobMode: jobMode(args['job-mode']),
+      wfFilter: args['wf-filter'],
+      schedFlags: args['sched-flags'],
+    };
+    const [{ openDatabase }, { submitLaunch }, { countJobs }, { field, queryOf }] = await Promise.all([
+      import('../cluster/index.ts'),
+      import('../batch/index.ts'),
+      import('../store/job-store.ts'),
+      import('../core/query.ts'),
+    ]);
+    await using db = await openDatabase({ applicationName: 'balsam submit-launch', role: 'client', max: 1 });
+    if (
+      request.wfFilter !== '' &&
+      (await countJobs(db, queryOf(field('workflow', 'contains', request.wfFilter)))) === 0
+    ) {
+      throw new UserError(
+        `--wf-filter ${request.wfFilter}: no job has a workflow with that in its name (\`balsam ls wf\` lists them); nothing was submitted`,
+      );
+    }
+    const row = await submitLaunch(db, db.path, request);
+    process.stdout.write(`Submit OK: Qlaunch ${JSON.stringify(row, null, 2)}\n`);
+  },
+});
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  // The columns are ints.
+  if (/^\d+$/.test(text) && value >= 1 && value < 2 ** 31) return value;
+  throw new UserError(`--${name} ${text}: give a whole number, at least 1`);
+}
+
+function jobMode(text: string): LaunchRequest['jobMode'] {
+  const found = JOB_MODES.find((mode) => mode === text);
+  if (found === undefined) throw new UserError(`--job-mode ${text}: it is one of ${JOB_MODES.join(', ')}`);
+  return found;
+}
