@@ -5,7 +5,17 @@
  * Called by everybody who talks to Postgres; the stores take a `Database` and nothing else. It must never hide that the
  * outcome of a statement is unknown, and an idle connection must never keep a script alive.
  */
-import type postgres from 'postgres';
+import net from 'node:net';
+import postgres from 'postgres';
+import { WorldError, messageOf } from '../base/errors.ts';
+import {
+  CONNECT_TIMEOUT_S,
+  DEFAULT_CONNECTIONS,
+  IDLE_IN_TRANSACTION_MS,
+  STATEMENT_DEADLINE_MS,
+  STATEMENT_TIMEOUT_MS,
+  TCP_KEEPALIVE_S,
+} from '../base/limits.ts';
 
 export interface DatabaseAddress {
   /** Directory of the unix socket, or a host. */
@@ -18,19 +28,272 @@ export interface DatabaseAddress {
 
 export interface ConnectOptions {
   applicationName: string;
-  /** Connections at most; 2 when not given. */
+  /** Connections at most; DEFAULT_CONNECTIONS when not given. */
   max?: number;
   role: 'client' | 'coordinator';
+  /** Milliseconds; STATEMENT_DEADLINE_MS for a coordinator, none for a client, when not given. */
+  deadline?: number;
 }
 
+/** The part of postgres.js that a transaction has too. */
+export type Queries = postgres.ISql;
+
 export interface Database {
+  /** Bare access, without deadline and translation of errors; the stores use `run` and `transaction`. */
   readonly sql: postgres.Sql;
   readonly role: 'client' | 'coordinator';
+  readonly address: DatabaseAddress;
+  readonly applicationName: string;
+  /** Work outside a transaction: under the deadline, its errors translated to WorldError where the world is to blame. */
+  run<T>(work: (sql: Queries) => Promise<T>): Promise<T>;
+  /** The same inside one transaction; an error rolls it back. */
+  transaction<T>(work: (sql: Queries) => Promise<T>): Promise<T>;
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** Settings of a coordinator's sessions: the guarded joins must start from the batch (measured: 2 to 15 times slower
+ * else), and nothing waits longer than the client does. */
+const COORDINATOR_SETTINGS = {
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  enable_bitmapscan: 'off',
+  enable_sort: 'off',
+  random_page_cost: '1.1',
+  plan_cache_mode: 'force_generic_plan',
+  max_parallel_workers_per_gather: '0',
+  jit: 'off',
+  statement_timeout: String(STATEMENT_TIMEOUT_MS),
+  idle_in_transaction_session_timeout: String(IDLE_IN_TRANSACTION_MS),
+  tcp_keepalives_idle: String(TCP_KEEPALIVE_S),
+  tcp_keepalives_interval: String(TCP_KEEPALIVE_S),
+  tcp_keepalives_count: '3',
+  tcp_user_timeout: String(STATEMENT_DEADLINE_MS),
+};
+
 /** A pool for `address`; nothing is sent before the first query. */
-export function connect(_address: DatabaseAddress, _opts: ConnectOptions): Database {
-  throw new Error('not yet written');
+export function connect(address: DatabaseAddress, opts: ConnectOptions): Database {
+  return new Pool(address, opts);
+}
+
+/** Sockets of one pool: so that a late one can be dropped, and an idle one does not keep the process alive. */
+class Sockets {
+  readonly #open = new Set<net.Socket>();
+  readonly #address: DatabaseAddress;
+  /** Opened since the server was last looked at. */
+  fresh = true;
+
+  constructor(address: DatabaseAddress) {
+    this.#address = address;
+  }
+
+  /** Not yet connected when returned: postgres.js writes at once, and hears of a refusal by 'error' and 'close'. (A
+   * promise that rejects would lose it one connection for good.) */
+  open(): net.Socket {
+    const { host, port } = this.#address;
+    const socket = host.startsWith('/') ? net.connect(`${host}/.s.PGSQL.${port}`) : net.connect(port, host);
+    socket.setKeepAlive(true, TCP_KEEPALIVE_S * 1000).setNoDelay(true);
+    this.fresh = true;
+    this.#open.add(socket);
+    socket.once('close', () => this.#open.delete(socket));
+    holdWhileBusy(socket);
+    return socket;
+  }
+
+  /** Drops every connection; what was in flight fails, its outcome unknown. */
+  drop(): void {
+    for (const socket of this.#open) socket.destroy();
+  }
+}
+
+/** ReadyForQuery, idle: the last message of an answer. */
+const READY = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
+
+/** Referenced from a write until the server says that it is ready and in no transaction. One piece of work at a time is
+ * on a connection (Pool's turns), so that this is exact. */
+function holdWhileBusy(socket: net.Socket): void {
+  const write = socket.write.bind(socket) as (...args: readonly unknown[]) => boolean;
+  socket.write = ((...args: readonly unknown[]) => {
+    socket.ref();
+    return write(...args);
+  }) as typeof socket.write;
+  let tail: Buffer = Buffer.alloc(0);
+  socket.on('data', (chunk: Buffer) => {
+    tail =
+      chunk.length >= READY.length
+        ? chunk.subarray(-READY.length)
+        : Buffer.concat([tail, chunk]).subarray(-READY.length);
+    if (tail.equals(READY)) socket.unref();
+  });
+}
+
+class Pool implements Database {
+  readonly sql: postgres.Sql;
+  readonly role: 'client' | 'coordinator';
+  readonly address: DatabaseAddress;
+  readonly applicationName: string;
+  readonly #deadline: number;
+  readonly #sockets: Sockets;
+  #systemIdentifier: string | undefined;
+  #closed = false;
+  /** Free connections, and who waits for one: nothing is sent behind another's statement, where a deadline could not
+   * tell what was sent. */
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(address: DatabaseAddress, opts: ConnectOptions) {
+    this.role = opts.role;
+    this.address = address;
+    this.applicationName = opts.applicationName;
+    this.#deadline = opts.deadline ?? (opts.role === 'coordinator' ? STATEMENT_DEADLINE_MS : Infinity);
+    const sockets = new Sockets(address);
+    this.#sockets = sockets;
+    this.#free = opts.max ?? DEFAULT_CONNECTIONS;
+    const options = {
+      host: address.host,
+      port: address.port,
+      user: address.user,
+      password: address.password,
+      database: address.database,
+      max: opts.max ?? DEFAULT_CONNECTIONS,
+      max_lifetime: null,
+      idle_timeout: 0,
+      connect_timeout: CONNECT_TIMEOUT_S,
+      backoff: () => 0.05,
+      fetch_types: false,
+      onnotice: () => {},
+      socket: () => sockets.open(),
+      connection: {
+        application_name: opts.applicationName,
+        ...(opts.role === 'coordinator' ? COORDINATOR_SETTINGS : {}),
+      },
+    };
+    // `socket` is an option of postgres.js that its types leave out.
+    this.sql = postgres(options as unknown as postgres.Options<Record<string, never>>);
+  }
+
+  run<T>(work: (sql: Queries) => Promise<T>): Promise<T> {
+    return this.#guarded(() => work(this.sql));
+  }
+
+  transaction<T>(work: (sql: Queries) => Promise<T>): Promise<T> {
+    return this.#guarded(
+      async () => (await this.sql.begin(async (sql) => ({ value: await work(sql) }))).value as T,
+    );
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.sql.end({ timeout: 5 });
+    this.#sockets.drop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #guarded<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw new Error(`the connection of ${this.applicationName} was closed`);
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await this.#inTime(async () => {
+        if (this.role === 'coordinator' && this.#sockets.fresh) await this.#lookAtServer();
+        return work();
+      });
+    } catch (error) {
+      throw translate(error);
+    } finally {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#free++;
+    }
+  }
+
+  async #inTime<T>(work: () => Promise<T>): Promise<T> {
+    if (!Number.isFinite(this.#deadline)) return work();
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      late.reject(new WorldError('outcome-unknown', `no answer from Postgres for ${this.#deadline} ms`));
+      this.#sockets.drop();
+    }, this.#deadline);
+    try {
+      return await Promise.race([work(), late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** After every new connection: still the server that we began with, and one that may write (PROTOCOL 7). */
+  async #lookAtServer(): Promise<void> {
+    this.#sockets.fresh = false;
+    const [row] = await this.sql`
+      select pg_is_in_recovery() as recovering, system_identifier::text as identifier from pg_control_system()`;
+    // Its own first connection made it fresh again.
+    this.#sockets.fresh = false;
+    const { recovering, identifier } = row as { recovering: boolean; identifier: string };
+    if (recovering || identifier !== (this.#systemIdentifier ??= identifier)) {
+      this.#sockets.fresh = true;
+      this.#sockets.drop();
+      throw new WorldError(
+        'wrong-server',
+        recovering
+          ? 'this Postgres is in recovery'
+          : `another Postgres answers: ${identifier} instead of ${this.#systemIdentifier}`,
+      );
+    }
+  }
+}
+
+/** Nothing of ours reached a server that would act on it. */
+const UNSENT = new Set([
+  'ECONNREFUSED',
+  'ENOENT',
+  'EACCES',
+  'CONNECT_TIMEOUT',
+  '57P03',
+  '53300',
+  '57014',
+  '25P03',
+]);
+const LOST = new Set([
+  'CONNECTION_CLOSED',
+  'CONNECTION_DESTROYED',
+  'CONNECTION_ENDED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+]);
+
+/** SQLSTATE or system code of an error; '' where it has none. */
+export function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : '';
+}
+
+/** Whether Postgres refused the values of a statement (class 22 or 23), which another try does not change. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof postgres.PostgresError && /^2[23]/.test(error.code);
+}
+
+/** Whether the same statement may simply be sent again: serialisation failure or deadlock. */
+export function isAgain(error: unknown): boolean {
+  return ['40001', '40P01'].includes(codeOf(error));
+}
+
+function translate(error: unknown): unknown {
+  if (error instanceof WorldError) return error;
+  const code = codeOf(error);
+  if (UNSENT.has(code))
+    return new WorldError('unavailable', `Postgres is not available: ${messageOf(error)}`, error);
+  if (LOST.has(code) || /^(08|57P0[124]|58)/.test(code))
+    return new WorldError(
+      'outcome-unknown',
+      `the connection to Postgres was lost: ${messageOf(error)}`,
+      error,
+    );
+  return error;
 }

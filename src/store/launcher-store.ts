@@ -1,7 +1,13 @@
-/** Launchers: the row that fences, its epoch and heartbeat, and what it holds. */
+/**
+ * Launchers: the row that fences, its epoch and heartbeat, and what it holds (PROTOCOL 1, 3, 9).
+ *
+ * Called by the coordinator and by the warden. Every change of epoch or state locks the row and changes it in one
+ * statement: only that makes a zombie with an older snapshot see it. It must never revive a row that is ended or dead.
+ */
 import type { JobState } from '../core/job.ts';
 import type { Database } from './connection.ts';
 import type { LauncherRow, RosterMember } from './rows.ts';
+import { column, plainArray, textArray } from './sql-array.ts';
 
 export interface NewLauncher {
   /** Unique, made by the warden. */
@@ -12,43 +18,126 @@ export interface NewLauncher {
   nodes: number;
   schedulerId: string;
 }
+
 export interface HeldJob {
   id: string;
   attempt: number;
   state: JobState;
 }
-const notYet = (): never => {
-  throw new Error('not yet written');
-};
+
+/**
+ * Makes the row of a new launcher, alive, epoch 1, or finds the one of this name: a repeat gives the same id and the
+ * epoch that it has now. The owner is the database role.
+ */
 export async function registerLauncher(
-  _db: Database,
-  _launcher: NewLauncher,
+  db: Database,
+  launcher: NewLauncher,
 ): Promise<{ id: number; epoch: number }> {
-  return notYet();
+  const { name, host, mode, wfFilter, nodes, schedulerId } = launcher;
+  return db.run(async (sql) => {
+    const [made] = await sql<{ id: number; epoch: number }[]>`
+      insert into launcher (name, host, mode, wf_filter, nodes, scheduler_id)
+      values (${name}, ${host}, ${mode}, ${wfFilter}, ${nodes}, ${schedulerId})
+      on conflict (name) do nothing returning id, epoch`;
+    if (made) return { id: made.id, epoch: made.epoch };
+    const [found] = await sql<
+      { id: number; epoch: number }[]
+    >`select id, epoch from launcher where name = ${name}`;
+    return { id: found!.id, epoch: found!.epoch };
+  });
 }
-export async function heartbeat(_db: Database, _id: number, _epoch: number): Promise<boolean> {
-  return notYet();
+
+/** Confirms that the launcher lives. false: the row is not ours under this epoch, or not alive any more. */
+export async function heartbeat(db: Database, id: number, epoch: number): Promise<boolean> {
+  const rows = await db.run(
+    (sql) => sql`update launcher set heartbeat_at = clock_timestamp()
+      where id = ${id} and epoch = ${epoch} and state = 'alive' returning id`,
+  );
+  return rows.length === 1;
 }
-export async function raiseEpoch(_db: Database, _id: number, _epoch: number): Promise<number | null> {
-  return notYet();
+
+/**
+ * Raises the epoch from `epoch` to `epoch + 1` and counts as a heartbeat; everything sent under an older one is then
+ * void. A repeat after an unknown outcome gives the same answer. null: the row is another's, ended or dead.
+ */
+export async function raiseEpoch(db: Database, id: number, epoch: number): Promise<number | null> {
+  const [row] = await db.run(
+    (sql) => sql<{ epoch: number }[]>`
+      with l as materialized (
+        select id from launcher where id = ${id} and epoch in (${epoch}, ${epoch + 1}) and state = 'alive' for update)
+      update launcher set epoch = ${epoch + 1}, heartbeat_at = clock_timestamp() from l where launcher.id = l.id
+      returning launcher.epoch`,
+  );
+  return row?.epoch ?? null;
 }
-export async function leave(_db: Database, _id: number, _epoch: number): Promise<boolean> {
-  return notYet();
+
+/** Ends the launcher: nothing is leased or written under it any more. false: it is not ours. A repeat gives false. */
+export async function leave(db: Database, id: number, epoch: number): Promise<boolean> {
+  const rows = await db.run(
+    (sql) => sql`
+      with l as materialized (select id from launcher where id = ${id} and epoch = ${epoch} and state = 'alive' for update)
+      update launcher set state = 'ended', ended_at = clock_timestamp() from l where launcher.id = l.id
+      returning launcher.id`,
+  );
+  return rows.length === 1;
 }
+
+/** Writes down who can run or guard jobs of the launcher, before it may. Fenced; a member that is there is left. */
 export async function addRoster(
-  _db: Database,
-  _id: number,
-  _epoch: number,
-  _members: readonly RosterMember[],
-): Promise<void> {
-  return notYet();
+  db: Database,
+  id: number,
+  epoch: number,
+  members: readonly RosterMember[],
+): Promise<boolean> {
+  const [row] = await db.run((sql) =>
+    sql.unsafe<{ fenced: boolean }[]>(
+      `with fence as materialized (
+         select id from launcher where id = $1::int and epoch = $2::int and state = 'alive' for key share),
+       added as (
+         insert into roster (launcher, kind, host, boot_id, pid_namespace, uid, pid, start_time, node, incarnation)
+         select f.id, m.* from fence f cross join unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::int[],
+           $9::text[], $10::text[], $11::text[]) as m
+         on conflict do nothing)
+       select exists (select from fence) as fenced`,
+      [
+        id,
+        epoch,
+        textArray(column(members, (m) => m.kind)),
+        textArray(column(members, (m) => m.host)),
+        textArray(column(members, (m) => m.boot_id)),
+        textArray(column(members, (m) => m.pid_namespace)),
+        plainArray(column(members, (m) => m.uid)),
+        plainArray(column(members, (m) => m.pid)),
+        textArray(column(members, (m) => m.start_time)),
+        textArray(column(members, (m) => m.node)),
+        textArray(column(members, (m) => m.incarnation)),
+      ],
+    ),
+  );
+  return row!.fenced;
 }
-export async function heldJobs(_db: Database, _id: number): Promise<HeldJob[]> {
-  return notYet();
+
+/** Everything that the launcher holds, in no order. For adoption: read once after a takeover. */
+export async function heldJobs(db: Database, id: number): Promise<HeldJob[]> {
+  return db.run(async (sql) => [
+    ...(await sql<HeldJob[]>`select id, attempt, state from job where launcher = ${id}`),
+  ]);
 }
-export async function killedJobs(_db: Database, _id: number): Promise<{ id: string; attempt: number }[]> {
-  return notYet();
+
+/** What it holds and a user has killed. Cheap: the poll of PROTOCOL 9. */
+export async function killedJobs(db: Database, id: number): Promise<{ id: string; attempt: number }[]> {
+  return db.run(async (sql) => [
+    ...(await sql<{ id: string; attempt: number }[]>`
+      select id, attempt from job where launcher = ${id} and state = 'USER_KILLED'`),
+  ]);
 }
-export async function listLaunchers(_db: Database): Promise<LauncherRow[]> {
-  return notYet();
+
+/** Every launcher, newest first, with the age of its heartbeat by the database's clock. */
+export async function listLaunchers(db: Database): Promise<LauncherRow[]> {
+  return db.run(async (sql) => [
+    ...(await sql<LauncherRow[]>`
+      select id, name, epoch, state, heartbeat_at, host, mode, wf_filter, nodes, scheduler_id, owner, started_at, ended_at,
+        (extract(epoch from clock_timestamp() - heartbeat_at) * 1000)::float8 as heartbeat_age_ms
+      from launcher order by id desc`),
+  ]);
 }

@@ -1,21 +1,33 @@
-/** Leases: a launcher takes runnable jobs, each once. */
-import type { Database } from './connection.ts';
+/**
+ * Leases: a launcher takes runnable jobs, each once. One statement picks, locks and takes (PROTOCOL 2), behind the fence.
+ *
+ * Called by the coordinator's lease pump, and by whoever asks what waits. A lease is spread over *lanes*, one for each
+ * (owner, workflow) that is asked for; a lane is one range of one index, so that a filter that matches few of a million
+ * costs little. It must never give one job to two launchers, and never wait for another leaser.
+ */
+import { LEASE_ROUNDS, WAITING_COUNT_LIMIT } from '../base/limits.ts';
+import type { Database, Queries } from './connection.ts';
+import { selectJobs } from './job-columns.ts';
 import type { JobRow } from './rows.ts';
+import { plainArray, textArray } from './sql-array.ts';
 
 export interface LeaseRequest {
   launcher: number;
   epoch: number;
   limit: number;
   maxNodes: number;
+  /** Whole minutes that are left; null for no limit. */
   maxWallMinutes: number | null;
+  /** 'mpi': most nodes, then longest, then oldest first. 'serial': whole-node jobs, then longest, then oldest first. */
   order: 'mpi' | 'serial';
-  /** Only jobs of one rank. */
+  /** Only jobs of one rank. With order 'serial' and without this, larger jobs come after them, in the order of 'mpi'. */
   serialOnly: boolean;
   /** Exactly these workflows (see matchWorkflows); null for all. */
   workflows: readonly string[] | null;
   /** Jobs made by other database roles too. */
   anyOwner: boolean;
 }
+
 export interface LeasedJob {
   id: string;
   attempt: number;
@@ -37,32 +49,210 @@ export interface LeasedJob {
   /** JSON text of a list of ids. */
   parents: string;
 }
+
 export interface LeaseAnswer {
   /** false: the fence row was not there: the launcher is not ours any more, and nothing was leased. */
   fenced: boolean;
   jobs: LeasedJob[];
 }
+
 export interface WaitingCount {
   /** Runnable and free, counted up to WAITING_COUNT_LIMIT. */
   runnable: number;
   /** Held by `launcher`, counted up to the same. */
   held: number;
 }
-const notYet = (): never => {
-  throw new Error('not yet written');
-};
-export async function leaseJobs(_db: Database, _request: LeaseRequest): Promise<LeaseAnswer> {
-  return notYet();
+
+/** Free, and nothing to do before it runs. The predicate of the lease indexes, word for word. */
+export const RUNNABLE = `launcher is null and (state in ('PREPROCESSED', 'RESTART_READY') or (state = 'CREATED' and stage_in_url = ''
+    and (parents = '{}' or (not wait_for_parents and input_files = ''))))`;
+
+const ONE_RANK = 'num_nodes = 1 and ranks_per_node = 1';
+const ORDERS = {
+  mpi: 'num_nodes desc, wall_time_minutes desc, seq',
+  serial: 'node_packing_count, wall_time_minutes desc, seq',
+} as const;
+
+const FENCE = `fence as materialized (
+  select id from launcher where id = $1::int and epoch = $2::int and state = 'alive' for key share)`;
+
+/** Takes the rows of `picked` and hands them out; CREATED passes to PREPROCESSED on the way. */
+const TAKE = `update job j set launcher = $1::int, attempt = j.attempt + 1, updated_at = clock_timestamp(),
+    state = case when j.state = 'CREATED' then 'PREPROCESSED' else j.state end
+  from picked where j.id = picked.id
+  returning j.id, j.attempt, j.name, j.workflow, j.application, j.args, j.environ_vars as "environVars",
+    j.num_nodes as "numNodes", j.ranks_per_node as "ranksPerNode", j.threads_per_rank as "threadsPerRank",
+    j.threads_per_core as "threadsPerCore", j.node_packing_count as "nodePackingCount",
+    j.wall_time_minutes as "wallTimeMinutes", j.cpu_affinity as "cpuAffinity", j.mpi_flags as "mpiFlags",
+    j.user_workdir as "userWorkdir", j.auto_timeout_retry as "autoTimeoutRetry", array_to_json(j.parents)::text as parents`;
+
+type Shape = { order: 'mpi' | 'serial'; oneRank: boolean; lanes: 'own' | 'own-workflow' | 'many' };
+
+/** One lane: candidates are locked as they are found, so that nobody waits and nothing is found twice. */
+function singleLane({ order, oneRank, lanes }: Shape): string {
+  return `with ${FENCE}, picked as materialized (
+    select id from job where exists (select from fence) and ${RUNNABLE} and owner = current_user::text
+      ${lanes === 'own-workflow' ? 'and workflow = $6::text' : ''} and num_nodes <= $4::int and wall_time_minutes <= $5::int
+      ${oneRank ? `and ${ONE_RANK}` : ''}
+    order by ${ORDERS[order]} limit $3::int for update skip locked)
+  ${TAKE}`;
 }
-export async function matchWorkflows(_db: Database, _substring: string): Promise<string[]> {
-  return notYet();
+
+/** Several lanes: the best of each, merged, and only then locked; what another leaser got first is missing, so that the
+ * caller asks again. $6: the workflows, null for all of them; $7: whether of any owner. */
+function manyLanes({ order, oneRank }: Shape): string {
+  const columns =
+    order === 'mpi' ? 'num_nodes, wall_time_minutes, seq' : 'node_packing_count, wall_time_minutes, seq';
+  return `with recursive ${FENCE},
+  owners as (
+    (select owner from job where ${RUNNABLE} order by owner limit 1)
+    union all
+    select (select owner from job where ${RUNNABLE} and owner > owners.owner order by owner limit 1)
+    from owners where owners.owner is not null),
+  lanes as materialized (
+    select o.owner, w.workflow from owners o cross join unnest($6::text[]) as w(workflow)
+    where o.owner is not null and ($7::boolean or o.owner = current_user::text)),
+  best as materialized (
+    select c.* from lanes l cross join lateral (
+      select id, ${columns} from job j where exists (select from fence) and ${RUNNABLE}
+        and j.owner = l.owner and j.workflow = l.workflow and num_nodes <= $4::int and wall_time_minutes <= $5::int
+        ${oneRank ? `and ${ONE_RANK}` : ''}
+      order by ${ORDERS[order]} limit $3::int) c
+    order by ${ORDERS[order]} limit $3::int),
+  picked as materialized (
+    select j.id from best b join job j on j.id = b.id where ${RUNNABLE.replaceAll(/\b(launcher|state|stage_in_url|parents|wait_for_parents|input_files)\b/g, 'j.$1')}
+    for update of j skip locked)
+  ${TAKE}`;
 }
+
+const statements = new Map<string, string>();
+
+function statement(shape: Shape): string {
+  const key = `${shape.order} ${shape.oneRank} ${shape.lanes}`;
+  let text = statements.get(key);
+  if (text === undefined) {
+    text = shape.lanes === 'many' ? manyLanes(shape) : singleLane(shape);
+    statements.set(key, text);
+  }
+  return text;
+}
+
+/** What one lease sends; exported so that its plans can be tested. */
+export function leaseStatement(
+  request: LeaseRequest,
+  oneRank: boolean,
+): { text: string; values: (string | number | boolean)[] } {
+  const { workflows, anyOwner } = request;
+  const lanes =
+    anyOwner || (workflows !== null && workflows.length > 1)
+      ? 'many'
+      : workflows === null
+        ? 'own'
+        : 'own-workflow';
+  const values: (string | number | boolean)[] = [
+    request.launcher,
+    request.epoch,
+    request.limit,
+    request.maxNodes,
+    request.maxWallMinutes ?? 2_147_483_647,
+  ];
+  if (lanes === 'own-workflow') values.push(workflows![0]!);
+  if (lanes === 'many') values.push(textArray(workflows ?? []), anyOwner);
+  return { text: statement({ order: oneRank ? request.order : 'mpi', oneRank, lanes }), values };
+}
+
+/**
+ * Takes up to `limit` runnable jobs in the order of the mode: sets launcher and attempt + 1. Each job goes to one leaser;
+ * a repeat takes other jobs. Fewer than `limit`, or none, means that no more can be had now. WorldError when Postgres is
+ * away; after 'outcome-unknown' the caller raises its epoch and reads what it holds.
+ */
+export async function leaseJobs(db: Database, request: LeaseRequest): Promise<LeaseAnswer> {
+  if (request.limit <= 0 || request.workflows?.length === 0) return { fenced: true, jobs: [] };
+  return db.run(async (sql) => {
+    const resolved = await withLanes(sql, request);
+    const jobs = await leaseRounds(sql, resolved, request.order === 'serial' || request.serialOnly);
+    const rest = request.limit - jobs.length;
+    if (rest > 0 && request.order === 'serial' && !request.serialOnly)
+      jobs.push(...(await leaseRounds(sql, { ...resolved, limit: rest }, false)));
+    if (jobs.length > 0) return { fenced: true, jobs };
+    const [row] = await sql`select 1 from launcher
+      where id = ${request.launcher} and epoch = ${request.epoch} and state = 'alive'`;
+    return { fenced: row !== undefined, jobs };
+  });
+}
+
+/** Any owner and no filter: the lanes are then all workflows that have something runnable. */
+async function withLanes(sql: Queries, request: LeaseRequest): Promise<LeaseRequest> {
+  if (!request.anyOwner || request.workflows !== null) return request;
+  return { ...request, workflows: await runnableWorkflows(sql) };
+}
+
+async function leaseRounds(sql: Queries, request: LeaseRequest, oneRank: boolean): Promise<LeasedJob[]> {
+  const { workflows, anyOwner } = request;
+  const many = anyOwner || (workflows !== null && workflows.length > 1);
+  const jobs: LeasedJob[] = [];
+  for (let round = 0; round < (many ? LEASE_ROUNDS : 1) && jobs.length < request.limit; round++) {
+    const { text, values } = leaseStatement({ ...request, limit: request.limit - jobs.length }, oneRank);
+    const taken = await sql.unsafe<LeasedJob[]>(text, values, { prepare: true });
+    if (taken.length === 0 && round > 0) break;
+    for (const job of taken) jobs.push(job);
+  }
+  return jobs;
+}
+
+/** Loose scan of the lease index: one step a workflow, whatever the number of jobs. */
+async function runnableWorkflows(sql: Queries): Promise<string[]> {
+  const rows = await sql.unsafe<{ workflow: string }[]>(RUNNABLE_WORKFLOWS, [], { prepare: true });
+  return rows.map((r) => r.workflow);
+}
+
+export const RUNNABLE_WORKFLOWS = `with recursive w as (
+    (select workflow from job where ${RUNNABLE} order by workflow limit 1)
+    union all
+    select (select workflow from job where ${RUNNABLE} and workflow > w.workflow order by workflow limit 1)
+    from w where w.workflow is not null)
+  select workflow from w where workflow is not null`;
+
+/** Names of the workflows that have runnable jobs and contain `substring` (case counts), sorted. */
+export async function matchWorkflows(db: Database, substring: string): Promise<string[]> {
+  const names = await db.run(runnableWorkflows);
+  return names.filter((name) => name.includes(substring));
+}
+
+/** What a launcher could still do: for the exit of an idle one. Reads at most twice WAITING_COUNT_LIMIT rows. */
 export async function countWaiting(
-  _db: Database,
-  _of: { workflows: readonly string[] | null; launcher: number },
+  db: Database,
+  of: { workflows: readonly string[] | null; launcher: number },
 ): Promise<WaitingCount> {
-  return notYet();
+  const one = `select from job where ${RUNNABLE}`;
+  const runnable =
+    of.workflows === null
+      ? `select count(*)::int from (${one} limit ${WAITING_COUNT_LIMIT}) r`
+      : `select count(*)::int from (select from unnest($2::text[]) as w(workflow)
+           cross join lateral (${one} and job.workflow = w.workflow limit ${WAITING_COUNT_LIMIT}) c limit ${WAITING_COUNT_LIMIT}) r`;
+  const values = of.workflows === null ? [of.launcher] : [of.launcher, textArray(of.workflows)];
+  const [row] = await db.run((sql) =>
+    sql.unsafe<WaitingCount[]>(
+      `select (${runnable}) as runnable,
+        (select count(*)::int from (select from job where launcher = $1::int limit ${WAITING_COUNT_LIMIT}) h) as held`,
+      values,
+      { prepare: true },
+    ),
+  );
+  return { runnable: row!.runnable, held: row!.held };
 }
-export async function jobRecords(_db: Database, _ids: readonly string[]): Promise<Map<string, JobRow>> {
-  return notYet();
+
+/** The records of these jobs, by id; what was deleted is missing. For the job channel. */
+export async function jobRecords(db: Database, ids: readonly string[]): Promise<Map<string, JobRow>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db.run((sql) =>
+    sql.unsafe<JobRow[]>(
+      `${selectJobs('j')} from unnest($1::uuid[]) as u(id) join job j on j.id = u.id`,
+      [plainArray(ids)],
+      {
+        prepare: true,
+      },
+    ),
+  );
+  return new Map(rows.map((row) => [row.job_id, row]));
 }

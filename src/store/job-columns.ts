@@ -1,0 +1,25 @@
+/**
+ * The columns of a job as a query selects them: the names of `JobRow`, and only types that cross without a table of
+ * array types. Called by every store that hands out JobRow.
+ */
+import { JOB_FIELDS, type JobField } from './rows.ts';
+
+/** The column behind a field, quoted by nothing: the names are ours. */
+export function columnOf(field: JobField): string {
+  return field === 'job_id' ? 'id' : field;
+}
+
+/** `id as job_id, …` for every field, from the table or alias `from`. */
+export function jobColumns(from: string): string {
+  return (Object.keys(JOB_FIELDS) as JobField[])
+    .map((field) => {
+      if (field === 'job_id') return `${from}.id as job_id`;
+      return field === 'parents' ? `array_to_json(${from}.parents) as parents` : `${from}.${field}`;
+    })
+    .join(', ');
+}
+
+/** `select` and every field of a JobRow. */
+export function selectJobs(from: string): string {
+  return `select ${jobColumns(from)}`;
+}
