@@ -7,6 +7,7 @@
  * It must never throw on bytes that came in, and never let out a message that the other side would refuse for its size.
  */
 import protobuf from 'protobufjs/minimal.js';
+import { assert } from '../base/assert.ts';
 import { messageOf } from '../base/errors.ts';
 import { MAX_MESSAGE_BYTES } from '../base/limits.ts';
 import { WIRE_MAX_IDENTITY_BYTES } from '../base/wire-limits.ts';
@@ -24,7 +25,7 @@ export type Decoded =
   | { readonly ok: true; readonly envelope: Envelope }
   | { readonly ok: false; readonly reason: string };
 
-/** Which body an envelope has; null if it has none or more than one. */
+/** Which body an envelope has; null if it has none or more than one (of several on the wire, the last one is decoded). */
 export function bodyOf(envelope: Envelope): BodyName | null {
   const present = bodies.filter((name) => envelope[name] !== undefined && envelope[name] !== null);
   return present.length === 1 ? present[0]! : null;
@@ -32,9 +33,10 @@ export function bodyOf(envelope: Envelope): BodyName | null {
 
 /**
  * The bytes of an envelope. Throws RangeError if they are more than the other side accepts: whoever makes batches counts
- * bytes, so that is a bug. Absent scalars are written as their defaults, that is, not at all.
+ * bytes, so that is a bug, as no or two bodies are. Absent scalars are written as their defaults, that is, not at all.
  */
 export function encodeEnvelope(envelope: Envelope): Uint8Array {
+  assert(bodyOf(envelope) !== null, 'an envelope has exactly one body');
   const bytes = wireEnvelope.encode(envelope).finish();
   if (bytes.length > MAX_MESSAGE_BYTES) {
     throw new RangeError(
@@ -46,7 +48,7 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
 
 /**
  * The envelope of bytes from the wire, or why there is none: too long, no protobuf, text that is not UTF-8, another
- * protocol version, not exactly one body, an impossible incarnation. Unknown fields are skipped: they are how a version
+ * protocol version, no body, an impossible incarnation. Unknown fields are skipped: they are how a version
  * grows. In what is returned every scalar and list can be read (absent ones are inherited defaults, not own properties).
  */
 export function decodeEnvelope(bytes: Uint8Array): Decoded {
@@ -63,7 +65,7 @@ export function decodeEnvelope(bytes: Uint8Array): Decoded {
   if (envelope.version !== PROTOCOL_VERSION) {
     return refuse(`protocol version ${envelope.version}, this is ${PROTOCOL_VERSION}`);
   }
-  if (bodyOf(envelope) === null) return refuse('not exactly one body');
+  if (bodyOf(envelope) === null) return refuse('no body that this version knows');
   if (envelope.incarnation.length > WIRE_MAX_IDENTITY_BYTES) return refuse('incarnation too long');
   return { ok: true, envelope };
 }

@@ -89,8 +89,10 @@ export function publicKeyOf(secretKey: string): string | null {
   return x === undefined ? null : encodeZ85(Buffer.from(x, 'base64url'));
 }
 
+export type LauncherKeys = { readonly server: CurveKeys; readonly client: CurveKeys };
+
 /** Keys for both sides of a new launcher. */
-export function makeLauncherKeys(): { readonly server: CurveKeys; readonly client: CurveKeys } {
+export function makeLauncherKeys(): LauncherKeys {
   const [server, client] = [makeKeyPair(), makeKeyPair()];
   return {
     server: { ...server, peerPublicKey: client.publicKey },

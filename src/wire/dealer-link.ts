@@ -112,19 +112,20 @@ export class DealerLink implements ClientLink {
   async #race(endpoints: readonly string[]): Promise<string | null> {
     const { promise, resolve } = Promise.withResolvers<string | null>();
     this.#interrupt = () => resolve(null);
-    const probes = endpoints.map((endpoint) => {
-      const probe = this.#makeSocket({
-        reconnectInterval: WIRE_RECONNECT_MS,
-        reconnectMaxInterval: WIRE_MAX_RECONNECT_MS,
-      });
-      this.#follow(probe, (type) => {
-        if (type === 'handshake') resolve(endpoint);
-      });
-      // The tests of the endpoint's text are ZeroMQ's: it throws EINVAL for what is no address.
-      probe.connect(endpoint);
-      return probe;
-    });
+    const probes: Dealer[] = [];
     try {
+      for (const endpoint of endpoints) {
+        const probe = this.#makeSocket({
+          reconnectInterval: WIRE_RECONNECT_MS,
+          reconnectMaxInterval: WIRE_MAX_RECONNECT_MS,
+        });
+        probes.push(probe);
+        this.#follow(probe, (type) => {
+          if (type === 'handshake') resolve(endpoint);
+        });
+        // Throws EINVAL for what is no address: that ends the link.
+        probe.connect(endpoint);
+      }
       return await promise;
     } finally {
       this.#interrupt = null;
@@ -207,7 +208,8 @@ export class DealerLink implements ClientLink {
     const { events } = socket;
     const loop = async (): Promise<void> => {
       for await (const event of events) {
-        if (event.type.startsWith('handshake:error')) this.counters.strangers++;
+        if (event.type === 'connect') this.counters.attempts++;
+        else if (event.type.startsWith('handshake:error')) this.counters.strangers++;
         onEvent(event.type);
       }
     };

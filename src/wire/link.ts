@@ -34,7 +34,12 @@ export type LinkCounters = {
   full: number;
   /** Messages that were no [identity, bytes]: dropped. */
   malformed: number;
-  /** Connections that proved their keys. */
+  /**
+   * TCP connections, before any proof. What speaks no ZMTP at all is closed by ZeroMQ at once and without a reason: it is
+   * seen only as the difference of these and the next two.
+   */
+  attempts: number;
+  /** Connections that proved their keys (at the server an agent makes two: its probe and the one that stays). */
   connections: number;
   /** Connections refused, or (at the client) servers that did not prove their key. */
   strangers: number;
@@ -91,6 +96,7 @@ export function emptyCounters(): LinkCounters {
     unreachable: 0,
     full: 0,
     malformed: 0,
+    attempts: 0,
     connections: 0,
     strangers: 0,
   };

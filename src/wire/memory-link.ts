@@ -121,6 +121,7 @@ export class MemoryNetwork {
     if (server === null || this.#cut.has(client.identity) || this.#clients.get(client.identity) !== client)
       return;
     if (client.state === 'connected') return;
+    server.counters.attempts++;
     server.counters.connections++;
     client.gain();
   }
@@ -228,6 +229,7 @@ class MemoryClientLink extends MemoryEnd implements ClientLink {
   }
 
   gain(): void {
+    this.counters.attempts++;
     this.counters.connections++;
     this.#change('connected');
   }

@@ -181,7 +181,8 @@ export class RouterLink implements ServerLink {
 
   #onEvent(event: Event): void {
     // 'handshake:error:auth' is the end of what the ZAP handler refused and counted; the other kinds are everyday.
-    if (event.type === 'handshake') this.counters.connections++;
+    if (event.type === 'accept') this.counters.attempts++;
+    else if (event.type === 'handshake') this.counters.connections++;
     // These events name our own address, not the peer's.
     else if (event.type === 'accept:error') this.#refused(null, `accept: ${event.error.message}`);
     else if (event.type === 'handshake:error:protocol' || event.type === 'handshake:error:other') {
