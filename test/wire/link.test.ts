@@ -1,7 +1,9 @@
 /** The real wire on loopback: who comes in, who does not, what a lost connection does. */
 import { randomBytes } from 'node:crypto';
+import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { Dealer, Router } from 'zeromq';
 import { MAX_MESSAGE_BYTES } from '../../src/base/limits.ts';
@@ -277,4 +279,24 @@ test('a plain server is not talked to', async (t) => {
   const client = startClient(t, keys, [plain.lastEndpoint!]);
   await until('the failed handshake is counted', () => client.link.counters.strangers > 0);
   t.is(client.link.state, 'disconnected');
+});
+
+test('a peer that stands still loses its connection by heartbeats, and comes back when it goes on', async (t) => {
+  const keys = makeLauncherKeys();
+  const server = await startServer(t, keys);
+  const script = fileURLToPath(new URL('_agent.ts', import.meta.url));
+  const options = JSON.stringify({ keys: keys.client, endpoint: server.endpoint });
+  const agent = spawn(process.execPath, [script, options], { stdio: ['ignore', 'ignore', 'inherit'] });
+  t.teardown(() => agent.kill('SIGKILL'));
+  await until('connected', () => server.got.length === 1);
+  agent.kill('SIGSTOP');
+  const begin = performance.now();
+  await until(
+    'unreachable',
+    async () => (await server.link.send('agent-1', Buffer.from('x'))) === 'unreachable',
+  );
+  t.log(`unreachable ${Math.round(performance.now() - begin)} ms after it was stopped`);
+  agent.kill('SIGCONT');
+  await until('connected again', () => server.got.length === 2);
+  t.is(await server.link.send('agent-1', Buffer.from('x')), 'ok');
 });
