@@ -29,7 +29,7 @@ import {
 import { withLock } from './lock.ts';
 import { addressOf } from './open.ts';
 import { makeDataDirectory, stopPostmaster } from './postmaster.ts';
-import { checkListen, start } from './server.ts';
+import { checkListen, start, stop } from './server.ts';
 
 /** The settings a new database starts with; `settings.json` is the person's to change. */
 const DEFAULT_SETTINGS = { scheduler: 'auto' };
@@ -116,8 +116,7 @@ async function makeLocal(
     const running = await start(layout.root, info);
     const address = addressOf(layout.root, running);
     await prepare({ ...address, database: 'postgres' }, address);
-    await stopPostmaster(layout);
-    writeServerInfo(layout.root, { ...running, pid: null, start_time: null });
+    await stop(layout.root);
   });
 }
 

@@ -39,11 +39,15 @@ interface Seen {
 
 /**
  * Runs `work` while holding the lock in `directory` (made when missing). Waits for another holder; takes over from one
- * that died (same host: by the process table; other hosts: by SERVER_LOCK_SILENCE_MS without a sign of life).
+ * that died (same host: by the process table; other hosts: by `silence` ms without a sign of life).
  * UserError after SERVER_LOCK_WAIT_MS.
  */
-export async function withLock<T>(directory: string, work: () => Promise<T>): Promise<T> {
-  const number = await acquire(directory);
+export async function withLock<T>(
+  directory: string,
+  work: () => Promise<T>,
+  silence: number = SERVER_LOCK_SILENCE_MS,
+): Promise<T> {
+  const number = await acquire(directory, silence);
   const file = path.join(directory, String(number));
   const touch = setInterval(() => {
     const now = new Date();
@@ -58,7 +62,7 @@ export async function withLock<T>(directory: string, work: () => Promise<T>): Pr
   }
 }
 
-async function acquire(directory: string): Promise<number> {
+async function acquire(directory: string, silence: number): Promise<number> {
   const deadline = performance.now() + SERVER_LOCK_WAIT_MS;
   const me = ourselves();
   let seen: Seen | null = null;
@@ -78,7 +82,7 @@ async function acquire(directory: string): Promise<number> {
       if (seen === null || seen.number !== highest || seen.mtime !== state.mtime) {
         seen = { number: highest, mtime: state.mtime, since: performance.now() };
       }
-      const silent = performance.now() - seen.since > SERVER_LOCK_SILENCE_MS;
+      const silent = performance.now() - seen.since > silence;
       if (silent && createExclusively(path.join(directory, String(highest + 1)), JSON.stringify(me))) {
         removeOlder(directory, highest + 1);
         return highest + 1;

@@ -7,13 +7,15 @@
 import net from 'node:net';
 import fs from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
+import { SERVER_LOCK_POLL_MS, SERVER_START_MS } from '../base/limits.ts';
 import { processStartTime } from '../base/proc.ts';
 import { accountOf, assertReachable, socketDirectory } from './account.ts';
 import { findPostgres } from './binaries.ts';
 import { isThisHost, mustNotStart, thisHost } from './host.ts';
 import { rememberDatabase } from './known.ts';
-import { layoutOf, readServerInfo, writeServerInfo, type ServerInfo } from './layout.ts';
+import { layoutOf, readServerInfo, writeServerInfo, type Layout, type ServerInfo } from './layout.ts';
 import { withLock } from './lock.ts';
 import { capLog, findPostmaster, startPostmaster, stopPostmaster } from './postmaster.ts';
 
@@ -42,7 +44,7 @@ export async function ensureServer(root: string): Promise<ServerInfo> {
   const info = readServerInfo(root);
   if (!belongsHere(info)) return info;
   const layout = layoutOf(root);
-  if (isRunning(root, info)) {
+  if (isRunning(info)) {
     capLog(layout.postgresLog);
     return info;
   }
@@ -50,19 +52,17 @@ export async function ensureServer(root: string): Promise<ServerInfo> {
   accountOf(layout.balsamdb); // whoever may not start it learns that before waiting for the lock
   return await withLock(layout.lock, async () => {
     const now = readServerInfo(root);
-    return isRunning(root, now) ? now : await start(root, now);
+    return isRunning(now) ? now : await start(root, now);
   });
 }
 
 /** Stops the server. False when it did not run. UserError from where it may not be done. */
 export async function stopServer(root: string): Promise<boolean> {
-  const info = refuseForeign(root, 'stop');
+  refuseForeign(root, 'stop');
   const layout = layoutOf(root);
   accountOf(layout.balsamdb);
   return await withLock(layout.lock, async () => {
-    const stopped = await stopPostmaster(layout);
-    writeServerInfo(root, { ...readServerInfo(root), pid: null, start_time: null });
-    return stopped || info.pid !== null;
+    return await stop(root);
   });
 }
 
@@ -77,8 +77,8 @@ export async function resetServer(root: string, options: { listen?: string } = {
   accountOf(layout.balsamdb);
   const listen = options.listen === undefined ? null : checkListen(options.listen);
   return await withLock(layout.lock, async () => {
-    await stopPostmaster(layout);
-    const stopped: ServerInfo = { ...readServerInfo(root), pid: null, start_time: null };
+    await stop(root);
+    const stopped = readServerInfo(root);
     if (listen !== null && listen !== stopped.listen) {
       fs.appendFileSync(path.join(layout.balsamdb, 'pg_hba.conf'), `host all all ${listen} scram-sha-256\n`);
       stopped.listen = listen;
@@ -92,7 +92,7 @@ export async function resetServer(root: string, options: { listen?: string } = {
 export async function serverStatus(root: string): Promise<ServerStatus> {
   const info = readServerInfo(root);
   if (belongsHere(info)) {
-    return { state: findPostmaster(layoutOf(root)) === null ? 'stopped' : 'running', info, answers: null };
+    return { state: isRunningAnyhow(root, info) ? 'running' : 'stopped', info, answers: null };
   }
   const answers = await canConnect(tcpHost(info), info.port);
   if (info.kind === 'url') return { state: answers ? 'running' : 'stopped', info, answers };
@@ -112,7 +112,7 @@ export async function moveServerHere(root: string): Promise<ServerInfo> {
     if (info.kind === 'url')
       throw new UserError('this database is a server given by URL: there is nothing to move');
     refuseOutside(root, info);
-    if (belongsHere(info)) return isRunning(root, info) ? info : await start(root, info);
+    if (belongsHere(info)) return isRunning(info) ? info : await start(root, info);
     if ((info.listen !== null || info.pid !== null) && (await canConnect(tcpHost(info), info.port))) {
       throw new UserError(
         `the server of ${root} answers on ${info.host}: stop it there first (\`balsam server --stop\`)`,
@@ -177,7 +177,7 @@ export async function start(root: string, info: ServerInfo): Promise<ServerInfo>
   const running =
     found !== null && found.ready
       ? { ...found, startTime: processStartTime(found.pid) ?? '' } // started by hand, or the record was lost
-      : await startWithPort(root, info);
+      : await startPatiently(root, info);
   const now: ServerInfo = {
     ...info,
     host: here.hostname,
@@ -193,29 +193,61 @@ export async function start(root: string, info: ServerInfo): Promise<ServerInfo>
   return now;
 }
 
-async function startWithPort(root: string, info: ServerInfo): ReturnType<typeof startPostmaster> {
+/**
+ * Tries again what passes by itself: a port that was taken between our look and the server's, children of a killed
+ * postmaster that have not yet noticed its death, and the postmaster itself as a zombie (Postgres takes it for alive).
+ */
+async function startPatiently(root: string, info: ServerInfo): ReturnType<typeof startPostmaster> {
   const layout = layoutOf(root);
   const account = accountOf(layout.balsamdb);
   const binaries = findPostgres(info.postgres_bin);
   const where = { socketDir: socketDirectory(root, account), listen: info.listen };
-  for (let attempt = 1; ; attempt++) {
+  removeStale(layout, info, where.socketDir);
+  const deadline = performance.now() + SERVER_START_MS;
+  // The port of last time first: what people noted down stays true.
+  let preferredPort = info.port || null;
+  for (;;) {
     try {
-      // The port of last time first: what people noted down stays true.
-      return await startPostmaster(layout, binaries, account, {
-        ...where,
-        preferredPort: attempt === 1 ? info.port || null : null,
-      });
+      return await startPostmaster(layout, binaries, account, { ...where, preferredPort });
     } catch (error) {
-      // Another program took the port between our look and the server's.
-      if (
-        attempt < 4 &&
-        error instanceof Error &&
-        /could not create any TCP|Address already in use/.test(error.message)
-      )
-        continue;
-      throw error;
+      const words = error instanceof Error ? error.message : '';
+      const holder = Number(/Is another postmaster \(PID (\d+)\)/.exec(words)?.[1] ?? 0);
+      const passes =
+        holder > 0 ? processStartTime(holder) === null : /could not create any TCP|still in use/.test(words);
+      if (performance.now() > deadline || !passes) throw error;
+      if (words.includes('could not create any TCP')) preferredPort = null;
+      await sleep(SERVER_LOCK_POLL_MS);
     }
   }
+}
+
+/**
+ * Removes what a dead server left and what would make Postgres refuse when its pid is used by another program now. The
+ * socket's directory is ours alone. The pid file goes only after a reboot of surely this machine: in the same boot it
+ * guards against children of the dead server, which Postgres finds by it.
+ */
+function removeStale(layout: Layout, info: ServerInfo, socketDir: string): void {
+  for (const name of fs.readdirSync(socketDir)) {
+    if (name.startsWith('.s.PGSQL.')) fs.rmSync(path.join(socketDir, name), { force: true });
+  }
+  const here = thisHost();
+  const rebooted = info.boot_id !== null && here.bootId !== null && info.boot_id !== here.bootId;
+  if (rebooted && info.machine_id !== null && info.machine_id === here.machineId) {
+    fs.rmSync(path.join(layout.balsamdb, 'postmaster.pid'), { force: true });
+  }
+}
+
+/** Stops it (the caller holds the lock) and takes away the socket's directory, which `start` makes anew. */
+export async function stop(root: string): Promise<boolean> {
+  const stopped = await stopPostmaster(layoutOf(root));
+  const info = readServerInfo(root);
+  writeServerInfo(root, { ...info, pid: null, start_time: null, socket_dir: null });
+  try {
+    if (info.socket_dir !== null) fs.rmdirSync(info.socket_dir);
+  } catch {
+    // Not empty or not ours: it does no harm.
+  }
+  return stopped;
 }
 
 /** Files of one major version run only under it: say so before Postgres does in its own words. */
@@ -228,10 +260,21 @@ function checkMajor(balsamdb: string, major: number): void {
   );
 }
 
-/** By the recorded process, else by Postgres' own pid file (started by hand). Only true when it takes connections. */
-function isRunning(root: string, info: ServerInfo): boolean {
-  const found = findPostmaster(layoutOf(root));
-  return found !== null && found.ready && found.pid === info.pid && info.boot_id === thisHost().bootId;
+/** By the recorded process: its pid with its start time in this boot. What this costs is one file of /proc. */
+function isRunning(info: ServerInfo): boolean {
+  if (info.pid === null || info.start_time === null || info.boot_id !== thisHost().bootId) return false;
+  return processStartTime(info.pid) === info.start_time;
+}
+
+/** Also one that was started by hand, which only the owner of its files can see. */
+function isRunningAnyhow(root: string, info: ServerInfo): boolean {
+  if (isRunning(info)) return true;
+  try {
+    return findPostmaster(layoutOf(root)) !== null;
+  } catch (error) {
+    if (error instanceof UserError) return false;
+    throw error;
+  }
 }
 
 /** For what only the server's own host can do. */

@@ -26,7 +26,7 @@ export async function activeConnections(db: Database): Promise<ActiveConnection[
   return [
     ...(await db.sql<ActiveConnection[]>`
       select pid, application_name, coalesce(usename, '') as "user", coalesce(state, '') as state,
-             left(regexp_replace(query, '\s+', ' ', 'g'), 60) as query
+             left(regexp_replace(query, '\\s+', ' ', 'g'), 60) as query
       from pg_stat_activity
       where datname = current_database() and backend_type = 'client backend'
       order by backend_start, pid`),

@@ -1,0 +1,111 @@
+/**
+ * Two hosts and one directory: network namespaces with host names of their own on this machine. Only the host that the
+ * record names starts the server; the other uses it over the network where that was asked for, else says what to do.
+ */
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'ava';
+import { readServerInfo } from '../../src/cluster/index.ts';
+import { isRoot, openDirectory, run, step, type Ended } from './_cluster.ts';
+
+/** Two namespaces with a wire between them; the commands that run there. Null with a reason when it can't be made. */
+function twoHosts():
+  | { a: (words: string[], env?: NodeJS.ProcessEnv) => Promise<Ended>; b: typeof run; remove: () => void }
+  | string {
+  if (!isRoot) return 'network namespaces need root';
+  const id = process.pid.toString(36);
+  const names = [`bals-a-${id}`, `bals-b-${id}`] as const;
+  const ip = (...words: string[]): string => {
+    const done = spawnSync('ip', words, { encoding: 'utf8' });
+    return done.status === 0 ? '' : done.error?.message || done.stderr || `ip ${words.join(' ')} failed`;
+  };
+  const remove = (): void => names.forEach((name) => ip('netns', 'del', name));
+  const problem =
+    ip('netns', 'add', names[0]) ||
+    ip('netns', 'add', names[1]) ||
+    ip('link', 'add', 'wire', 'netns', names[0], 'type', 'veth', 'peer', 'name', 'wire', 'netns', names[1]) ||
+    ip('-n', names[0], 'addr', 'add', '10.211.7.1/24', 'dev', 'wire') ||
+    ip('-n', names[1], 'addr', 'add', '10.211.7.2/24', 'dev', 'wire') ||
+    names
+      .map((name) => ip('-n', name, 'link', 'set', 'wire', 'up') || ip('-n', name, 'link', 'set', 'lo', 'up'))
+      .join('');
+  if (problem !== '') {
+    remove();
+    return problem.trim();
+  }
+  const on =
+    (name: string, hostname: string) =>
+    (words: readonly string[], options: Parameters<typeof run>[1] = {}): Promise<Ended> =>
+      run(
+        [
+          'ip',
+          'netns',
+          'exec',
+          name,
+          'unshare',
+          '--uts',
+          'sh',
+          '-c',
+          `hostname ${hostname}; exec "$@"`,
+          'sh',
+          ...words,
+        ],
+        options,
+      );
+  const a = on(names[0], 'node-a');
+  return { a: (words, env = {}) => a(words, { env }), b: on(names[1], 'node-b'), remove };
+}
+
+test.serial('only the host that the record names starts the server', async (t) => {
+  const hosts = twoHosts();
+  if (typeof hosts === 'string') {
+    t.log(`not tested: ${hosts}`);
+    t.pass();
+    return;
+  }
+  t.teardown(hosts.remove);
+  const root = path.join(openDirectory(t), 'db');
+  t.like(await hosts.a(step('init', root)), { code: 0, stderr: '' });
+  t.is(readServerInfo(root).host, 'node-a');
+
+  const down = await hosts.b(step('open', root));
+  t.is(down.code, 1);
+  t.regex(
+    down.stderr,
+    /belongs to the host node-a and listens only there; this is node-b. On node-a run `balsam server/,
+  );
+  t.false(fs.existsSync(path.join(root, 'balsamdb', 'postmaster.pid')));
+  t.regex((await hosts.b(step('stop', root))).stderr, /belongs to the host node-a/);
+
+  t.like(await hosts.a(step('open', root)), { code: 0, stderr: '' });
+  const pid = readServerInfo(root).pid;
+  t.is((await hosts.b(step('open', root))).code, 1, 'up, but not for other hosts');
+  t.like(await hosts.a(step('open', root)), { code: 0, stderr: '' });
+  t.is(readServerInfo(root).pid, pid, 'nobody started another');
+  t.like(await hosts.a(step('stop', root)), { code: 0, stdout: 'true\n' });
+});
+
+test.serial('with --listen the other host uses it, and says so when it is down', async (t) => {
+  const hosts = twoHosts();
+  if (typeof hosts === 'string') {
+    t.log(`not tested: ${hosts}`);
+    t.pass();
+    return;
+  }
+  t.teardown(hosts.remove);
+  const root = path.join(openDirectory(t), 'db');
+  t.like(await hosts.a(step('init', root), { TEST_LISTEN: '10.211.7.1/24' }), { code: 0, stderr: '' });
+  t.like(await hosts.a(step('ensure', root)), { code: 0, stderr: '' });
+  const opened = await hosts.b(step('open', root));
+  t.like(opened, { code: 0, stderr: '' });
+  t.is((JSON.parse(opened.stdout) as { address: string }).address.split('/')[0], '10.211.7.1');
+  t.like(await hosts.a(step('stop', root)), { code: 0, stdout: 'true\n' });
+  const down = await hosts.b(step('open', root));
+  t.is(down.code, 1);
+  t.regex(
+    down.stderr,
+    /does not answer at 10\.211\.7\.1:\d+; this is node-b. On node-a run `balsam server --connect`/,
+  );
+  t.false(fs.existsSync(path.join(root, 'balsamdb', 'postmaster.pid')));
+});

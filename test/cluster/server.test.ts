@@ -1,0 +1,222 @@
+/**
+ * A database's own server: made, started once however many ask, stopped, started again after a crash; and every refusal
+ * in words that say what to do.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'ava';
+import {
+  addressOf,
+  ensureServer,
+  initCluster,
+  knownDatabases,
+  layoutOf,
+  lookUpDatabase,
+  openDatabase,
+  readServerInfo,
+  resetServer,
+  serverStatus,
+  stopServer,
+} from '../../src/cluster/index.ts';
+import { crash, failure, isRunning, newDatabase, openDirectory, run, step } from './_cluster.ts';
+
+const client = { applicationName: 'test', role: 'client', max: 1 } as const;
+
+test.serial('a new database has its files, closed to others, and no server left running', async (t) => {
+  const root = await newDatabase(t);
+  const layout = layoutOf(root);
+  const mode = (file: string): string => (fs.statSync(file).mode & 0o777).toString(8);
+  t.is(mode(layout.balsamdb), '700');
+  t.is(mode(layout.keys), '700');
+  t.is(mode(layout.credentials), '600');
+  for (const directory of [layout.data, layout.log, layout.qsubmit])
+    t.true(fs.statSync(directory).isDirectory());
+  const hba = fs.readFileSync(path.join(layout.balsamdb, 'pg_hba.conf'), 'utf8');
+  t.notRegex(hba.replaceAll(/^#.*$/gm, ''), /trust|peer|0\.0\.0\.0/);
+  t.deepEqual(
+    fs.readdirSync(root).filter((name) => name.includes('password')),
+    [],
+  );
+  t.is((await serverStatus(root)).state, 'stopped');
+  t.true(knownDatabases().includes(root));
+  t.is(lookUpDatabase(path.basename(path.dirname(root))), root);
+});
+
+test.serial(
+  'a second init, and one in a directory that has other things of these names, changes nothing',
+  async (t) => {
+    const root = await newDatabase(t);
+    const before = fs.readFileSync(layoutOf(root).serverInfo, 'utf8');
+    t.regex(await failure(() => initCluster(root)), /is a Balsam database already/);
+    t.is(fs.readFileSync(layoutOf(root).serverInfo, 'utf8'), before);
+    const other = openDirectory(t);
+    fs.mkdirSync(path.join(other, 'data'));
+    t.regex(await failure(() => initCluster(other)), /data exists/);
+    t.deepEqual(fs.readdirSync(other), ['data']);
+  },
+);
+
+test.serial('ten processes at once start one server', async (t) => {
+  const root = await newDatabase(t);
+  const ended = await Promise.all(Array.from({ length: 10 }, () => run(step('ensure', root))));
+  t.deepEqual(
+    ended.map(({ code, stderr }) => [code, stderr]),
+    ended.map(() => [0, '']),
+  );
+  const pids = new Set(ended.map(({ stdout }) => (JSON.parse(stdout) as { pid: number }).pid));
+  t.is(pids.size, 1);
+  const starts = fs.readFileSync(layoutOf(root).postgresLog, 'utf8').match(/starting PostgreSQL/g) ?? [];
+  t.is(starts.length, 2, 'once at init, once now');
+  t.deepEqual(
+    fs.readdirSync(layoutOf(root).lock).filter((name) => name.startsWith('new.')),
+    [],
+  );
+});
+
+test.serial('ten calls in one process start one server', async (t) => {
+  const root = await newDatabase(t);
+  const infos = await Promise.all(Array.from({ length: 10 }, () => ensureServer(root)));
+  t.is(new Set(infos.map(({ pid }) => pid)).size, 1);
+});
+
+test.serial('the server outlives who started it, in a session of its own', async (t) => {
+  const root = await newDatabase(t);
+  const ended = await run(step('ensure', root));
+  const { pid } = JSON.parse(ended.stdout) as { pid: number };
+  t.true(isRunning(pid));
+  const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
+  t.is(Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]), pid, 'leader of its session');
+});
+
+test.serial('stop, start, reset, status', async (t) => {
+  const root = await newDatabase(t);
+  t.false(await stopServer(root));
+  const first = await ensureServer(root);
+  t.is((await serverStatus(root)).state, 'running');
+  const second = await resetServer(root);
+  t.not(second.pid, first.pid);
+  t.is(second.port, first.port, 'what people noted down stays true');
+  t.true(await stopServer(root));
+  t.is((await serverStatus(root)).state, 'stopped');
+  t.is(readServerInfo(root).pid, null);
+  t.false(isRunning(second.pid ?? -1));
+  t.false(fs.existsSync(second.socket_dir ?? ''), 'no directory is left in /tmp');
+});
+
+test.serial(
+  'after a crash of the server the next command starts it again, and what was committed is there',
+  async (t) => {
+    const root = await newDatabase(t);
+    {
+      await using db = await openDatabase({ ...client, path: root });
+      await db.sql`create table kept (n int)`;
+      await db.sql`insert into kept values (7)`;
+    }
+    await crash(root);
+    await using db = await openDatabase({ ...client, path: root });
+    t.deepEqual([...(await db.sql`select n from kept`)], [{ n: 7 }]);
+  },
+);
+
+test.serial(
+  'after a reboot, whose record and pid file name a process that is something else now',
+  async (t) => {
+    const root = await newDatabase(t);
+    const info = await ensureServer(root);
+    await crash(root);
+    // This process has the pid that the postmaster had, so to say.
+    const pidFile = path.join(layoutOf(root).balsamdb, 'postmaster.pid');
+    fs.writeFileSync(pidFile, fs.readFileSync(pidFile, 'utf8').replace(/^\d+/, String(process.pid)));
+    fs.writeFileSync(
+      layoutOf(root).serverInfo,
+      JSON.stringify({ ...info, boot_id: '00000000-0000-0000-0000-000000000000', pid: process.pid }),
+    );
+    t.is((await serverStatus(root)).state, 'stopped');
+    t.true(isRunning((await ensureServer(root)).pid ?? -1));
+  },
+);
+
+test.serial('a wrong password is said in words, and never repeated', async (t) => {
+  const root = await newDatabase(t);
+  const file = layoutOf(root).credentials;
+  const right = JSON.parse(fs.readFileSync(file, 'utf8')) as { user: string };
+  fs.writeFileSync(file, JSON.stringify({ ...right, password: 'wrong-secret' }));
+  const words = await failure(() => openDatabase({ ...client, path: root }));
+  t.regex(words, /refused the login.*credentials/);
+  t.notRegex(words, /wrong-secret/);
+});
+
+test.serial('no database: no variable, no directory, another directory, a damaged file', async (t) => {
+  const directory = openDirectory(t);
+  t.regex(await failure(() => openDatabase(client)), /BALSAM_DB_PATH is not set.*balsamactivate/);
+  t.regex(
+    await failure(() => openDatabase({ ...client, path: path.join(directory, 'no') })),
+    /does not exist/,
+  );
+  t.regex(await failure(() => openDatabase({ ...client, path: directory })), /is no Balsam database/);
+  fs.writeFileSync(path.join(directory, 'server-info'), '{"host": "x"}');
+  t.regex(await failure(() => openDatabase({ ...client, path: directory })), /server-info is damaged/);
+});
+
+test.serial(
+  'inside an allocation or a job a server that is down is not started, one that is up is used',
+  async (t) => {
+    const root = await newDatabase(t);
+    for (const [name, words] of [
+      ['SLURM_JOB_ID', /inside a batch allocation \(SLURM_JOB_ID=1\).*balsam server --connect/],
+      ['PBS_JOBID', /inside a batch allocation/],
+      ['BALSAM_JOB_ID', /a running job/],
+    ] as const) {
+      const ended = await run(step('open', root), { env: { [name]: '1' } });
+      t.is(ended.code, 1);
+      t.regex(ended.stderr, words);
+    }
+    t.is((await serverStatus(root)).state, 'stopped');
+    await ensureServer(root);
+    t.is((await run(step('open', root), { env: { SLURM_JOB_ID: '1' } })).code, 0);
+  },
+);
+
+test.serial('a server given by URL is used and never started or stopped', async (t) => {
+  const host = await newDatabase(t);
+  const { port, user, password } = addressOf(host, await ensureServer(host));
+  const url = `postgres://${user}:${password}@127.0.0.1:${port}/postgres`;
+  const root = path.join(openDirectory(t), 'db');
+  await initCluster(root, { url });
+  t.is(fs.statSync(layoutOf(root).credentials).mode & 0o777, 0o600);
+  t.notRegex(fs.readFileSync(layoutOf(root).serverInfo, 'utf8'), new RegExp(password));
+  {
+    await using db = await openDatabase({ ...client, path: root });
+    t.is((await db.sql`select current_database() as name`)[0]?.['name'], 'postgres');
+  }
+  t.regex(await failure(() => stopServer(root)), /given by URL/);
+  await stopServer(host);
+  t.regex(await failure(() => openDatabase({ ...client, path: root })), /does not answer/);
+  const wrong = path.join(openDirectory(t), 'db');
+  const words = await failure(() => initCluster(wrong, { url }));
+  t.regex(words, /could not be prepared/);
+  t.notRegex(words, new RegExp(password));
+  t.false(fs.existsSync(wrong), 'what failed is removed');
+});
+
+test.serial(
+  'a bare connection to a running server costs no look at processes: one that is stopped by hand is noticed',
+  async (t) => {
+    const root = await newDatabase(t);
+    const { pid } = await ensureServer(root);
+    process.kill(pid ?? -1, 'SIGINT');
+    // At once: it may be shutting down, or gone; both end in an open database.
+    await using db = await openDatabase({ ...client, path: root });
+    t.is((await db.sql`select 1 as one`)[0]?.['one'], 1);
+  },
+);
+
+test.serial('a log that has grown past its limit is kept once and emptied', async (t) => {
+  const root = await newDatabase(t);
+  await ensureServer(root);
+  const log = layoutOf(root).postgresLog;
+  fs.truncateSync(log, 17 * 1024 * 1024);
+  await ensureServer(root);
+  t.true(fs.statSync(log).size < 1024 * 1024);
+  t.is(fs.statSync(`${log}.1`).size, 17 * 1024 * 1024);
+});

@@ -1,0 +1,118 @@
+/**
+ * Who runs Postgres: ordinary users themselves, root's databases an unprivileged account that must be able to reach the
+ * files. And what a place without room, or made by somebody else, says.
+ */
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import test from 'ava';
+import {
+  ensureServer,
+  initCluster,
+  layoutOf,
+  openDatabase,
+  readServerInfo,
+} from '../../src/cluster/index.ts';
+import { failure, isRoot, newDatabase, openDirectory, run, step, stopQuietly } from './_cluster.ts';
+
+const client = { applicationName: 'test', role: 'client', max: 1 } as const;
+const NOBODY = { uid: 65534, gid: 65534 };
+const asRoot = isRoot ? test.serial : test.serial.skip;
+if (!isRoot) console.log('users.test: the tests with several accounts need root and are left out');
+
+/** The environment of an account without a home. */
+function strangerEnv(directory: string): NodeJS.ProcessEnv {
+  return { HOME: directory, BALSAM_HOME: path.join(directory, 'home') };
+}
+
+asRoot('an ordinary user makes, uses and stops a database', async (t) => {
+  const directory = openDirectory(t);
+  fs.chownSync(directory, NOBODY.uid, NOBODY.gid);
+  const root = path.join(directory, 'db');
+  const as = { ...NOBODY, env: strangerEnv(directory), cwd: directory };
+  t.like(await run(step('init', root), as), { code: 0, stderr: '' });
+  t.teardown(() => stopQuietly(root));
+  const opened = await run(step('open', root), as);
+  t.like(opened, { code: 0, stderr: '' });
+  t.is((JSON.parse(opened.stdout) as { user: string }).user, 'nobody');
+  const { pid, socket_dir } = readServerInfo(root);
+  t.is(fs.statSync(`/proc/${pid}`).uid, NOBODY.uid);
+  t.true(socket_dir?.startsWith(`/tmp/balsam-${NOBODY.uid}/`));
+  t.is(fs.statSync(socket_dir ?? '').mode & 0o777, 0o700);
+  t.like(await run(step('stop', root), as), { code: 0, stdout: 'true\n' });
+
+  // Root may use and start it too, as that user's: nothing of root's is left in the way afterwards.
+  await using db = await openDatabase({ ...client, path: root });
+  t.is((await db.sql`select 1 as one`)[0]?.['one'], 1);
+  t.is(fs.statSync(`/proc/${readServerInfo(root).pid}`).uid, NOBODY.uid);
+  t.like(await run(step('stop', root), as), { code: 0, stderr: '' });
+  t.like(await run(step('open', root), as), { code: 0, stderr: '' });
+});
+
+asRoot("root's database runs as an account without rights", async (t) => {
+  const root = await newDatabase(t);
+  const { pid, socket_dir } = await ensureServer(root);
+  const owner = fs.statSync(layoutOf(root).balsamdb).uid;
+  t.not(owner, 0);
+  t.is(fs.statSync(`/proc/${pid}`).uid, owner);
+  t.is(fs.statSync(socket_dir ?? '').uid, owner);
+});
+
+asRoot('a stranger can neither read the login nor start the server, and is told whom to ask', async (t) => {
+  const root = await newDatabase(t);
+  const as = { ...NOBODY, env: strangerEnv(path.dirname(root)) };
+  const down = await run(step('open', root), as);
+  t.is(down.code, 1);
+  t.regex(down.stderr, /only \w+, the owner of .*balsamdb, can start/);
+  await ensureServer(root);
+  const up = await run(step('open', root), as);
+  t.is(up.code, 1);
+  t.regex(up.stderr, /no permission for .*credentials/);
+});
+
+asRoot('a directory that the account cannot reach is named', async (t) => {
+  const closed = fs.mkdtempSync(path.join(os.tmpdir(), 'balsam-closed-'));
+  t.teardown(() => fs.rmSync(closed, { recursive: true, force: true }));
+  const words = await failure(() => initCluster(path.join(closed, 'db')));
+  t.true(words.includes(`which can't enter ${closed}`), words);
+  t.deepEqual(fs.readdirSync(closed), [], 'what failed is removed');
+});
+
+asRoot('a socket directory that somebody else made is refused', async (t) => {
+  const base = fs.mkdtempSync('/tmp/bs-');
+  t.teardown(() => fs.rmSync(base, { recursive: true, force: true }));
+  const root = await newDatabase(t);
+  const env = { BALSAM_SOCKET_DIR: base };
+  fs.mkdirSync(path.join(base, 'elsewhere'));
+  fs.symlinkSync('elsewhere', path.join(base, 'balsam-0'));
+  t.regex((await run(step('ensure', root), { env })).stderr, /somebody else made it/);
+  fs.unlinkSync(path.join(base, 'balsam-0'));
+  fs.mkdirSync(path.join(base, 'balsam-0'));
+  fs.chmodSync(path.join(base, 'balsam-0'), 0o777);
+  t.regex((await run(step('ensure', root), { env })).stderr, /somebody else made it/);
+});
+
+asRoot('a full disk is said in words, and nothing is left', async (t) => {
+  const directory = openDirectory(t);
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m,mode=755', 'tmpfs', directory], {
+    encoding: 'utf8',
+  });
+  if (mounted.status !== 0) {
+    t.log(`no tmpfs can be mounted here (${mounted.stderr.trim()}): not tested`);
+    t.pass();
+    return;
+  }
+  try {
+    t.regex(await failure(() => initCluster(path.join(directory, 'db'))), /disk is full|no space left/);
+    t.deepEqual(fs.readdirSync(directory), []);
+  } finally {
+    spawnSync('umount', [directory]);
+  }
+});
+
+test.serial('a socket path that would be too long is refused before Postgres does', async (t) => {
+  const root = await newDatabase(t);
+  const env = { BALSAM_SOCKET_DIR: `/tmp/${'long'.repeat(25)}` };
+  t.regex((await run(step('ensure', root), { env })).stderr, /too long for a unix socket/);
+});
