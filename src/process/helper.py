@@ -21,19 +21,26 @@ import fcntl
 import gc
 import json
 import os
+import select
 import signal
 import sys
 import time
 
 STARTED_AFTER_S = 0.05  # a job that ends sooner gets no `started`: one write less for short jobs
+HELD_S = 0.002  # how long a report may wait for another while more work is queued here
+HELD_MAX = 4
 SWEEP_S = 0.02  # first pause between two rounds of killing leftovers; doubles up to a second
 SHUTDOWN_S = 10.0  # after end of file: how long we try to see everything dead (KILL works within 2 s, or never)
 TAIL_BYTES = 4096
 TAIL_LINES = 16
 PATH_CACHE = 256
 READ = 1 << 18
-WAKE = (signal.SIGCHLD, signal.SIGIO)
-IDLE_S = 60.0  # nothing depends on it: a lost signal would be noticed after so long
+# While a job runs we do not look at stdin: each look would be a wake-up of no use. The agent sends SIGURG after a line
+# that can't wait (kill, retract, end of file), the kernel sends it when the agent dies; its default is to be ignored,
+# so that it can't hurt a helper that is still starting.
+HURRY = signal.SIGURG
+WAKE = (signal.SIGCHLD, HURRY)
+BUSY_LOOK_S = 5.0  # nothing depends on it: stdin is looked at so often all the same while a job runs
 OUTPUT_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOCTTY
 DEFAULT_PATH = b"/usr/local/bin:/usr/bin:/bin"
 monotonic = time.monotonic
@@ -155,7 +162,7 @@ class Helper:
     # --- requests -------------------------------------------------------------------------------------------
 
     def read(self):
-        """Takes what is on stdin; raises AgentGone at its end."""
+        """Takes what is on stdin now, waiting for nothing; raises AgentGone at its end."""
         while True:
             try:
                 data = os.read(self.commands, READ)
@@ -175,7 +182,7 @@ class Helper:
                 for line in lines:
                     self.request(json.loads(line))
             if len(data) < READ:
-                return  # more that comes later raises SIGIO again
+                return
 
     def request(self, r):
         if "t" in r:
@@ -380,14 +387,12 @@ class Helper:
 
     def timeout(self):
         job = self.job
-        if job is None:
-            return IDLE_S
         at = job.kill_at
         if not job.announced and job.status is None:
             first = job.started + STARTED_AFTER_S
             if at is None or first < at:
                 at = first
-        return IDLE_S if at is None else max(0.0, at - monotonic())
+        return BUSY_LOOK_S if at is None else min(BUSY_LOOK_S, max(0.0, at - monotonic()))
 
     # --- loop -----------------------------------------------------------------------------------------------
 
@@ -404,18 +409,29 @@ class Helper:
 
     def run(self):
         wait = signal.sigtimedwait
+        commands = select.poll()
+        commands.register(self.commands, select.POLLIN)
         while True:
-            while self.queue and self.job is None:
-                self.start(self.queue.popleft())
-            if self.out:  # after the next start: its exec runs while we report
-                self.flush()
-            got = wait(WAKE, self.timeout())
-            if got is None:
-                self.tick()
-            elif got.si_signo == signal.SIGIO:
-                self.read()
-            else:
+            if self.job is None:
+                if not self.queue:
+                    self.read()
+                while self.queue and self.job is None:
+                    self.start(self.queue.popleft())
+                # Reports go out after the next start, so that its exec runs meanwhile; while more work waits here they
+                # may also wait for the next end, briefly: fewer writes, and the agent is woken less often.
+                if self.out and (not self.queue or len(self.out) >= HELD_MAX):
+                    self.flush()
+                if self.job is None:
+                    commands.poll()
+                    continue
+            got = wait(WAKE, HELD_S if self.out else self.timeout())
+            if got is not None and got.si_signo == signal.SIGCHLD:
                 self.reap()
+                continue
+            self.read()
+            self.tick()
+            if self.out:
+                self.flush()
 
     def end_all(self):
         """The agent is gone or we are: nothing of the job may outlive us."""
@@ -443,8 +459,10 @@ def main():
             signal.signal(number, signal.SIG_DFL)
         except (OSError, ValueError):
             pass
-    signal.pthread_sigmask(signal.SIG_SETMASK, (signal.SIGCHLD, signal.SIGIO, signal.SIGPIPE))
-    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+    signal.pthread_sigmask(signal.SIG_SETMASK, (signal.SIGCHLD, HURRY, signal.SIGPIPE))
+    prctl = ctypes.CDLL(None).prctl
+    prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+    prctl(1, int(HURRY), 0, 0, 0)  # PR_SET_PDEATHSIG: the agent is gone, read it from stdin
     try:
         with open("/proc/self/oom_score_adj", "w") as f:
             f.write("500")  # inherited by jobs: they go before the agent
@@ -456,12 +474,10 @@ def main():
     os.dup2(null, 0)  # jobs inherit it: their stdin costs nothing
     os.dup2(null, 1)
     os.close(null)
-    fcntl.fcntl(commands, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(commands, fcntl.F_SETFL, fcntl.fcntl(commands, fcntl.F_GETFL) | os.O_NONBLOCK | os.O_ASYNC)
+    os.set_blocking(commands, False)
     gc.disable()  # nothing here makes cycles
     helper = Helper(commands, events)
     try:
-        helper.read()  # what came before O_ASYNC was set raised no signal
         helper.run()
     except AgentGone:
         pass

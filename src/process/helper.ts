@@ -53,10 +53,13 @@ export class Helper {
   #unsent: string[] = [];
   #partial = '';
   #closing = false;
+  #urgent = false;
+  readonly #kind: HelperKind;
 
   /** Starts the process; requests may follow at once. If it can't be started, that is a `lost`. */
   constructor(options: HelperOptions) {
     this.#onEvent = options.onEvent;
+    this.#kind = options.kind;
     const marker = { ...options.marker, [HELPER_MARKER]: this.id };
     const [file, args] = helperCommand(options);
     this.#child = spawn(file, args, {
@@ -102,12 +105,16 @@ export class Helper {
    * Repeated with a shorter grace it hurries.
    */
   kill(token: number, graceMs: number): void {
-    if (this.#outstanding.has(token)) this.#send(encodeKill(token, graceMs));
+    if (!this.#outstanding.has(token)) return;
+    this.#urgent = true;
+    this.#send(encodeKill(token, graceMs));
   }
 
   /** Takes back a start: answered `retracted` if it was still waiting, else its started/ended come as usual. */
   retract(token: number): void {
-    if (this.#outstanding.has(token)) this.#send(encodeRetract(token));
+    if (!this.#outstanding.has(token)) return;
+    this.#urgent = true;
+    this.#send(encodeRetract(token));
   }
 
   /** Ends the helper, and with it whatever it runs; resolves when it is gone. Tokens still open are answered `lost`. */
@@ -115,7 +122,7 @@ export class Helper {
     if (!this.#closing) {
       this.#closing = true;
       this.#flush();
-      this.#child.stdin?.end();
+      this.#child.stdin?.end(() => this.#hurry());
     }
     const late = setTimeout(() => this.#child.kill('SIGKILL'), HELPER_CLOSE_MS);
     await this.#gone;
@@ -128,11 +135,18 @@ export class Helper {
     if (this.#unsent.push(line) === 1) process.nextTick(() => this.#flush());
   }
 
+  /** A helper in python looks at stdin between jobs only, and when it is told to: after the line has been written. */
+  #hurry(): void {
+    if (this.#kind === 'python') this.#child.kill('SIGURG');
+  }
+
   #flush(): void {
     if (this.#unsent.length === 0) return;
     const text = this.#unsent.join('');
     this.#unsent = [];
-    if (this.#child.stdin?.writable) this.#child.stdin.write(text, 'utf8');
+    const hurry = this.#urgent;
+    this.#urgent = false;
+    if (this.#child.stdin?.writable) this.#child.stdin.write(text, 'utf8', () => hurry && this.#hurry());
   }
 
   #receive(text: string): void {
