@@ -1,0 +1,213 @@
+/**
+ * How things look on a terminal: tables, records, histories. The only file that lays out tables.
+ *
+ * Layouts are the original's, with `data`, booleans and null in JSON's spelling. Names are the users' and may hold
+ * anything: control characters are shown escaped, so that no name can break a table or speak to the terminal.
+ */
+import path from 'node:path';
+import { CELL_MAX } from '../base/client-limits.ts';
+import { cuteId, jobDirectory } from '../core/job-directory.ts';
+import type { ApplicationRow, HistoryLine, JobRow } from '../store/rows.ts';
+
+/** The columns of a record, in the original's order. */
+export const RECORD_FIELDS = [
+  'workflow',
+  'name',
+  'description',
+  'lock',
+  'parents',
+  'input_files',
+  'stage_in_url',
+  'stage_out_files',
+  'stage_out_url',
+  'wall_time_minutes',
+  'num_nodes',
+  'coschedule_num_nodes',
+  'ranks_per_node',
+  'cpu_affinity',
+  'threads_per_rank',
+  'threads_per_core',
+  'node_packing_count',
+  'environ_vars',
+  'mpi_flags',
+  'application',
+  'args',
+  'user_workdir',
+  'wait_for_parents',
+  'post_error_handler',
+  'post_timeout_handler',
+  'auto_timeout_retry',
+  'state',
+  'queued_launch_id',
+  'data',
+] as const;
+
+/** What BALSAM_LS_FIELDS may name. */
+export const LS_FIELDS = [
+  ...RECORD_FIELDS,
+  'job_id',
+  'launcher',
+  'attempt',
+  'tries',
+  'owner',
+  'created_at',
+  'updated_at',
+] as const;
+export type LsField = (typeof LS_FIELDS)[number];
+
+export function isLsField(name: string): name is LsField {
+  return (LS_FIELDS as readonly string[]).includes(name);
+}
+
+/**
+ * Header cells right-justified, data cells left-justified, joined by ` | `, a line of dashes between; each column as
+ * wide as its widest cell. No newline at the end.
+ */
+export function table(headers: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cells = rows.map((row) => row.map(cell));
+  const widths = headers.map((header, i) =>
+    cells.reduce((widest, row) => Math.max(widest, displayWidth(row[i] ?? '')), displayWidth(header)),
+  );
+  const head = headers.map((header, i) => padStart(header, widths[i] ?? 0)).join(' | ');
+  const lines = cells.map((row) => row.map((text, i) => padEnd(text, widths[i] ?? 0)).join(' | '));
+  return [head, '-'.repeat(displayWidth(head)), ...lines].join('\n');
+}
+
+/** The table of jobs: the five usual columns and `extra` ones. */
+export function jobTable(jobs: readonly JobRow[], extra: readonly LsField[]): string {
+  const fields: LsField[] = ['job_id', 'name', 'workflow', 'application', 'state', ...extra];
+  return table(
+    fields,
+    jobs.map((job) =>
+      fields.map((field) => (field === 'application' ? baseNames(job.application) : fieldText(job, field))),
+    ),
+  );
+}
+
+export function applicationTable(apps: readonly ApplicationRow[]): string {
+  return table(
+    ['pk', 'name', 'executable', 'description'],
+    apps.map((app) => [String(app.id), app.name, baseNames(app.executable), app.description]),
+  );
+}
+
+/** The whole record of a job. `application` is null when none of its name is registered. */
+export function jobRecord(job: JobRow, application: ApplicationRow | null, databasePath: string): string {
+  const command =
+    application === null
+      ? `NO APPLICATION MATCHING ${escaped(job.application)}`
+      : escaped(`${application.executable.trim()} ${job.args}`.trim());
+  const directory =
+    job.user_workdir === '' ? path.join(databasePath, 'data', jobDirectory(job)) : job.user_workdir;
+  return [
+    `BalsamJob ${job.job_id}`,
+    '-'.repeat(46),
+    ...RECORD_FIELDS.map((field) => keyed(`${field}:`, escaped(fieldText(job, field)))),
+    keyed('  *** Executed command:', command),
+    keyed('  *** Working directory:', escaped(directory)),
+    '',
+  ].join('\n');
+}
+
+export function applicationRecord(app: ApplicationRow): string {
+  const fields = ['name', 'description', 'executable', 'preprocess', 'envscript', 'postprocess'] as const;
+  return [
+    `Application ${app.id}:`,
+    '-'.repeat(23),
+    ...fields.map((field) => keyed(`${field}:`, escaped(app[field]))),
+  ].join('\n');
+}
+
+/** A job's history, oldest first. The pad before each newline is the original's. */
+export function historyText(job: JobRow, lines: readonly HistoryLine[]): string {
+  const text = lines.map(({ at, state, message }) => {
+    const head = `\n[${stamp(at)} ${state}]`.padStart(45);
+    return `${head} ${escaped(message, true)}`;
+  });
+  return [`Job ${escaped(job.name)} [${job.job_id}]`, '-'.repeat(48), text.join(''), ''].join('\n');
+}
+
+/** `[name | first8]` for a person. */
+export function cute(job: { job_id: string; name: string }): string {
+  return escaped(cuteId(job));
+}
+
+/** One JSON object of every field, for `--json`. */
+export function jobJson(job: JobRow): string {
+  return JSON.stringify(job);
+}
+
+/** A field as text: JSON for data, lists, booleans and null. */
+export function fieldText(job: JobRow, field: LsField): string {
+  if (field === 'lock') return job.launcher === null ? '' : `launcher ${job.launcher}`;
+  const value = job[field];
+  if (typeof value === 'string') return value;
+  if (value instanceof Date) return value.toISOString();
+  return spacedJson(value);
+}
+
+/** JSON on one line with a space after commas and colons, as the original printed its dictionaries. */
+export function spacedJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(spacedJson).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const members = Object.entries(value).map(([key, inner]) => `${JSON.stringify(key)}: ${spacedJson(inner)}`);
+  return `{${members.join(', ')}}`;
+}
+
+/** `text` with control characters as escapes; `lines` keeps newlines and tabs. */
+export function escaped(text: string, lines = false): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (c) => {
+    if (lines && (c === '\n' || c === '\t')) return c;
+    const short = { '\n': '\\n', '\t': '\\t', '\r': '\\r' }[c];
+    return short ?? `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
+/** The file name of each word: `python3 /a/b.py` is shown as `python3 b.py`. */
+function baseNames(words: string): string {
+  return words
+    .split(/\s+/)
+    .filter(Boolean)
+    .map((word) => path.basename(word))
+    .join(' ');
+}
+
+function keyed(key: string, value: string): string {
+  return `${key.padEnd(32)}${value}`;
+}
+
+function cell(text: string): string {
+  const clean = escaped(text);
+  return clean.length > CELL_MAX ? `${clean.slice(0, CELL_MAX - 1).toWellFormed()}…` : clean;
+}
+
+/** MM-DD-YYYY HH:MM:SS.ffffff in UTC; a Date has milliseconds, the last three digits are zero. */
+function stamp(at: Date): string {
+  const iso = at.toISOString();
+  return `${iso.slice(5, 7)}-${iso.slice(8, 10)}-${iso.slice(0, 4)} ${iso.slice(11, 23)}000`;
+}
+
+function padStart(text: string, width: number): string {
+  return ' '.repeat(Math.max(0, width - displayWidth(text))) + text;
+}
+
+function padEnd(text: string, width: number): string {
+  return text + ' '.repeat(Math.max(0, width - displayWidth(text)));
+}
+
+/** Columns on a terminal: two for wide characters and emoji, none for combining marks. Exact for ASCII, close for the rest. */
+export function displayWidth(text: string): number {
+  if (/^[\u0020-\u007e]*$/.test(text)) return text.length;
+  let width = 0;
+  for (const c of text) {
+    if (/^(?:\p{M}|[\u200b-\u200f])$/u.test(c)) continue;
+    width +=
+      /^[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]$/u.test(
+        c,
+      )
+        ? 2
+        : 1;
+  }
+  return width;
+}

@@ -1,0 +1,46 @@
+/**
+ * Talking with the person: output that waits for its reader, yes-or-no questions, and the one way for a command to open
+ * the database.
+ */
+import { once } from 'node:events';
+import { EXIT_FAILED, UserError } from '../base/errors.ts';
+import type { OpenDatabase } from '../cluster/open.ts';
+
+/** Writes to stdout and waits while the reader is behind, so that a long listing does not pile up in memory. */
+export async function print(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+}
+
+/** `print` with a newline. */
+export function printLine(text: string): Promise<void> {
+  return print(`${text}\n`);
+}
+
+/** Asks until the answer is y or n (any case). UserError when the input ends before. */
+export async function confirm(question: string): Promise<boolean> {
+  const { createInterface } = await import('node:readline');
+  const lines = createInterface({ input: process.stdin, terminal: false });
+  process.stdout.write(question);
+  try {
+    for await (const line of lines) {
+      const answer = line.trim().toLowerCase();
+      if (answer === 'y' || answer === 'n') return answer === 'y';
+      process.stdout.write(question);
+    }
+  } finally {
+    lines.close();
+    process.stdin.unref?.();
+  }
+  throw new UserError('\nno answer: --yes answers for you', EXIT_FAILED);
+}
+
+/** Runs `work` with the database of BALSAM_DB_PATH open. Commands of people need one connection, `watch` one more. */
+export async function withDatabase<T>(work: (db: OpenDatabase) => Promise<T>, max = 1): Promise<T> {
+  const { openDatabase } = await import('../cluster/open.ts');
+  const db = await openDatabase({ applicationName: 'balsam command', role: 'client', max });
+  try {
+    return await work(db);
+  } finally {
+    await db.close();
+  }
+}
