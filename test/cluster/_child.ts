@@ -2,7 +2,13 @@
  * A process that does one step of the cluster room, as another user, on another host or inside an allocation would. Prints
  * its result as JSON on stdout; a failure as its sentence on stderr, exit code 1.
  */
-import { ensureServer, initCluster, openDatabase, stopServer } from '../../src/cluster/index.ts';
+import {
+  ensureServer,
+  initCluster,
+  moveServerHere,
+  openDatabase,
+  stopServer,
+} from '../../src/cluster/index.ts';
 import { UserError } from '../../src/base/errors.ts';
 
 const [, , step = '', root = ''] = process.argv;
@@ -22,6 +28,8 @@ async function perform(): Promise<unknown> {
       );
     case 'ensure':
       return await ensureServer(root);
+    case 'move':
+      return await moveServerHere(root);
     case 'open': {
       await using db = await openDatabase({ path: root, applicationName: 'test', role: 'client', max: 1 });
       const [row] = await db.sql`select current_user::text as "user", inet_server_addr()::text as address`;

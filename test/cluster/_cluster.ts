@@ -82,7 +82,7 @@ export async function run(
 }
 
 /** The words that run one step of this room in a Node of its own: `node child.ts STEP PATH`. */
-export function step(name: 'init' | 'ensure' | 'open' | 'stop', root: string): string[] {
+export function step(name: 'init' | 'ensure' | 'move' | 'open' | 'stop', root: string): string[] {
   return [process.execPath, path.join(import.meta.dirname, '_child.ts'), name, root];
 }
 

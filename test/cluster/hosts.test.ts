@@ -100,6 +100,7 @@ test.serial('with --listen the other host uses it, and says so when it is down',
   const opened = await hosts.b(step('open', root));
   t.like(opened, { code: 0, stderr: '' });
   t.is((JSON.parse(opened.stdout) as { address: string }).address.split('/')[0], '10.211.7.1');
+  t.regex((await hosts.b(step('move', root))).stderr, /answers on node-a: stop it there first/);
   t.like(await hosts.a(step('stop', root)), { code: 0, stdout: 'true\n' });
   const down = await hosts.b(step('open', root));
   t.is(down.code, 1);
@@ -108,4 +109,11 @@ test.serial('with --listen the other host uses it, and says so when it is down',
     /does not answer at 10\.211\.7\.1:\d+; this is node-b. On node-a run `balsam server --connect`/,
   );
   t.false(fs.existsSync(path.join(root, 'balsamdb', 'postmaster.pid')));
+
+  // node-a is gone for good, says a person: node-b takes it over, and node-a is a stranger then.
+  t.like(await hosts.b(step('move', root)), { code: 0, stderr: '' });
+  t.is(readServerInfo(root).host, 'node-b');
+  t.like(await hosts.b(step('open', root)), { code: 0, stderr: '' });
+  t.is((await hosts.a(step('open', root))).code, 1);
+  t.like(await hosts.b(step('stop', root)), { code: 0, stdout: 'true\n' });
 });
