@@ -122,18 +122,19 @@ function compare(actual: unknown, op: Comparison, value: QueryValue): boolean {
   if (op === 'equals' && value === null) return missing;
   if (op === 'not') return value === null ? !missing : missing || !same(actual, value);
   if (missing) return false;
-  const text = String(actual);
+  const text = textOf(actual);
+  const given = textOf(value);
   switch (op) {
     case 'equals':
       return same(actual, value);
     case 'contains':
-      return text.includes(String(value));
+      return text.includes(given);
     case 'icontains':
-      return text.toLowerCase().includes(String(value).toLowerCase());
+      return text.toLowerCase().includes(given.toLowerCase());
     case 'startsWith':
-      return text.startsWith(String(value));
+      return text.startsWith(given);
     case 'endsWith':
-      return text.endsWith(String(value));
+      return text.endsWith(given);
     case 'in':
       return Array.isArray(value) && value.some((v) => same(actual, v));
     case 'lt':
@@ -149,6 +150,12 @@ function compare(actual: unknown, op: Comparison, value: QueryValue): boolean {
     default:
       return unreachable(op, 'comparison');
   }
+}
+
+/** Text as Postgres shows it, for what has one. */
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return JSON.stringify(value) ?? '';
 }
 
 function same(a: unknown, b: unknown): boolean {
@@ -172,6 +179,6 @@ function order(a: unknown, b: unknown): number {
   if (typeof a === 'number' && typeof b === 'number') return a - b;
   if (typeof a === 'object' && a !== null && typeof b === 'object' && b !== null)
     return Number(a) - Number(b);
-  const [x, y] = [String(a), String(b)];
+  const [x, y] = [textOf(a), textOf(b)];
   return x < y ? -1 : x > y ? 1 : 0;
 }

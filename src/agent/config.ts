@@ -1,0 +1,74 @@
+/**
+ * What an agent must know to join its launcher: a file that the warden writes (mode 0600) once the coordinator listens.
+ * Agents may be started before it is there; they wait for it, so that both start at the same time.
+ */
+import { readFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import * as z from 'zod/mini';
+import { systemClock } from '../base/clock.ts';
+import { EXIT_FAILED, UserError } from '../base/errors.ts';
+
+const schema = z.object({
+  launcher: z.int(),
+  endpoints: z.array(z.string()).check(z.minLength(1)),
+  dbPath: z.string(),
+  /** Nodes on this host share its CPUs: how many, when the warden started them here itself; null under mpirun. */
+  nodesHere: z.nullable(z.int()),
+  /** Declared GPUs of each node; null = look. */
+  gpus: z.nullable(z.int()),
+  helper: z.enum(['auto', 'python', 'node']),
+  /** 'openmpi', 'mpich' or a path; null = find one. */
+  mpi: z.nullable(z.string()),
+  killGraceMs: z.number(),
+  /** File with the launcher's environment, byte for byte. */
+  environ: z.string(),
+  clientKey: z.string(),
+});
+
+export type AgentFile = z.infer<typeof schema>;
+
+const POLL_MS = 20;
+const WAIT_MS = 60_000;
+
+/** Reads the file, waiting for it to appear; UserError when it does not, or is none of ours. */
+export async function readAgentFile(path: string): Promise<AgentFile> {
+  const until = systemClock.monotonic() + WAIT_MS;
+  for (;;) {
+    const text = await readFile(path, 'utf8').catch(() => null);
+    if (text !== null) {
+      const parsed = schema.safeParse(JSON.parse(text));
+      if (!parsed.success) throw new UserError(`${path} is no agent file: ${z.prettifyError(parsed.error)}`, EXIT_FAILED);
+      return parsed.data;
+    }
+    if (systemClock.monotonic() > until) throw new UserError(`${path} did not appear: is the launcher alive?`, EXIT_FAILED);
+    await pause(POLL_MS);
+  }
+}
+
+/** Where this agent stands among those of its launcher, from what started it: a flag, mpirun or srun. */
+export interface Place {
+  node: number;
+  /** This agent among those of its host, and how many they are. */
+  local: number;
+  localCount: number;
+}
+
+/** Reads the place from the rank variables of Open MPI, Hydra (PMI) or Slurm. */
+export function placeFromEnvironment(env: NodeJS.ProcessEnv): Place | null {
+  const first = (...names: string[]): number | null => {
+    for (const name of names) if (env[name] !== undefined && /^\d+$/.test(env[name])) return Number(env[name]);
+    return null;
+  };
+  const node = first('OMPI_COMM_WORLD_RANK', 'PMIX_RANK', 'PMI_RANK', 'PALS_RANKID', 'SLURM_PROCID');
+  if (node === null) return null;
+  const local = first('OMPI_COMM_WORLD_LOCAL_RANK', 'MPI_LOCALRANKID', 'PALS_LOCAL_RANKID', 'SLURM_LOCALID') ?? 0;
+  const localCount = first('OMPI_COMM_WORLD_LOCAL_SIZE', 'MPI_LOCALNRANKS', 'PALS_LOCAL_SIZE') ?? 1;
+  return { node, local, localCount };
+}
+
+/** The share of the host's CPUs that belongs to one of several agents there; none are shared, some may get none. */
+export function shareOfCpus(cpus: readonly number[], place: Place): number[] {
+  const from = Math.floor((place.local * cpus.length) / place.localCount);
+  const to = Math.floor(((place.local + 1) * cpus.length) / place.localCount);
+  return cpus.slice(from, to);
+}

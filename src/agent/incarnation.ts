@@ -1,0 +1,312 @@
+/**
+ * One incarnation of an agent: its core as an actor, and everything that performs the core's effects. It ends when it was
+ * drained (`left`), or when its lease was lost or the coordinator called it dead (`rejoin`); in both cases no process of
+ * it is left: the helpers are closed and the guard has swept by marker.
+ */
+import { constants } from 'node:os';
+import { Actor } from '../actor/actor.ts';
+import { Timers } from '../actor/timer.ts';
+import type { Clock } from '../base/clock.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { AgentEffect, AgentEvent } from '../core/agent/event.ts';
+import { AGENT_DEFAULTS, makeAgentState, type AgentState } from '../core/agent/state.ts';
+import { agentStep } from '../core/agent/step.ts';
+import type { Body, ProcessIdentity } from '../core/messages.ts';
+import { PROTOCOL_VERSION } from '../core/messages.ts';
+import { Guard, type GuardExit } from '../process/guard.ts';
+import { Helper, type HelperChoice, type HelperEvent } from '../process/helper.ts';
+import { detectMpi, type MpiFlavour } from '../process/mpi/flavour.ts';
+import { decodeEnvelope, encodeEnvelope } from '../wire/codec.ts';
+import type { CurveKeys } from '../wire/curve.ts';
+import { DealerLink } from '../wire/dealer-link.ts';
+import type { AgentFile } from './config.ts';
+import { JobChannel } from './job-channel.ts';
+import { INCARNATION_ENV } from './names.ts';
+import { channelDirectory, removeChannelDirectory } from './socket-directory.ts';
+import { isParallel, startRequest, workingDirectory, type NodeFacts } from './start-request.ts';
+
+export interface NodeSetup {
+  file: AgentFile;
+  node: number;
+  hostname: string;
+  cpuIds: readonly number[];
+  gpus: number;
+  memoryBytes: number;
+  baseEnv: Buffer;
+  inherited: readonly string[];
+  helper: HelperChoice;
+  keys: CurveKeys;
+  identify: (pid: number) => { pid: number; startTime: string | number; bootId: string; pidNamespace: string; uid: number } | null;
+  clock: Clock;
+  log: Logger;
+}
+
+export type IncarnationEnd = 'left' | 'rejoin';
+
+/** Events that wait for the core: those of one node's helpers, jobs and link. Guess; senders wait when it is full. */
+const MAILBOX = 50_000;
+
+export class Incarnation {
+  readonly id: string;
+  readonly #setup: NodeSetup;
+  readonly #endedBefore: string;
+  readonly #actor: Actor<AgentEvent>;
+  readonly #timers: Timers<AgentEvent>;
+  readonly #link: DealerLink;
+  readonly #helpers = new Map<number, Helper>();
+  /** Job of each token, for the job channel. */
+  readonly #jobs = new Map<number, string>();
+  readonly #killedEarly = new Set<number>();
+  readonly #end = Promise.withResolvers<IncarnationEnd>();
+  #channel!: JobChannel;
+  #facts!: NodeFacts;
+  #guard!: Guard;
+  #state!: AgentState;
+  #wakeAt = Infinity;
+  #mpi: Promise<MpiFlavour | null> | null = null;
+  #over = false;
+
+  constructor(setup: NodeSetup, id: string, endedBefore: string) {
+    this.id = id;
+    this.#setup = setup;
+    this.#endedBefore = endedBefore;
+    this.#actor = new Actor<AgentEvent>({ name: 'agent', capacity: MAILBOX, receive: (batch) => this.#step(batch) });
+    this.#timers = new Timers(this.#actor);
+    this.#link = new DealerLink({
+      identity: id,
+      keys: setup.keys,
+      onMessage: (bytes) => this.#onBytes(bytes),
+      onState: (state) => {
+        if (state === 'connected') this.#post({ kind: 'connected' });
+      },
+    });
+  }
+
+  /** Runs the incarnation to its end; nothing of it is left when this resolves. Rejects with a bug. */
+  async run(): Promise<IncarnationEnd> {
+    const { clock, file, log } = this.#setup;
+    const directory = channelDirectory(this.id);
+    this.#channel = new JobChannel({
+      socket: `${directory}/s`,
+      post: (event) => this.#post(event),
+      log: (text) => log.warn(text),
+    });
+    await this.#channel.listen();
+    this.#facts = { dbPath: file.dbPath, socket: this.#channel.socket, inherited: this.#setup.inherited, asRoot: process.getuid?.() === 0 };
+    this.#openGuard();
+    this.#state = makeAgentState(
+      {
+        node: this.#setup.node,
+        hostname: this.#setup.hostname,
+        cpuIds: this.#setup.cpuIds,
+        gpus: this.#setup.gpus,
+        memoryBytes: this.#setup.memoryBytes,
+        killGraceMs: file.killGraceMs,
+        ...AGENT_DEFAULTS,
+      },
+      { agent: this.#identity(process.pid), guard: this.#identity(this.#guard.pid ?? 0), endedIncarnation: this.#endedBefore },
+      clock.monotonic(),
+    );
+    this.#link.connect(file.endpoints);
+    this.#post({ kind: 'tick' });
+    try {
+      return await Promise.race([this.#end.promise, this.#fails(this.#actor.done), this.#fails(this.#link.done)]);
+    } finally {
+      await this.#close(directory);
+    }
+  }
+
+  /** Ends jobs and leaves once everything is committed. */
+  stop(): void {
+    this.#post({ kind: 'stop' });
+  }
+
+  async #fails(done: Promise<void>): Promise<never> {
+    await done;
+    throw new Error('a part of the agent ended by itself');
+  }
+
+  async #close(directory: string): Promise<void> {
+    this.#over = true;
+    this.#timers.stop();
+    this.#end.promise.catch(() => undefined);
+    this.#actor.done.catch(() => undefined);
+    this.#link.done.catch(() => undefined);
+    await this.#actor.stop({ drain: false }).catch(() => undefined);
+    this.#channel.close();
+    await Promise.all([...this.#helpers.values()].map((h) => h.close()));
+    await this.#guard.close();
+    await this.#link.close();
+    removeChannelDirectory(directory);
+  }
+
+  #identity(pid: number): ProcessIdentity | null {
+    const found = this.#setup.identify(pid);
+    return found && { ...found, startTime: Number(found.startTime) };
+  }
+
+  #post(event: AgentEvent): void {
+    if (!this.#over && !this.#actor.tryPost(event)) this.#actor.send(event).catch(() => undefined);
+  }
+
+  #step(batch: AgentEvent[]): void {
+    const now = this.#setup.clock.monotonic();
+    const { effects, wakeAt } = agentStep(this.#state, batch, now);
+    for (const effect of effects) this.#perform(effect);
+    if (this.#over || wakeAt === this.#wakeAt) return;
+    this.#wakeAt = wakeAt;
+    if (wakeAt === Infinity) return this.#timers.cancel('wake');
+    this.#timers.after(
+      Math.max(0, wakeAt - now),
+      () => {
+        this.#wakeAt = Infinity;
+        return { kind: 'tick' };
+      },
+      'wake',
+    );
+  }
+
+  #perform(e: AgentEffect): void {
+    switch (e.kind) {
+      case 'send':
+        return this.#send(e.body);
+      case 'open-helper':
+        return this.#openHelper(e.helper);
+      case 'start':
+        return void this.#start(e).catch((error: unknown) => {
+          const { helper, token } = e;
+          this.#forget(token);
+          this.#post({ kind: 'job-failed', helper, token, stage: 'exec', message: messageOf(error) });
+        });
+      case 'kill':
+        // A start that still looks for its mpirun must not win against the kill that came after it.
+        if (!this.#jobs.has(e.token)) this.#killedEarly.add(e.token);
+        return this.#helpers.get(e.helper)?.kill(e.token, e.graceMs);
+      case 'recall':
+        return this.#helpers.get(e.helper)?.retract(e.token);
+      case 'lease':
+        return this.#guard.lease(e.until);
+      case 'answer':
+        return this.#channel.answer(e.ref, e.json, e.error);
+      case 'leave':
+        return this.#end.resolve('left');
+      case 'rejoin':
+        return this.#end.resolve('rejoin');
+      case 'log':
+        return this.#setup.log[e.level]({ incarnation: this.id }, e.text);
+    }
+  }
+
+  #send(body: Body): void {
+    const { launcher } = this.#setup.file;
+    const bytes = encodeEnvelope({ version: PROTOCOL_VERSION, launcher, epoch: this.#state.epoch, incarnation: this.id, ...body });
+    // What does not leave now leaves again: the streams are resent until they are acknowledged.
+    this.#link.send(bytes).catch(() => undefined);
+  }
+
+  #onBytes(bytes: Uint8Array): void | Promise<void> {
+    const decoded = decodeEnvelope(bytes);
+    if (!decoded.ok) return this.#setup.log.warn({ reason: decoded.reason }, 'refused a message');
+    const { envelope } = decoded;
+    if (envelope.launcher !== this.#setup.file.launcher || envelope.incarnation !== this.id) {
+      return this.#setup.log.warn({ launcher: envelope.launcher }, 'refused a message that is not for us');
+    }
+    return this.#actor.send({ kind: 'message', envelope }).catch(() => undefined);
+  }
+
+  // --- helpers and guard ---
+
+  #openGuard(): void {
+    const guard = new Guard({
+      ...this.#setup.helper,
+      marker: { name: INCARNATION_ENV, value: this.id },
+      onExit: (exit) => this.#onGuardExit(guard, exit),
+    });
+    this.#guard = guard;
+  }
+
+  /** No start without a guard; another takes its place at once and is told all that it must know. */
+  #onGuardExit(guard: Guard, exit: GuardExit): void {
+    if (this.#over || guard !== this.#guard) return;
+    this.#setup.log.warn({ exit }, 'the guard ended');
+    this.#post({ kind: 'guard', alive: false });
+    this.#openGuard();
+    for (const h of this.#helpers.values()) if (h.pid !== undefined) this.#guard.addHelper(h.pid);
+    this.#post({ kind: 'guard', alive: true });
+  }
+
+  #openHelper(index: number): void {
+    const helper = new Helper({
+      ...this.#setup.helper,
+      baseEnv: this.#setup.baseEnv,
+      marker: { [INCARNATION_ENV]: this.id },
+      onEvent: (event) => this.#onHelper(index, helper, event),
+    });
+    this.#helpers.set(index, helper);
+    if (helper.pid !== undefined) this.#guard.addHelper(helper.pid);
+  }
+
+  #onHelper(index: number, helper: Helper, e: HelperEvent): void {
+    switch (e.kind) {
+      case 'started':
+        return this.#post({ kind: 'job-started', helper: index, token: e.token });
+      case 'ended':
+        return this.#settled(e.token, {
+          kind: 'job-ended',
+          helper: index,
+          token: e.token,
+          exitCode: e.exitCode,
+          signal: e.signal === null ? null : (constants.signals[e.signal as NodeJS.Signals] ?? 0),
+          userS: e.userSeconds,
+          systemS: e.systemSeconds,
+          maxRssKib: e.maxRssKb,
+          startedAt: e.startedAt,
+          endedAt: e.endedAt,
+          tail: e.tail ?? '',
+        });
+      case 'failed':
+        return this.#settled(e.token, { kind: 'job-failed', helper: index, token: e.token, stage: e.stage, message: e.message });
+      case 'retracted':
+        this.#forget(e.token);
+        return this.#post({ kind: 'job-recalled', helper: index, token: e.token });
+      case 'lost':
+        if (helper.pid !== undefined) this.#guard.removeHelper(helper.pid);
+        if (this.#over) return;
+        this.#setup.log.warn({ helper: index, held: e.tokens.length }, 'a helper was lost');
+        for (const token of e.tokens) this.#forget(token);
+        this.#post({ kind: 'helper-lost', helper: index });
+        return this.#openHelper(index);
+    }
+  }
+
+  /** The end of an attempt comes after everything that its processes wrote to the job channel. */
+  #settled(token: number, event: AgentEvent): void {
+    const job = this.#jobs.get(token);
+    this.#jobs.delete(token);
+    if (job === undefined) return this.#post(event);
+    if (!this.#channel.isOpen(job)) {
+      this.#channel.forget(job);
+      return this.#post(event);
+    }
+    void this.#channel.over(job).then(() => this.#post(event));
+  }
+
+  #forget(token: number): void {
+    const job = this.#jobs.get(token);
+    this.#jobs.delete(token);
+    if (job !== undefined) this.#channel.forget(job);
+  }
+
+  async #start(e: Extract<AgentEffect, { kind: 'start' }>): Promise<void> {
+    let mpi: MpiFlavour | null = null;
+    if (isParallel(e.job)) {
+      mpi = await (this.#mpi ??= detectMpi(this.#setup.file.mpi ?? undefined));
+      if (!mpi) throw new Error('no mpirun was found on this node for a job of several ranks: load an MPI module, or name one with --mpi');
+    }
+    if (this.#killedEarly.delete(e.token)) throw new Error('killed before it was started');
+    const channelToken = this.#channel.admit(e.job.id, e.job.attempt, workingDirectory(this.#setup.file.dbPath, e.job));
+    this.#jobs.set(e.token, e.job.id);
+    this.#helpers.get(e.helper)!.start(startRequest(this.#facts, e.token, channelToken, e.job, e.app, e.allocation, mpi));
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * One node agent: the shell round the agent's core. It owns the link to the coordinator, the helpers, the guard and the
+ * job channel, and lives through several incarnations: when its lease was lost it ends everything, proves that nothing is
+ * left, and joins again under a new one.
+ *
+ * Started by the warden (as a child on this machine, or through mpirun); it ends when it was drained, or by a signal.
+ */
+import { readFile } from 'node:fs/promises';
+import { newId } from '../base/ids.ts';
+import { systemClock } from '../base/clock.ts';
+import { AGENT_CPU_ENV } from './names.ts';
+import { CHAIN, assertChain } from '../base/limits.ts';
+import { makeLog } from '../base/log.ts';
+import { parseCpuList } from '../../native-free/cpu-list.ts';
+import { processIdentity, readInventory } from '../../native-free/inventory.ts';
+import { parseEnviron, scrubNames } from '../process/environment.ts';
+import { chooseHelper } from '../process/helper.ts';
+import { readKeyFile } from '../wire/curve.ts';
+import { placeFromEnvironment, readAgentFile, shareOfCpus, type AgentFile, type Place } from './config.ts';
+import { Incarnation, type IncarnationEnd, type NodeSetup } from './incarnation.ts';
+
+export interface AgentOptions {
+  /** Path of the warden's agent file. */
+  file: string;
+  /** The node's index, when the warden started this agent itself. */
+  node: number | null;
+}
+
+/** Runs until drained; resolves with the exit code of the process. */
+export async function runAgent(options: AgentOptions): Promise<number> {
+  assertChain(CHAIN);
+  const file = await readAgentFile(options.file);
+  const setup = await prepare(file, options.node);
+  const { log } = setup;
+  let current: Incarnation | null = null;
+  let stopping = false;
+  const stop = (): void => {
+    stopping = true;
+    current?.stop();
+  };
+  process.on('SIGTERM', stop).on('SIGINT', stop);
+  let ended = '';
+  for (;;) {
+    current = new Incarnation(setup, newId(), ended);
+    if (stopping) current.stop();
+    const end: IncarnationEnd = await current.run();
+    log.info({ incarnation: current.id, end }, 'incarnation ended');
+    if (end === 'left' || stopping) return 0;
+    ended = current.id;
+  }
+}
+
+async function prepare(file: AgentFile, node: number | null): Promise<NodeSetup> {
+  const place: Place | null =
+    node === null ? placeFromEnvironment(process.env) : { node, local: node, localCount: file.nodesHere ?? 1 };
+  if (!place) throw new Error('no rank: an agent is started by a launcher, or by mpirun or srun');
+  const inventory = readInventory(file.gpus === null ? {} : { gpus: file.gpus });
+  const declared = process.env[AGENT_CPU_ENV];
+  const cpuIds = (declared && parseCpuList(declared)) || shareOfCpus(inventory.cpus.map((c) => c.id), place);
+  const environ = await readFile(file.environ);
+  const [helper, keys] = await Promise.all([chooseHelper(file.helper), readKeyFile(file.clientKey)]);
+  const names = [...parseEnviron(environ).keys()];
+  return {
+    file,
+    node: place.node,
+    hostname: inventory.hostname,
+    cpuIds,
+    gpus: inventory.gpus.length,
+    memoryBytes: inventory.memoryBytes,
+    baseEnv: without(environ, new Set(scrubNames(names, { forMpirun: false }))),
+    inherited: names,
+    helper,
+    keys,
+    identify: processIdentity,
+    clock: systemClock,
+    log: makeLog('agent', { node: place.node, host: inventory.hostname }),
+  };
+}
+
+/** The environment without some names, the other bytes as they are. */
+function without(environ: Buffer, names: ReadonlySet<string>): Buffer {
+  if (names.size === 0) return environ;
+  const kept = environ
+    .toString('latin1')
+    .split('\0')
+    .filter((entry) => !names.has(Buffer.from(entry.slice(0, entry.indexOf('=', 1)), 'latin1').toString('utf8')));
+  return Buffer.from(kept.join('\0'), 'latin1');
+}

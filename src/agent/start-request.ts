@@ -1,0 +1,83 @@
+/**
+ * From a job to what a helper starts: directory, output, argv, environment. Pure but for what it is told of the node.
+ */
+import path from 'node:path';
+import { jobDirectory, outputName } from '../core/job-directory.ts';
+import type { App, Job } from '../core/messages.ts';
+import type { Allocation } from '../core/slots.ts';
+import { jobArgv, splitWords, withEnvscript } from '../process/command.ts';
+import { jobEnvironment } from '../process/environment.ts';
+import type { StartRequest } from '../process/helper.ts';
+import { mpiCommand, type MpiFlavour } from '../process/mpi/flavour.ts';
+
+export interface NodeFacts {
+  dbPath: string;
+  /** The job channel's socket. */
+  socket: string;
+  /** Names in the base environment. */
+  inherited: readonly string[];
+  asRoot: boolean;
+}
+
+/** Whether a job is started by mpirun: more than one rank. */
+export function isParallel(job: Job): boolean {
+  return job.numNodes * job.ranksPerNode > 1;
+}
+
+/** The directory of a job; a `user_workdir` is used as it is and not made. */
+export function workingDirectory(dbPath: string, job: Job): string {
+  if (job.userWorkdir !== '') return job.userWorkdir;
+  return path.join(dbPath, 'data', jobDirectory({ job_id: job.id, workflow: job.workflow, name: job.name }));
+}
+
+/** Throws UserError when the job's own words can't be started (quotes that do not close, a bad environ_vars). */
+export function startRequest(
+  facts: NodeFacts,
+  token: number,
+  channelToken: string,
+  job: Job,
+  app: App,
+  allocation: Allocation,
+  mpi: MpiFlavour | null,
+): StartRequest {
+  const set = jobEnvironment({
+    jobId: job.id,
+    environVars: job.environVars,
+    parentIds: job.parents === '' ? [] : (JSON.parse(job.parents) as string[]),
+    dbPath: facts.dbPath,
+    jobSocket: facts.socket,
+    attempt: job.attempt,
+    threadsPerRank: job.threadsPerRank,
+    gpuIds: allocation.gpus.map((g) => g.id),
+  });
+  set['BALSAM_JOB_TOKEN'] = channelToken;
+  const program = jobArgv(app.executable, job.args);
+  let argv = program;
+  let unset: string[] = [];
+  if (mpi) {
+    const command = mpiCommand(mpi, {
+      ranks: job.numNodes * job.ranksPerNode,
+      ranksPerNode: job.ranksPerNode,
+      hosts: job.hosts.length > 1 && new Set(job.hosts).size > 1 ? job.hosts : null,
+      argv: program,
+      env: Object.keys(set),
+      mpiFlags: splitWords(job.mpiFlags, 'mpi_flags'),
+      asRoot: facts.asRoot,
+      inherited: facts.inherited,
+    });
+    argv = command.argv;
+    unset = command.unset;
+  }
+  if (app.envscript !== '') argv = withEnvscript(app.envscript, argv);
+  return {
+    token,
+    cwd: workingDirectory(facts.dbPath, job),
+    makeDirectory: job.userWorkdir === '',
+    output: outputName(job),
+    argv,
+    set,
+    unset,
+    // A whole node holds all of its ids: the pin then keeps a logical node inside its share of the host.
+    cpus: allocation.cpus,
+  };
+}

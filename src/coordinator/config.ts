@@ -1,0 +1,38 @@
+/** What a coordinator is told by its warden: a file of mode 0600 in the launcher's directory. */
+import { readFile } from 'node:fs/promises';
+import * as z from 'zod/mini';
+
+const schema = z.object({
+  dbPath: z.string(),
+  /** Unique name of the launcher, made by the warden: registering twice finds the same row. */
+  name: z.string(),
+  host: z.string(),
+  mode: z.enum(['mpi', 'serial', 'mixed']),
+  wfFilter: z.string(),
+  nodes: z.array(z.int()),
+  /** Wall-clock end of the launcher, milliseconds since 1970; null = none. */
+  endAt: z.nullable(z.number()),
+  /** Milliseconds; null = persistent. */
+  idleExitMs: z.nullable(z.number()),
+  anyOwner: z.boolean(),
+  addresses: z.array(z.string()).check(z.minLength(1)),
+  port: z.nullable(z.int()),
+  serverKey: z.string(),
+  schedulerId: z.string(),
+});
+
+export type CoordinatorFile = z.infer<typeof schema>;
+
+export async function readCoordinatorFile(path: string): Promise<CoordinatorFile> {
+  return schema.parse(JSON.parse(await readFile(path, 'utf8')));
+}
+
+/** What a coordinator tells its warden, over the channel between them. */
+export type ToWarden =
+  | { kind: 'bound'; launcher: number; port: number }
+  | { kind: 'beat'; epoch: number; confirmedAt: number }
+  | { kind: 'progress'; finished: number; failed: number; other: number; running: number; queued: number; waiting: number; agents: number; degraded: boolean }
+  | { kind: 'end'; code: 'left' | 'fenced'; reason: string };
+
+/** What a warden tells its coordinator. The end of the channel means that the warden is gone. */
+export type ToCoordinator = { kind: 'leave'; reason: string; now: boolean };

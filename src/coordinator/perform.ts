@@ -1,0 +1,166 @@
+/**
+ * Performs what the coordinator's core asks for: sends, leases, commits, the roster, the raise of the epoch, leaving. Each
+ * effect ends in an event for the core; a failure of the world becomes one too, and a bug is thrown.
+ */
+import { WorldError, messageOf } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { CoordinatorEffect, CoordinatorEvent, AppFacts } from '../core/coordinator/event.ts';
+import type { LeasedJob } from '../core/coordinator/batch.ts';
+import { PROTOCOL_VERSION, type Body, type Join, type ProcessIdentity } from '../core/messages.ts';
+import { applicationsByName } from '../store/application-store.ts';
+import { commitBatch } from '../store/commit-store.ts';
+import type { Database } from '../store/connection.ts';
+import { addRoster, heldJobs, leave, raiseEpoch } from '../store/launcher-store.ts';
+import { countWaiting, leaseJobs, matchWorkflows } from '../store/lease-store.ts';
+import type { RosterMember } from '../store/rows.ts';
+import { encodeEnvelope } from '../wire/codec.ts';
+import type { RouterLink } from '../wire/router-link.ts';
+import type { CoordinatorFile } from './config.ts';
+import { answerRequests } from './requests.ts';
+
+export interface PerformerOptions {
+  file: CoordinatorFile;
+  launcher: number;
+  work: Database;
+  link: RouterLink;
+  epoch: () => number;
+  post: (event: CoordinatorEvent) => void;
+  end: (end: { code: 'left' | 'fenced'; reason: string }) => void;
+  log: Logger;
+}
+
+export class Performer {
+  readonly #o: PerformerOptions;
+
+  constructor(options: PerformerOptions) {
+    this.#o = options;
+  }
+
+  perform(e: CoordinatorEffect): void {
+    switch (e.kind) {
+      case 'send':
+        return this.#send(e.incarnation, e.body);
+      case 'lease':
+        return this.#run(this.#lease(e), { fail: { kind: 'lease-failed' }, unknown: { kind: 'outcome-unknown', lost: 'lease' } });
+      case 'commit':
+        return this.#run(this.#commit(e), { fail: { kind: 'commit-failed' }, unknown: { kind: 'outcome-unknown', lost: 'commit' } });
+      case 'enrol': {
+        const fail: CoordinatorEvent = { kind: 'enrol-failed', incarnation: e.incarnation };
+        return this.#run(this.#enrol(e.incarnation, e.join), { fail, unknown: fail });
+      }
+      case 'raise':
+        return this.#run(this.#raise(), { fail: { kind: 'raise-failed' }, unknown: { kind: 'raise-failed' } });
+      case 'leave-row':
+        return this.#run(this.#leave(), { fail: { kind: 'left' }, unknown: { kind: 'left' } });
+      case 'end':
+        return this.#o.end({ code: e.code, reason: e.reason });
+      case 'log':
+        return this.#o.log[e.level](e.fields ?? {}, e.text);
+    }
+  }
+
+  /** Runnable jobs that nobody holds, counted up to the store's bound; the last count when the database does not answer. */
+  async countRunnable(last: number): Promise<number> {
+    try {
+      const workflows = await this.#workflows();
+      if (workflows?.length === 0) return 0;
+      return (await countWaiting(this.#o.work, { workflows, launcher: this.#o.launcher })).runnable;
+    } catch (error) {
+      if (error instanceof WorldError) return last;
+      throw error;
+    }
+  }
+
+  #run(work: Promise<CoordinatorEvent>, on: { fail: CoordinatorEvent; unknown: CoordinatorEvent }): void {
+    work.then(this.#o.post, (error: unknown) => {
+      if (!(error instanceof WorldError)) throw error;
+      this.#o.log.warn({ error: messageOf(error), code: error.code }, 'the database did not do what was asked');
+      if (error.code === 'fenced') return this.#o.post({ kind: 'fenced' });
+      if (error.code === 'wrong-server') throw error;
+      this.#o.post(error.code === 'outcome-unknown' ? on.unknown : on.fail);
+    });
+  }
+
+  #send(incarnation: string, body: Body): void {
+    const bytes = encodeEnvelope({ version: PROTOCOL_VERSION, launcher: this.#o.launcher, epoch: this.#o.epoch(), incarnation, ...body });
+    // What does not leave now leaves again: the streams are resent until they are acknowledged.
+    this.#o.link.send(incarnation, bytes).catch(() => undefined);
+  }
+
+  /** Workflows that match the filter; null for all. */
+  async #workflows(): Promise<string[] | null> {
+    const { wfFilter } = this.#o.file;
+    return wfFilter === '' ? null : matchWorkflows(this.#o.work, wfFilter);
+  }
+
+  async #lease(e: Extract<CoordinatorEffect, { kind: 'lease' }>): Promise<CoordinatorEvent> {
+    const { file, work, launcher } = this.#o;
+    const workflows = await this.#workflows();
+    if (workflows?.length === 0) return { kind: 'leased', asked: e.limit, jobs: [], apps: new Map() };
+    const { fenced, jobs } = await leaseJobs(work, {
+      launcher,
+      epoch: this.#o.epoch(),
+      limit: e.limit,
+      maxNodes: e.maxNodes,
+      maxWallMinutes: e.maxWallMinutes,
+      order: file.mode === 'serial' ? 'serial' : 'mpi',
+      serialOnly: file.mode === 'serial',
+      workflows,
+      anyOwner: file.anyOwner,
+    });
+    if (!fenced) throw new WorldError('fenced', 'the launcher row is not ours any more');
+    return { kind: 'leased', asked: e.limit, jobs, apps: await this.#apps(jobs) };
+  }
+
+  async #apps(jobs: readonly LeasedJob[]): Promise<Map<string, AppFacts | null>> {
+    const names = [...new Set(jobs.map((j) => j.application))];
+    const apps = new Map<string, AppFacts | null>(names.map((n) => [n, null]));
+    if (names.length > 0) for (const [name, row] of await applicationsByName(this.#o.work, names)) apps.set(name, row);
+    return apps;
+  }
+
+  async #commit(e: Extract<CoordinatorEffect, { kind: 'commit' }>): Promise<CoordinatorEvent> {
+    const { work, launcher } = this.#o;
+    const { rows } = e;
+    const none = { fenced: true, starts: [], patches: [], ends: [], releases: [] };
+    const some = rows.starts.length + rows.patches.length + rows.ends.length + rows.releases.length > 0;
+    const { fenced, ...outcomes } = some ? await commitBatch(work, { launcher, epoch: this.#o.epoch(), ...rows }) : none;
+    if (!fenced) throw new WorldError('fenced', 'the launcher row is not ours any more');
+    const answers = e.requests.length > 0 ? await answerRequests(work, e.requests) : [];
+    return { kind: 'committed', outcomes, answers };
+  }
+
+  async #enrol(incarnation: string, join: Join): Promise<CoordinatorEvent> {
+    const member = (kind: RosterMember['kind'], p: ProcessIdentity | null | undefined): RosterMember[] =>
+      p
+        ? [
+            {
+              kind,
+              host: join.hostname,
+              boot_id: p.bootId,
+              pid_namespace: p.pidNamespace,
+              uid: p.uid,
+              pid: p.pid,
+              start_time: String(p.startTime),
+              node: String(join.node),
+              incarnation,
+            },
+          ]
+        : [];
+    const members = [...member('agent', join.agent), ...member('guard', join.guard)];
+    await addRoster(this.#o.work, this.#o.launcher, this.#o.epoch(), members);
+    return { kind: 'enrolled', incarnation };
+  }
+
+  async #raise(): Promise<CoordinatorEvent> {
+    const epoch = await raiseEpoch(this.#o.work, this.#o.launcher, this.#o.epoch());
+    if (epoch === null) throw new WorldError('fenced', 'the launcher row is not ours any more');
+    const held = await heldJobs(this.#o.work, this.#o.launcher);
+    return { kind: 'raised', epoch, held, apps: await this.#apps(held) };
+  }
+
+  async #leave(): Promise<CoordinatorEvent> {
+    await leave(this.#o.work, this.#o.launcher, this.#o.epoch());
+    return { kind: 'left' };
+  }
+}

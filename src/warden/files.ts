@@ -1,0 +1,65 @@
+/**
+ * The files of one launcher: a directory of mode 0700 under the database's `keys/`, with both sides' keys, what the
+ * coordinator and the agents must know, and the launcher's environment byte for byte; and its logs under `log/`.
+ */
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { layoutOf } from '../cluster/layout.ts';
+import { makeLauncherKeys, writeKeyFile } from '../wire/curve.ts';
+
+export interface LauncherFiles {
+  name: string;
+  directory: string;
+  serverKey: string;
+  clientKey: string;
+  environ: string;
+  coordinator: string;
+  agents: string;
+  /** Log of warden and coordinator; an agent's is this with `.node<N>` behind it. */
+  log: string;
+}
+
+/** Makes the directory, the keys and the copy of the environment. */
+export async function makeLauncherFiles(dbPath: string, name: string, startedAt: Date): Promise<LauncherFiles> {
+  const layout = layoutOf(dbPath);
+  const directory = path.join(layout.keys, name);
+  mkdirSync(layout.log, { recursive: true });
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const at = (file: string): string => path.join(directory, file);
+  const stamp = startedAt.toISOString().slice(0, 19).replace('T', '_').replaceAll(':', '');
+  const files: LauncherFiles = {
+    name,
+    directory,
+    serverKey: at('server.key'),
+    clientKey: at('client.key'),
+    environ: at('environ'),
+    coordinator: at('coordinator.json'),
+    agents: at('agents.json'),
+    log: path.join(layout.log, `launcher_${stamp}_${process.pid}.log`),
+  };
+  const keys = makeLauncherKeys();
+  await Promise.all([writeKeyFile(files.serverKey, keys.server), writeKeyFile(files.clientKey, keys.client)]);
+  writeFileSync(files.environ, readFileSync('/proc/self/environ'), { mode: 0o600 });
+  return files;
+}
+
+/** Whole or not at all: agents may be waiting for this file to appear. */
+export function writeJson(file: string, value: unknown): void {
+  writeFileSync(`${file}.new`, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
+
+/** Keys and environment are of no use to anybody once the launcher has ended. */
+export function removeLauncherFiles(files: LauncherFiles): void {
+  rmSync(files.directory, { recursive: true, force: true });
+}
+
+/** Runs `work` with a descriptor that appends to the file. */
+export function withLog<T>(file: string, work: (fd: number) => T): T {
+  const fd = openSync(file, 'a', 0o644);
+  try {
+    return work(fd);
+  } finally {
+    closeSync(fd);
+  }
+}

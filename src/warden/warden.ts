@@ -1,0 +1,245 @@
+/**
+ * The warden: the process `balsam launcher`. It owns one launcher's coordinator and agents, their logs, the port and the
+ * keys, and speaks neither SQL nor ZeroMQ, so that hardly anything can end it. The first signal asks the coordinator to
+ * leave (jobs end as RUN_TIMEOUT within 12 s), the second ends jobs at once. An agent of this machine that dies is
+ * started again, as a new incarnation.
+ */
+import { randomBytes } from 'node:crypto';
+import type { ChildProcess } from 'node:child_process';
+import { hostname, networkInterfaces } from 'node:os';
+import { EXIT_FAILED, UserError } from '../base/errors.ts';
+import { CHAIN, KILL_GRACE_MS, LEAVE_MS, assertChain } from '../base/limits.ts';
+import type { ToWarden } from '../coordinator/config.ts';
+import { detectMpi, type MpiFlavour } from '../process/mpi/flavour.ts';
+import { makeLauncherFiles, removeLauncherFiles, writeJson, type LauncherFiles } from './files.ts';
+import { ended, startAgent, startAgentsByMpirun, startCoordinator } from './processes.ts';
+
+export interface LauncherOptions {
+  dbPath: string;
+  mode: 'mpi' | 'serial' | 'mixed';
+  /** Substring of the workflows to run; '' = all. */
+  wfFilter: string;
+  /** Minutes; null = no limit. */
+  timeLimitMinutes: number | null;
+  nodes: number;
+  limitNodes: number | null;
+  offsetNodes: number;
+  gpusPerNode: number | null;
+  persistent: boolean;
+  idleExitSeconds: number;
+  launch: 'local' | 'mpirun';
+  /** Hosts for mpirun; null = this one. */
+  hosts: readonly string[] | null;
+  helper: 'auto' | 'python' | 'node';
+  mpi: string | null;
+  anyOwner: boolean;
+  schedulerId: string;
+}
+
+export type Progress = Extract<ToWarden, { kind: 'progress' }>;
+
+export interface LauncherWatch {
+  onStart(files: LauncherFiles): void;
+  onProgress(progress: Progress): void;
+  onNote(text: string): void;
+}
+
+export interface LauncherEnd {
+  exitCode: number;
+  reason: string;
+}
+
+/** Restarts of agents within the window; more means that the node or the installation is broken. Guess. */
+const AGENT_RESTARTS = 5;
+const RESTART_WINDOW_MS = 60_000;
+/** After the coordinator has left nothing is uncommitted: agents that do not end by then are ended. */
+const AGENTS_LEAVE_MS = 2_000;
+/** A leaving coordinator that does not end in its time is ended this much later. */
+const LEAVE_SLACK_MS = 3_000;
+
+/** Runs one launcher to its end. UserError when it can't be started. */
+export async function runLauncher(options: LauncherOptions, watch: LauncherWatch): Promise<LauncherEnd> {
+  assertChain(CHAIN);
+  const nodes = chosenNodes(options);
+  const mpi = options.launch === 'mpirun' ? await needMpi(options.mpi) : null;
+  const startedAt = new Date();
+  const name = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`;
+  const files = await makeLauncherFiles(options.dbPath, name, startedAt);
+  const warden = new Warden(options, nodes, mpi, files, watch);
+  try {
+    watch.onStart(files);
+    return await warden.run(startedAt);
+  } finally {
+    removeLauncherFiles(files);
+  }
+}
+
+/** `nodes[offset : offset + limit]`: several launchers may share one batch allocation. */
+function chosenNodes(o: LauncherOptions): number[] {
+  const all = Array.from({ length: o.nodes }, (_, i) => i);
+  const chosen = all.slice(o.offsetNodes, o.limitNodes === null ? undefined : o.offsetNodes + o.limitNodes);
+  if (chosen.length === 0) {
+    throw new UserError(`--offset-nodes ${o.offsetNodes} leaves no node of ${o.nodes}: give a smaller one`);
+  }
+  return chosen;
+}
+
+async function needMpi(preferred: string | null): Promise<MpiFlavour> {
+  const mpi = await detectMpi(preferred ?? undefined);
+  if (mpi) return mpi;
+  throw new UserError('--launch mpirun: no mpirun was found; load an MPI module, name one with --mpi, or use --launch local', EXIT_FAILED);
+}
+
+class Warden {
+  readonly #o: LauncherOptions;
+  readonly #nodes: readonly number[];
+  readonly #mpi: MpiFlavour | null;
+  readonly #files: LauncherFiles;
+  readonly #watch: LauncherWatch;
+  readonly #agents = new Set<ChildProcess>();
+  readonly #restarts: number[] = [];
+  #coordinator!: ChildProcess;
+  #end: { code: string; reason: string } | null = null;
+  #signals = 0;
+  #leaving = false;
+  #hammer: NodeJS.Timeout | undefined;
+
+  constructor(o: LauncherOptions, nodes: readonly number[], mpi: MpiFlavour | null, files: LauncherFiles, watch: LauncherWatch) {
+    this.#o = o;
+    this.#nodes = nodes;
+    this.#mpi = mpi;
+    this.#files = files;
+    this.#watch = watch;
+  }
+
+  async run(startedAt: Date): Promise<LauncherEnd> {
+    const onSignal = (signal: string): void => this.#onSignal(signal);
+    process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+    try {
+      this.#writeCoordinatorFile(startedAt);
+      this.#coordinator = startCoordinator(this.#files);
+      this.#coordinator.on('message', (m: ToWarden) => this.#onMessage(m));
+      this.#startAgents();
+      const how = await ended(this.#coordinator);
+      this.#leaving = true;
+      await this.#endAgents();
+      return this.#judge(how);
+    } finally {
+      clearTimeout(this.#hammer);
+      process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+    }
+  }
+
+  #judge(how: Awaited<ReturnType<typeof ended>>): LauncherEnd {
+    if (this.#end?.code === 'left') return { exitCode: 0, reason: this.#end.reason };
+    const why = this.#end?.reason ?? how.error?.message ?? `it ended with ${how.signal ?? `code ${how.code}`}`;
+    return { exitCode: EXIT_FAILED, reason: `the coordinator failed: ${why}; see ${this.#files.log}` };
+  }
+
+  #writeCoordinatorFile(startedAt: Date): void {
+    const o = this.#o;
+    const remote = o.hosts !== null;
+    writeJson(this.#files.coordinator, {
+      dbPath: o.dbPath,
+      name: this.#files.name,
+      host: hostname(),
+      mode: o.mode,
+      wfFilter: o.wfFilter,
+      nodes: this.#nodes,
+      endAt: o.timeLimitMinutes === null ? null : startedAt.getTime() + o.timeLimitMinutes * 60_000,
+      idleExitMs: o.persistent ? null : o.idleExitSeconds * 1_000,
+      anyOwner: o.anyOwner,
+      addresses: remote ? ['*'] : ['127.0.0.1'],
+      port: null,
+      serverKey: this.#files.serverKey,
+      schedulerId: o.schedulerId,
+    });
+  }
+
+  #onMessage(m: ToWarden): void {
+    switch (m.kind) {
+      case 'bound':
+        return this.#writeAgentFile(m.launcher, m.port);
+      case 'progress':
+        return this.#watch.onProgress(m);
+      case 'end':
+        this.#end = m;
+        return;
+      case 'beat':
+        return;
+    }
+  }
+
+  #writeAgentFile(launcher: number, port: number): void {
+    const o = this.#o;
+    const addresses = o.hosts === null ? ['127.0.0.1'] : [...new Set(['127.0.0.1', hostname(), ...ownAddresses()])];
+    writeJson(this.#files.agents, {
+      launcher,
+      endpoints: addresses.map((a) => `tcp://${a}:${port}`),
+      dbPath: o.dbPath,
+      nodesHere: o.launch === 'local' ? o.nodes : null,
+      gpus: o.gpusPerNode,
+      helper: o.helper,
+      mpi: o.mpi,
+      killGraceMs: KILL_GRACE_MS,
+      environ: this.#files.environ,
+      clientKey: this.#files.clientKey,
+    });
+  }
+
+  #startAgents(): void {
+    if (this.#mpi) this.#keep(startAgentsByMpirun(this.#files, this.#mpi, this.#o.nodes, this.#o.hosts), null);
+    else for (const node of this.#nodes) this.#keep(startAgent(this.#files, node), node);
+  }
+
+  #keep(child: ChildProcess, node: number | null): void {
+    this.#agents.add(child);
+    void ended(child).then((how) => {
+      this.#agents.delete(child);
+      if (this.#leaving || (how.code === 0 && !how.error)) return;
+      const why = how.error?.message ?? how.signal ?? `code ${how.code}`;
+      this.#watch.onNote(node === null ? `mpirun ended: ${why}` : `the agent of node ${node} ended: ${why}`);
+      if (node !== null && this.#mayRestart()) this.#keep(startAgent(this.#files, node), node);
+      else if (this.#agents.size === 0) this.#leave('no agent is left', false);
+    });
+  }
+
+  #mayRestart(): boolean {
+    const now = performance.now();
+    while (this.#restarts.length > 0 && now - this.#restarts[0]! > RESTART_WINDOW_MS) this.#restarts.shift();
+    this.#restarts.push(now);
+    return this.#restarts.length <= AGENT_RESTARTS;
+  }
+
+  #onSignal(signal: string): void {
+    this.#signals += 1;
+    this.#watch.onNote(
+      this.#signals === 1 ? `${signal}: ending jobs as RUN_TIMEOUT; again to end them at once` : `${signal} again: ending jobs at once`,
+    );
+    this.#leave(`received ${signal}`, this.#signals > 1);
+  }
+
+  #leave(reason: string, now: boolean): void {
+    if (this.#coordinator.connected) this.#coordinator.send({ kind: 'leave', reason, now }, () => undefined);
+    this.#hammer ??= setTimeout(() => this.#coordinator.kill('SIGKILL'), LEAVE_MS + LEAVE_SLACK_MS);
+  }
+
+  /** Agents end by themselves when they were drained; what does not is killed, and its guard ends what it left. */
+  async #endAgents(): Promise<void> {
+    const all = [...this.#agents];
+    if (all.length === 0) return;
+    const timer = setTimeout(() => {
+      for (const child of this.#agents) child.kill('SIGKILL');
+    }, AGENTS_LEAVE_MS);
+    await Promise.all(all.map((child) => (child.exitCode === null && child.signalCode === null ? ended(child) : null)));
+    clearTimeout(timer);
+  }
+}
+
+/** Every IPv4 address by which other nodes may reach this host; agents try them side by side. */
+function ownAddresses(): string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .filter((a) => a.family === 'IPv4' && !a.internal)
+    .map((a) => a.address);
+}
