@@ -23,7 +23,7 @@ export const serverCommand = defineCommand({
     const list = args['list-active-connections'] === true;
     const [action] = chosen;
     if (chosen.length > 1 || (action === undefined && !list)) {
-      throw new UserError('balsam server: give exactly one of --connect, --reset, --stop, --status');
+      throw new UserError('give exactly one of --connect, --reset, --stop, --status');
     }
     if (args.listen !== undefined && action !== 'reset') throw new UserError('--listen goes with --reset');
     if (args['move-here'] === true && action !== 'connect')
