@@ -1,39 +1,117 @@
-/** Applications: what jobs run, by unique name. */
-import type { Database } from './connection.ts';
+/**
+ * Applications: what jobs run, by unique name. Called by the client, the command line and the coordinator, which reads
+ * them by name and sends an agent each once. Changing one must never touch jobs: they name it, and it is read at start.
+ */
+import { UserError } from '../base/errors.ts';
+import { codeOf, type Database } from './connection.ts';
 import type { ApplicationRow, NewApplication } from './rows.ts';
+import { plainArray, textArray } from './sql-array.ts';
 
-const notYet = (): never => {
-  throw new Error('not yet written');
-};
-export async function getApplication(_db: Database, _name: string): Promise<ApplicationRow | null> {
-  return notYet();
+const FIELDS = ['name', 'description', 'executable', 'preprocess', 'envscript', 'postprocess'] as const;
+type ApplicationField = (typeof FIELDS)[number];
+const COLUMNS = `id, ${FIELDS.join(', ')}`;
+
+function checkApplication(fields: Partial<NewApplication>): [ApplicationField, string][] {
+  return Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => {
+      const field = FIELDS.find((f) => f === name);
+      if (field === undefined)
+        throw new UserError(`an application has no field "${name}"; its fields are ${FIELDS.join(', ')}`);
+      if (typeof value !== 'string' || value.includes('\0'))
+        throw new UserError(`${name} is ${JSON.stringify(value)}; give a text without the character NUL`);
+      if (field === 'name' && value === '') throw new UserError('an application needs a name; give one');
+      return [field, value];
+    });
 }
-export async function insertApplication(_db: Database, _app: NewApplication): Promise<ApplicationRow> {
-  return notYet();
+
+/** The application of this name, or null. */
+export async function getApplication(db: Database, name: string): Promise<ApplicationRow | null> {
+  return (await applicationsByName(db, [name])).get(name) ?? null;
 }
-export async function updateApplication(
-  _db: Database,
-  _id: number,
-  _fields: Partial<NewApplication>,
-): Promise<ApplicationRow> {
-  return notYet();
+
+/** Creates it; UserError when the name is taken. */
+export async function insertApplication(db: Database, app: NewApplication): Promise<ApplicationRow> {
+  const [row, created] = await getOrCreateApplication(db, app.name, app);
+  if (!created)
+    throw new UserError(`an application named "${app.name}" exists; choose another name, or change that one`);
+  return row;
 }
-export async function deleteApplications(_db: Database, _ids: readonly number[]): Promise<number> {
-  return notYet();
-}
-export async function listApplications(_db: Database): Promise<ApplicationRow[]> {
-  return notYet();
-}
+
+/** Finds it by name or creates it with `defaults`; of several at once, one creates and all get the same row. */
 export async function getOrCreateApplication(
-  _db: Database,
-  _name: string,
-  _defaults: Omit<NewApplication, 'name'>,
+  db: Database,
+  name: string,
+  defaults: Omit<NewApplication, 'name'>,
 ): Promise<[ApplicationRow, boolean]> {
-  return notYet();
+  const given = new Map(checkApplication({ ...defaults, name }));
+  return db.run(async (sql) => {
+    const [made] = await sql.unsafe<ApplicationRow[]>(
+      `insert into application (${FIELDS.join(', ')}) values (${FIELDS.map((_, i) => `$${i + 1}::text`).join(', ')})
+       on conflict (name) do nothing returning ${COLUMNS}`,
+      FIELDS.map((field) => given.get(field) ?? ''),
+    );
+    if (made !== undefined) return [made, true];
+    const [found] = await sql.unsafe<ApplicationRow[]>(
+      `select ${COLUMNS} from application where name = $1::text`,
+      [name],
+    );
+    if (found === undefined)
+      throw new UserError(`the application "${name}" was deleted at this moment; try again`);
+    return [found, false];
+  });
 }
+
+/** Changes the fields given; UserError when it is gone or the new name is taken. */
+export async function updateApplication(
+  db: Database,
+  id: number,
+  fields: Partial<NewApplication>,
+): Promise<ApplicationRow> {
+  const given = checkApplication(fields);
+  const sets = given.map(([field], i) => `${field} = $${i + 2}::text`).join(', ') || 'id = id';
+  try {
+    const [row] = await db.run((sql) =>
+      sql.unsafe<ApplicationRow[]>(
+        sets === 'id = id'
+          ? `select ${COLUMNS} from application where id = $1::int`
+          : `update application set ${sets} where id = $1::int returning ${COLUMNS}`,
+        [id, ...given.map(([, value]) => value)],
+      ),
+    );
+    if (row === undefined) throw new UserError(`there is no application ${id}; it was deleted`);
+    return row;
+  } catch (error) {
+    if (codeOf(error) === '23505')
+      throw new UserError(`an application named "${fields.name}" exists; choose another name`);
+    throw error;
+  }
+}
+
+/** Deletes them; returns how many were there. Jobs that name one fail when they are to start. */
+export async function deleteApplications(db: Database, ids: readonly number[]): Promise<number> {
+  const rows = await db.run(
+    (sql) => sql`delete from application where id = any (${plainArray(ids)}::int[]) returning id`,
+  );
+  return rows.length;
+}
+
+/** All of them, in order of creation. */
+export async function listApplications(db: Database): Promise<ApplicationRow[]> {
+  return db.run(async (sql) => [
+    ...(await sql.unsafe<ApplicationRow[]>(`select ${COLUMNS} from application order by id`)),
+  ]);
+}
+
+/** Those of these names; a name without one is missing. */
 export async function applicationsByName(
-  _db: Database,
-  _names: readonly string[],
+  db: Database,
+  names: readonly string[],
 ): Promise<Map<string, ApplicationRow>> {
-  return notYet();
+  const rows = await db.run((sql) =>
+    sql.unsafe<ApplicationRow[]>(`select ${COLUMNS} from application where name = any ($1::text[])`, [
+      textArray(names.filter((name) => !name.includes('\0'))),
+    ]),
+  );
+  return new Map(rows.map((row) => [row.name, row]));
 }

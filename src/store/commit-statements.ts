@@ -6,7 +6,7 @@
  * table: measured, up to 15 times slower). It must never write a row that another launcher or attempt owns.
  */
 import type { JobState } from '../core/job.ts';
-import type { EndRow, PatchRow, ReleaseRow, StartRow } from './commit-store.ts';
+import type { EndRow, PatchRow, ReleaseRow, StartRow } from './commit-rows.ts';
 import type { Queries } from './connection.ts';
 import { column, plainArray, textArray } from './sql-array.ts';
 

@@ -14,6 +14,7 @@ import {
   IDLE_IN_TRANSACTION_MS,
   STATEMENT_DEADLINE_MS,
   STATEMENT_TIMEOUT_MS,
+  STREAM_ROWS,
   TCP_KEEPALIVE_S,
 } from '../base/limits.ts';
 
@@ -48,6 +49,10 @@ export interface Database {
   run<T>(work: (sql: Queries) => Promise<T>): Promise<T>;
   /** The same inside one transaction; an error rolls it back. */
   transaction<T>(work: (sql: Queries) => Promise<T>): Promise<T>;
+  /** Rows through a server-side cursor, STREAM_ROWS at a time, without the deadline; it holds a connection meanwhile. */
+  stream<Row>(text: string, values: readonly (string | number | boolean)[]): AsyncIterable<Row>;
+  /** LISTEN on a connection of its own; use notify.ts. */
+  listen(channel: string, fn: () => void, onListen: () => void): Promise<{ unlisten(): Promise<void> }>;
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -183,6 +188,30 @@ class Pool implements Database {
     );
   }
 
+  async *stream<Row>(text: string, values: readonly (string | number | boolean)[]): AsyncGenerator<Row> {
+    await this.#turn();
+    try {
+      for await (const rows of this.sql.unsafe(text, [...values]).cursor(STREAM_ROWS))
+        yield* rows as unknown as Row[];
+    } catch (error) {
+      throw translate(error);
+    } finally {
+      this.#done();
+    }
+  }
+
+  async listen(
+    channel: string,
+    fn: () => void,
+    onListen: () => void,
+  ): Promise<{ unlisten(): Promise<void> }> {
+    try {
+      return await this.sql.listen(channel, fn, onListen);
+    } catch (error) {
+      throw translate(error);
+    }
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -195,9 +224,7 @@ class Pool implements Database {
   }
 
   async #guarded<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#closed) throw new Error(`the connection of ${this.applicationName} was closed`);
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    await this.#turn();
     try {
       return await this.#inTime(async () => {
         if (this.role === 'coordinator' && this.#sockets.fresh) await this.#lookAtServer();
@@ -206,10 +233,20 @@ class Pool implements Database {
     } catch (error) {
       throw translate(error);
     } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#free++;
+      this.#done();
     }
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#closed) throw new Error(`the connection of ${this.applicationName} was closed`);
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  #done(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#free++;
   }
 
   async #inTime<T>(work: () => Promise<T>): Promise<T> {

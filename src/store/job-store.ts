@@ -1,8 +1,22 @@
-/** Jobs as users see them: create, read, change, kill, delete. */
-import type { JobState } from '../core/job.ts';
+/**
+ * Jobs as users see them: create, read, change, kill, delete.
+ *
+ * Called by the client, the command line and the coordinator (for its jobs' requests). A job that a launcher holds
+ * changes its state only through that launcher's coordinator: here it can be killed, and its data and description
+ * changed, nothing else (PROTOCOL 9).
+ */
+import { UserError } from '../base/errors.ts';
+import { END_STATES, JOB_STATES, isAllowed, isEnd, type JobState } from '../core/job.ts';
 import type { Condition, Query } from '../core/query.ts';
-import type { Database } from './connection.ts';
-import type { JobRow, JsonObject, NewJob, WritableField } from './rows.ts';
+import type { Database, Queries } from './connection.ts';
+import { jobColumns } from './job-columns.ts';
+import { checkData, checkValue, columnType, valueText } from './job-values.ts';
+import { refuseCircle } from './job-parents.ts';
+import { Parameters, conditionSql, querySql, sliceSql } from './query-sql.ts';
+import { JOB_FIELDS, isWritableField, type JobRow, type JsonObject, type WritableField } from './rows.ts';
+import { plainArray, textArray } from './sql-array.ts';
+
+export { copyJobs, insertJobs } from './job-insert.ts';
 
 export interface JobChange {
   fields: Partial<Pick<JobRow, Exclude<WritableField, 'data'>>>;
@@ -11,52 +25,232 @@ export interface JobChange {
   /** Top-level keys to remove. */
   dataRemoved: readonly string[];
 }
+
 export interface KillResult {
   killed: { id: string; name: string }[];
   /** Matched, but at an end state before. */
   already: { id: string; name: string; state: JobState }[];
 }
-const notYet = (): never => {
-  throw new Error('not yet written');
-};
-export async function insertJobs(_db: Database, _jobs: readonly NewJob[]): Promise<JobRow[]> {
-  return notYet();
+
+const ENDS = END_STATES.map((s) => `'${s}'`).join(', ');
+
+/**
+ * Changes the fields given, and merges `data` by key: the later commit wins per key. Returns the row as it is then.
+ * UserError when a value is wrong, the job is gone, parents would make a circle, or a field that the start is made from
+ * is to change while a launcher holds the job. A repeat gives the same.
+ */
+export async function updateJob(db: Database, id: string, change: JobChange): Promise<JobRow> {
+  const parameters = new Parameters([id]);
+  const sets = ['updated_at = clock_timestamp()'];
+  let startFields = false;
+  for (const [name, value] of Object.entries(change.fields)) {
+    if (!isWritableField(name) || name === 'data')
+      throw new UserError(`the field "${name}" cannot be set; leave it out`);
+    if (value === undefined) continue;
+    checkValue(name, value);
+    startFields ||= JOB_FIELDS[name].startField;
+    const text = valueText(name, value);
+    sets.push(`${name} = ${text === null ? 'null' : parameters.add(text, `text::${columnType(name)}`)}`);
+  }
+  const merged = mergeSql(change, parameters);
+  if (merged !== '') sets.push(merged);
+  const text = `update job set ${sets.join(', ')} where id = $1::uuid ${startFields ? 'and launcher is null' : ''}
+    returning ${jobColumns('job')}${startFields ? `, pg_notify('balsam_job', '')::text as told` : ''}`;
+  const { parents } = change.fields;
+  const write = async (sql: Queries): Promise<JobRow> => {
+    if (parents !== undefined) await refuseCircle(sql, id, parents);
+    const [row] = await sql.unsafe<(JobRow & { told?: string })[]>(text, parameters.values, {
+      prepare: true,
+    });
+    if (row === undefined) throw await whyNot(sql, id, Object.keys(change.fields));
+    delete row.told;
+    return row;
+  };
+  return parents === undefined ? db.run(write) : db.transaction(write);
 }
-export async function copyJobs(
-  _db: Database,
-  _jobs: AsyncIterable<NewJob> | Iterable<NewJob>,
-): Promise<number> {
-  return notYet();
+
+function mergeSql(change: JobChange, parameters: Parameters): string {
+  if (Object.keys(change.dataSet).length === 0 && change.dataRemoved.length === 0) return '';
+  checkData(change.dataSet);
+  const set = parameters.add(JSON.stringify(change.dataSet), 'text::jsonb');
+  const removed = parameters.add(textArray(change.dataRemoved), 'text[]');
+  return `data = (data || ${set}) - ${removed}`;
 }
-export async function updateJob(_db: Database, _id: string, _change: JobChange): Promise<JobRow> {
-  return notYet();
+
+async function whyNot(sql: Queries, id: string, fields: readonly string[]): Promise<UserError> {
+  const [row] = await sql<{ name: string; launcher: number | null; node: string | null }[]>`
+    select j.name, j.launcher, a.node from job j left join attempt a on a.job_id = j.id and a.attempt = j.attempt
+    where j.id = ${id}::uuid`;
+  if (row === undefined) return new UserError(`there is no job ${id}; it was deleted`);
+  return new UserError(`${heldBy(id, row)}; kill it first, then change ${fields.join(', ')}`);
 }
-export async function deleteJobs(_db: Database, _where: Condition): Promise<number> {
-  return notYet();
+
+function heldBy(id: string, row: { name: string; launcher: number | null; node: string | null }): string {
+  const where = row.node === null || row.node === '' ? '' : `, running on ${row.node}`;
+  return `job [${row.name} | ${id.slice(0, 8)}] is held by launcher ${row.launcher}${where}`;
 }
-export async function killJobs(_db: Database, _where: Condition): Promise<KillResult> {
-  return notYet();
+
+/**
+ * Deletes what matches, with its history. UserError, and nothing is deleted, while a launcher holds one of them: kill it,
+ * then delete it when the launcher has let it go. Returns how many.
+ */
+export async function deleteJobs(db: Database, where: Condition): Promise<number> {
+  const parameters = new Parameters();
+  const condition = conditionSql(where, parameters);
+  return db.transaction(async (sql) => {
+    const [held] = await sql.unsafe<{ id: string; name: string; launcher: number; node: string | null }[]>(
+      `select job.id, job.name, job.launcher, a.node from job left join attempt a on a.job_id = job.id and a.attempt = job.attempt
+       where job.launcher is not null and ${condition} limit 1`,
+      parameters.values,
+    );
+    if (held !== undefined)
+      throw new UserError(`${heldBy(held.id, held)}; kill it first, and delete it when it is let go`);
+    const [row] = await sql.unsafe<{ n: number }[]>(
+      `with d as (delete from job where job.launcher is null and ${condition} returning id),
+         a as (delete from attempt using d where attempt.job_id = d.id),
+         e as (delete from job_event using d where job_event.job_id = d.id)
+       select count(*)::int as n from d`,
+      parameters.values,
+    );
+    return row!.n;
+  });
 }
+
+/**
+ * Sets USER_KILLED on what matches and is at no end state; who holds it ends its process and lets it go. With history,
+ * and one wake-up for the coordinators. A repeat reports everything as `already`.
+ */
+export async function killJobs(db: Database, where: Condition): Promise<KillResult> {
+  const parameters = new Parameters();
+  const condition = conditionSql(where, parameters);
+  const rows = await db.run((sql) =>
+    sql.unsafe<{ id: string; name: string; state: JobState; killed: boolean }[]>(
+      `with target as materialized (
+         select id, name, state from job where ${condition} order by id for update),
+       killed as (
+         update job set state = 'USER_KILLED', updated_at = clock_timestamp() from target
+         where job.id = target.id and job.state not in (${ENDS}) returning job.id, job.launcher),
+       noted as (insert into job_event (job_id, state, message) select id, 'USER_KILLED', 'killed by ' || current_user from killed),
+       told as materialized (select pg_notify('balsam_kill', ''), pg_notify('balsam_done', '') from killed limit 1)
+       select target.id, target.name, target.state, target.id in (select id from killed) as killed
+       from target left join told on true order by target.id`,
+      parameters.values,
+    ),
+  );
+  const result: KillResult = { killed: [], already: [] };
+  for (const { id, name, state, killed } of rows) {
+    if (killed) result.killed.push({ id, name });
+    else result.already.push({ id, name, state });
+  }
+  return result;
+}
+
+/**
+ * Moves jobs to `state` by the table of core/job.ts, with history; all of them or none. UserError names the first job that
+ * is held, gone, or in a state from which the table has no such step. Returns how many.
+ */
 export async function setState(
-  _db: Database,
-  _ids: readonly string[],
-  _state: JobState,
-  _message: string,
+  db: Database,
+  ids: readonly string[],
+  state: JobState,
+  message: string,
 ): Promise<number> {
-  return notYet();
+  const from = JOB_STATES.filter((s) => isAllowed(s, state) && s !== 'RUNNING');
+  const wanted = [...new Set(ids)].toSorted();
+  const held = state === 'USER_KILLED' ? 'true' : 'launcher is null';
+  return db.transaction(async (sql) => {
+    const channel = state === 'USER_KILLED' ? 'balsam_kill' : isEnd(state) ? 'balsam_done' : 'balsam_job';
+    const rows = await sql.unsafe<{ id: string }[]>(
+      `with target as materialized (
+         select id from job where id = any ($1::uuid[]) and ${held} and state = any ($2::text[]) order by id for update),
+       moved as (update job set state = $3::text, updated_at = clock_timestamp() from target where job.id = target.id returning job.id),
+       noted as (insert into job_event (job_id, state, message) select id, $3::text, $4::text from moved),
+       told as materialized (select pg_notify($5::text, '') from moved limit 1)
+       select moved.id from moved left join told on true`,
+      [
+        plainArray(wanted),
+        plainArray(state === 'USER_KILLED' ? JOB_STATES.filter((s) => !isEnd(s)) : from),
+        state,
+        message.replaceAll('\0', '?'),
+        channel,
+      ],
+    );
+    if (rows.length < wanted.length) {
+      const moved = new Set(rows.map((r) => r.id));
+      throw await whyNotMoved(
+        sql,
+        wanted.find((id) => !moved.has(id))!,
+        state,
+      );
+    }
+    return rows.length;
+  });
 }
-export async function getJobs(_db: Database, _query: Query): Promise<JobRow[]> {
-  return notYet();
+
+async function whyNotMoved(sql: Queries, id: string, state: JobState): Promise<UserError> {
+  const [row] = await sql<{ name: string; state: JobState; launcher: number | null; node: string | null }[]>`
+    select j.name, j.state, j.launcher, a.node from job j left join attempt a on a.job_id = j.id and a.attempt = j.attempt
+    where j.id = ${id}::uuid`;
+  if (row === undefined) return new UserError(`there is no job ${id}; it was deleted`);
+  if (row.launcher !== null && state !== 'USER_KILLED')
+    return new UserError(`${heldBy(id, row)}; kill it first`);
+  const next = JOB_STATES.filter((s) => isAllowed(row.state, s)).join(', ') || 'none';
+  return new UserError(
+    `job [${row.name} | ${id.slice(0, 8)}] is ${row.state}, from where ${state} cannot be set; possible: ${next}`,
+  );
 }
-export async function countJobs(_db: Database, _query: Query): Promise<number> {
-  return notYet();
+
+/** The rows of a query, in its order. All of them in memory: use streamJobs for many. */
+export async function getJobs(db: Database, query: Query): Promise<JobRow[]> {
+  const parameters = new Parameters();
+  const text = `select ${jobColumns('job')} from job ${querySql(query, parameters)}`;
+  return db.run(async (sql) => [
+    ...(await sql.unsafe<JobRow[]>(text, parameters.values, { prepare: false })),
+  ]);
 }
-export function streamJobs(_db: Database, _query: Query): AsyncIterable<JobRow> {
-  return notYet();
+
+/** How many rows getJobs would give. */
+export async function countJobs(db: Database, query: Query): Promise<number> {
+  const parameters = new Parameters();
+  const rows = `select from job where ${conditionSql(query.where, parameters)}${sliceSql(query, parameters)}`;
+  const [row] = await db.run((sql) =>
+    sql.unsafe<{ n: number }[]>(`select count(*)::float8 as n from (${rows}) r`, parameters.values, {
+      prepare: false,
+    }),
+  );
+  return row!.n;
 }
-export async function countByState(_db: Database, _query: Query): Promise<Map<JobState, number>> {
-  return notYet();
+
+/** The rows of a query through a cursor: memory stays flat. Holds one connection until it ends or is left. */
+export function streamJobs(db: Database, query: Query): AsyncIterable<JobRow> {
+  const parameters = new Parameters();
+  const text = `select ${jobColumns('job')} from job ${querySql(query, parameters)}`;
+  return db.stream<JobRow>(text, parameters.values);
 }
-export async function workflows(_db: Database): Promise<string[]> {
-  return notYet();
+
+/** How many jobs of the query's condition are in each state that occurs. */
+export async function countByState(db: Database, query: Query): Promise<Map<JobState, number>> {
+  const parameters = new Parameters();
+  const condition = conditionSql(query.where, parameters);
+  const rows = await db.run((sql) =>
+    sql.unsafe<{ state: JobState; n: number }[]>(
+      `select state, count(*)::float8 as n from job where ${condition} group by state order by state`,
+      parameters.values,
+      { prepare: false },
+    ),
+  );
+  return new Map(rows.map(({ state, n }) => [state, n]));
+}
+
+/** The names of all workflows, sorted: one step of an index a workflow. */
+export async function workflows(db: Database): Promise<string[]> {
+  const rows = await db.run(
+    (sql) => sql<{ workflow: string }[]>`
+      with recursive w as (
+        (select workflow from job order by workflow limit 1)
+        union all
+        select (select workflow from job where workflow > w.workflow order by workflow limit 1) from w where w.workflow is not null)
+      select workflow from w where workflow is not null`,
+  );
+  return rows.map((r) => r.workflow);
 }
