@@ -9,7 +9,6 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import * as z from 'zod/mini';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
 
 /** Every path inside one database directory. */
@@ -49,41 +48,62 @@ export function layoutOf(root: string): Layout {
   };
 }
 
-const serverInfoSchema = z.object({
-  /** `local`: Postgres runs on `host`, started by our commands there. `url`: somebody else's Postgres. */
-  kind: z.enum(['local', 'url']),
-  /** Host name of the machine that may start the server (local), or the address of the given server (url). */
-  host: z.string(),
-  port: z.number(),
-  database: z.string(),
-  /** Identity of that machine and its present boot; null when unknown, or for `url`. */
-  boot_id: z.nullable(z.string()),
-  machine_id: z.nullable(z.string()),
-  /** The postmaster, and its start time in clock ticks since boot; null when stopped. */
-  pid: z.nullable(z.number()),
-  start_time: z.nullable(z.string()),
-  /** Directory of the unix socket on that host. */
-  socket_dir: z.nullable(z.string()),
-  /** Extra address that compute nodes reach, as ADDRESS/CIDR; null: only this host. */
-  listen: z.nullable(z.string()),
-  /** Directory with the programs `postgres` and `initdb`; null: the packaged ones. */
-  postgres_bin: z.nullable(z.string()),
-});
 /** What `server-info` holds. */
-export type ServerInfo = z.infer<typeof serverInfoSchema>;
+export interface ServerInfo {
+  /** `local`: Postgres runs on `host`, started by our commands there. `url`: somebody else's Postgres. */
+  kind: 'local' | 'url';
+  /** Host name of the machine that may start the server (local), or the address of the given server (url). */
+  host: string;
+  port: number;
+  database: string;
+  /** Identity of that machine and its present boot; null when unknown, or for `url`. */
+  boot_id: string | null;
+  machine_id: string | null;
+  /** The postmaster, and its start time in clock ticks since boot; null when stopped. */
+  pid: number | null;
+  start_time: string | null;
+  /** Directory of the unix socket on that host; null when stopped. */
+  socket_dir: string | null;
+  /** Extra address that compute nodes reach, as ADDRESS/CIDR; null: only this host. */
+  listen: string | null;
+  /** Directory with the programs `postgres` and `initdb`; null: the packaged ones. */
+  postgres_bin: string | null;
+}
 
-const credentialsSchema = z.object({ user: z.string(), password: z.string() });
 /** What `credentials` holds (mode 0600). */
-export type Credentials = z.infer<typeof credentialsSchema>;
+export interface Credentials {
+  user: string;
+  password: string;
+}
+
+/** Types of the fields; `?` may be null. By hand: every command pays for this, and zod costs 6 ms to load (measured). */
+type Shape<T> = { readonly [K in keyof T]: 'string' | 'number' | 'string?' | 'number?' };
+
+const SERVER_INFO: Shape<ServerInfo> = {
+  kind: 'string',
+  host: 'string',
+  port: 'number',
+  database: 'string',
+  boot_id: 'string?',
+  machine_id: 'string?',
+  pid: 'number?',
+  start_time: 'string?',
+  socket_dir: 'string?',
+  listen: 'string?',
+  postgres_bin: 'string?',
+};
+const CREDENTIALS: Shape<Credentials> = { user: 'string', password: 'string' };
 
 /** Reads `server-info`. UserError when the directory is no Balsam database or may not be read. */
 export function readServerInfo(root: string): ServerInfo {
-  return readJson(layoutOf(root).serverInfo, serverInfoSchema, root);
+  const info = readJson(layoutOf(root).serverInfo, SERVER_INFO, root);
+  if (info.kind === 'local' || info.kind === 'url') return info;
+  throw damaged(layoutOf(root).serverInfo, 'kind');
 }
 
 /** Reads the login. UserError when it belongs to another user or is damaged. */
 export function readCredentials(root: string): Credentials {
-  return readJson(layoutOf(root).credentials, credentialsSchema, root);
+  return readJson(layoutOf(root).credentials, CREDENTIALS, root);
 }
 
 /** Replaces `server-info` in one step. */
@@ -169,7 +189,7 @@ export function fileError(error: unknown, file: string): unknown {
   }
 }
 
-function readJson<T>(file: string, schema: z.ZodMiniType<T>, root: string): T {
+function readJson<T extends object>(file: string, shape: Shape<T>, root: string): T {
   let text: string;
   try {
     text = fs.readFileSync(file, 'utf8');
@@ -187,13 +207,15 @@ function readJson<T>(file: string, schema: z.ZodMiniType<T>, root: string): T {
   } catch {
     throw new UserError(`${file} is damaged: it is not JSON`, EXIT_FAILED);
   }
-  const parsed = z.safeParse(schema, value);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw new UserError(
-      `${file} is damaged: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unexpected shape'}`,
-      EXIT_FAILED,
-    );
+  if (typeof value !== 'object' || value === null) throw damaged(file, 'no object');
+  for (const [field, type] of Object.entries<string>(shape)) {
+    const found: unknown = (value as Record<string, unknown>)[field];
+    if (found === null && type.endsWith('?')) continue;
+    if (typeof found !== type.replace('?', '')) throw damaged(file, field);
   }
-  return parsed.data;
+  return value as T; // proven field by field
+}
+
+function damaged(file: string, what: string): UserError {
+  return new UserError(`${file} is damaged: ${what} is missing or of the wrong type`, EXIT_FAILED);
 }
