@@ -225,11 +225,14 @@ class Coordinator {
     const s = this.#state;
     let running = 0;
     let agents = 0;
+    let held = s.queue.length;
     for (const a of s.agents.values()) {
       if (a.status === 'live') agents += 1;
-      running += a.says.running;
+      held += a.entries.size;
+      // What was sent beyond a full node waits there.
+      running += Math.round(a.entries.size / Math.max(1, a.used));
     }
-    const queued = s.queue.length;
+    const queued = held - running;
     this.#toWarden({ kind: 'progress', ...s.done, running, queued, waiting, agents, degraded: s.degradedSince !== null });
   }
 }

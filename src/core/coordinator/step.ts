@@ -158,7 +158,7 @@ function lease(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): num
 }
 
 function minutesLeft(s: CoordinatorState, now: Now): number | null {
-  return s.config.endAt === null ? null : Math.max(0, (s.config.endAt - now.mono) / 60_000);
+  return s.config.endAt === null ? null : Math.max(0, Math.floor((s.config.endAt - now.mono) / 60_000));
 }
 
 function onKilled(s: CoordinatorState, id: string, attempt: number): void {

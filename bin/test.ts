@@ -1,0 +1,49 @@
+/**
+ * Runs the tests and prints what a person and a machine want to know: failures whole, skips with their reason, and at the
+ * end one plain line `N passed, N failed` (`, N skipped` only when something was). In CI a skip is a failure.
+ *
+ * Arguments are passed on to ava (files, --match). Called by `npm test`.
+ */
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+
+const child = spawn('ava', ['--tap', ...process.argv.slice(2)], { stdio: ['ignore', 'pipe', 'inherit'] });
+let passed = 0;
+let failed = 0;
+const skipped: string[] = [];
+let inFailure = false;
+const startedAt = performance.now();
+
+for await (const line of createInterface({ input: child.stdout })) {
+  const result = /^(ok|not ok) \d+ - (.*)$/.exec(line);
+  if (!result) {
+    // Below a failure TAP has its details; what a test printed itself begins with #.
+    if (inFailure || (line.startsWith('#') && !/^# (tests|pass|fail|skip)/.test(line) && !isTitle(line))) console.log(line);
+    continue;
+  }
+  const [, verdict, title = ''] = result;
+  inFailure = verdict === 'not ok';
+  if (/# SKIP/i.test(title)) skipped.push(title);
+  else if (inFailure) {
+    failed += 1;
+    console.log(`FAILED ${title}`);
+  } else {
+    passed += 1;
+    if (process.stdout.isTTY) process.stdout.write(`\r\u001B[K${passed} passed  ${title.slice(0, (process.stdout.columns ?? 80) - 20)}`);
+  }
+}
+const code: number = await new Promise((resolve) => {
+  if (child.exitCode !== null) resolve(child.exitCode);
+  else child.once('exit', (exit) => resolve(exit ?? 1));
+});
+if (process.stdout.isTTY) process.stdout.write('\r\u001B[K');
+for (const title of skipped) console.log(`SKIPPED ${title}`);
+if (code !== 0 && failed === 0) failed = 1;
+console.log(`tests took ${((performance.now() - startedAt) / 1000).toFixed(0)} s`);
+console.log(`${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`);
+process.exit(failed > 0 || (process.env['CI'] === 'true' && skipped.length > 0) ? 1 : 0);
+
+/** ava repeats each title as a comment before its result. */
+function isTitle(line: string): boolean {
+  return !line.startsWith('#  ') && !line.startsWith('# SKIPPED');
+}
