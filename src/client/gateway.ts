@@ -25,8 +25,8 @@ export interface Gateway {
   readonly path: string;
   /** Inside a job: its own record from the agent, with what it wrote itself. */
   ownJob?(): Promise<Loaded>;
-  /** Inserts one job; null when a job of that id is there already. */
-  insertJob(job: NewJob): Promise<Loaded | null>;
+  /** Inserts one job; when one of that id is there already, it is left alone and its row returned. */
+  insertJob(job: NewJob): Promise<Loaded>;
   copyJobs(jobs: Iterable<NewJob> | AsyncIterable<NewJob>): Promise<number>;
   updateJob(id: string, change: Change, durable: boolean): Promise<Loaded | null>;
   loadJob(id: string): Promise<Loaded | null>;

@@ -222,15 +222,10 @@ export class BalsamJob implements JobFields {
     }
     const values = this.#values();
     const open = await gateway();
-    const row = await open.insertJob(this.#newJob(values));
-    if (row !== null) {
-      this.#learn(values);
-      this.#row = row;
-      return;
-    }
-    // An earlier save of this job was committed though its answer was lost: what changed since is an update.
-    this.#row = this.#found(await open.loadJob(this.#id));
-    this.#known = knownOf(this.#row);
+    const inserted = await open.insertJob(this.#newJob(values));
+    this.#row = inserted;
+    this.#known = knownOf(inserted);
+    // An earlier save of this job may have been committed though its answer was lost: what changed since is an update.
     await this.#update({});
   }
 

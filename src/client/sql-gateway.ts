@@ -6,6 +6,7 @@
  * sent, and waiting for ends is shared by all calls of the process.
  */
 import { APPLICATION_CACHE_MS, APPLICATION_CACHE_SIZE, CLIENT_CONNECTIONS } from '../base/client-limits.ts';
+import { assert } from '../base/assert.ts';
 import { UserError } from '../base/errors.ts';
 import { openDatabase } from '../cluster/open.ts';
 import type { ApplicationFields } from '../core/job-channel.ts';
@@ -59,10 +60,11 @@ export class SqlGateway implements Gateway {
     this.#watch = new FinishWatch(db);
   }
 
-  async insertJob(job: NewJob): Promise<JobRow | null> {
+  async insertJob(job: NewJob): Promise<JobRow> {
     await this.#refuseNotYet(job);
     const [row] = await insertJobs(this.#db, [job]);
-    return row ?? null;
+    assert(row !== undefined, 'a row comes back for each job');
+    return row;
   }
 
   copyJobs(jobs: Iterable<NewJob> | AsyncIterable<NewJob>): Promise<number> {
@@ -70,6 +72,9 @@ export class SqlGateway implements Gateway {
   }
 
   async updateJob(id: string, change: Change): Promise<JobRow> {
+    const { application } = change.fields;
+    if (application === undefined) refuse(change.fields, null);
+    else await this.#refuseNotYet(change.fields);
     const { set, removed } = change.data;
     return updateJob(this.#db, id, { fields: change.fields, dataSet: set, dataRemoved: removed });
   }
