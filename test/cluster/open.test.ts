@@ -1,0 +1,59 @@
+/**
+ * Opening a database whose schema is not this program's, or whose port somebody took.
+ */
+import { once } from 'node:events';
+import net from 'node:net';
+import test from 'ava';
+import { ensureServer, openDatabase, stopServer } from '../../src/cluster/index.ts';
+import { checkSchema } from '../../src/store/migrate.ts';
+import { failure, newDatabase } from './_cluster.ts';
+
+const client = { applicationName: 'test', role: 'client', max: 1 } as const;
+
+test.serial(
+  'an older schema is brought up to date when no launcher is at work, else left alone',
+  async (t) => {
+    const root = await newDatabase(t);
+    {
+      await using db = await openDatabase({ ...client, path: root });
+      await db.sql`insert into launcher (name) values ('at work')`;
+      await db.sql`delete from migration`;
+    }
+    t.regex(
+      await failure(() => openDatabase({ ...client, path: root })),
+      /has schema 0, this program needs \d+; 1 launchers are at work .* wait until they have ended/,
+    );
+    {
+      // By the address, since opening is refused.
+      const { connect } = await import('../../src/store/connection.ts');
+      const { addressOf } = await import('../../src/cluster/index.ts');
+      await using db = connect(addressOf(root), client);
+      await db.sql`drop schema public cascade`;
+      await db.sql`create schema public`;
+    }
+    await using db = await openDatabase({ ...client, path: root });
+    await t.notThrowsAsync(checkSchema(db));
+  },
+);
+
+test.serial('a newer schema is refused with what to do', async (t) => {
+  const root = await newDatabase(t);
+  {
+    await using db = await openDatabase({ ...client, path: root });
+    await db.sql`insert into migration (number, name, checksum) values (9999, 'of the future', '')`;
+  }
+  t.regex(await failure(() => openDatabase({ ...client, path: root })), /use a newer version of balsam/);
+});
+
+test.serial('when another program has the port of last time, another port is taken', async (t) => {
+  const root = await newDatabase(t);
+  const { port } = await ensureServer(root);
+  await stopServer(root);
+  const other = net.createServer().listen(port, '127.0.0.1');
+  await once(other, 'listening');
+  t.teardown(() => other.close());
+  const now = await ensureServer(root);
+  t.not(now.port, port);
+  await using db = await openDatabase({ ...client, path: root });
+  t.is((await db.sql`select 1 as one`)[0]?.['one'], 1);
+});
