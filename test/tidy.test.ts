@@ -1,0 +1,141 @@
+/**
+ * The rules of the house, read off the source: imports go down only, the core is pure, SQL lives in the store, files are
+ * short and say what they are. Goal: a rule that is broken names the file and the line. Method: every source file is read
+ * as text; the test counts what it read, so that it can never pass on nothing.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import test from 'ava';
+
+const ROOT = path.join(import.meta.dirname, '..');
+
+/** Rooms by height: a file may import from lower rooms and from its own. */
+const HEIGHT: Record<string, number> = {
+  'native-free': 0,
+  'src/base': 1,
+  'src/actor': 2,
+  'src/core': 2,
+  'src/wire': 3,
+  'src/process': 3,
+  'src/store': 3,
+  'src/cluster': 4,
+  'src/batch': 4,
+  'src/agent': 5,
+  'src/coordinator': 5,
+  'src/client': 5,
+  'src/warden': 6,
+  'src/cli': 7,
+  bin: 8,
+  bench: 10,
+  test: 9,
+};
+
+interface Source {
+  file: string;
+  room: string;
+  text: string;
+  lines: string[];
+}
+
+function sources(): Source[] {
+  const found: Source[] = [];
+  for (const top of ['src', 'native-free', 'bin', 'bench', 'test', 'examples']) {
+    for (const entry of readdirSync(path.join(ROOT, top), { recursive: true, encoding: 'utf8' })) {
+      const file = `${top}/${entry}`;
+      if (!/\.(ts|mjs|py)$/.test(file) || file.includes('/generated/')) continue;
+      const text = readFileSync(path.join(ROOT, file), 'utf8');
+      found.push({ file, room: roomOf(file), text, lines: text.split('\n') });
+    }
+  }
+  return found;
+}
+
+function roomOf(file: string): string {
+  const parts = file.split('/');
+  return parts[0] === 'src' ? `src/${parts[1]}` : parts[0]!;
+}
+
+/** Every module that a file names, type imports included. */
+function importsOf(s: Source): string[] {
+  const pattern = /(?:^|\n)\s*(?:import|export)\b[^'"`;]*?from\s+'([^']+)'|import\(\s*'([^']+)'\s*\)|(?:^|\n)import\s+'([^']+)'/g;
+  return [...s.text.matchAll(pattern)].map((m) => (m[1] ?? m[2] ?? m[3])!);
+}
+
+const all = sources();
+const code = all.filter((s) => s.file.startsWith('src/') || s.file.startsWith('native-free/'));
+
+test('it reads the whole tree', (t) => {
+  t.true(code.length > 100, `only ${code.length} files`);
+  const rooms = new Set(code.map((s) => s.room));
+  for (const room of Object.keys(HEIGHT).filter((r) => r.startsWith('src/'))) t.true(rooms.has(room), room);
+  const counted = code.reduce((n, s) => n + importsOf(s).length, 0);
+  t.true(counted > 300, `only ${counted} imports`);
+});
+
+test('imports go down only, type imports included', (t) => {
+  const wrong: string[] = [];
+  for (const s of all) {
+    for (const name of importsOf(s)) {
+      if (!name.startsWith('.')) continue;
+      const target = path.normalize(path.join(path.dirname(s.file), name));
+      const room = roomOf(target);
+      if (room === s.room || target.startsWith('package.json')) continue;
+      const [from, to] = [HEIGHT[s.room], HEIGHT[room]];
+      if (s.room === 'examples' || from === undefined || to === undefined) wrong.push(`${s.file}: ${name} (room unknown)`);
+      else if (from <= to) wrong.push(`${s.file}: ${room} is not below ${s.room}`);
+    }
+  }
+  t.deepEqual(wrong, []);
+});
+
+test('native-free stands alone', (t) => {
+  const wrong = code
+    .filter((s) => s.room === 'native-free')
+    .flatMap((s) => importsOf(s).filter((n) => !n.startsWith('node:') && !n.startsWith('./')).map((n) => `${s.file}: ${n}`));
+  t.deepEqual(wrong, []);
+});
+
+test('the core knows no time, chance, promise or input and output', (t) => {
+  const banned = /\bDate\.now\b|new Date\b|\bMath\.random\b|\bsetTimeout\b|\bsetInterval\b|\bsetImmediate\b|\bprocess\.|'node:|\bperformance\.|\basync\b|\bawait\b|\bPromise\b/;
+  const core = code.filter((s) => s.room === 'src/core');
+  t.true(core.length >= 15);
+  t.deepEqual(findings(core, banned), []);
+});
+
+test('SQL is written in the store only', (t) => {
+  const sql = /\bsql`|\.unsafe\(|\b(?:select|insert into|delete from|update)\s[^'"]*\s(?:from|set|values|where)\s/;
+  const outside = code.filter((s) => s.room !== 'src/store');
+  t.deepEqual(findings(outside, sql), []);
+});
+
+test('every file says what it is before it begins', (t) => {
+  const silent = code.filter((s) => !/^(#!.*\n)?(\/\*\*|\/\/|#|""")/.test(s.text)).map((s) => s.file);
+  t.deepEqual(silent, []);
+});
+
+test('no file is longer than 450 lines', (t) => {
+  t.deepEqual(all.filter((s) => s.lines.length > 450).map((s) => `${s.file}: ${s.lines.length}`), []);
+});
+
+test('nothing names a machine or a place of one', (t) => {
+  const place = /(^|[^A-Za-z0-9_./-])(\/work\/|\/root\/|\/home\/[a-z]+)/;
+  t.deepEqual(findings(all.filter((s) => !s.file.endsWith('tidy.test.ts')), place), []);
+});
+
+test('every limit is used', (t) => {
+  const limits = code.filter((s) => /^src\/base\/.*limits\.ts$/.test(s.file));
+  t.true(limits.length >= 1);
+  const rest = all.filter((s) => !/^src\/base\/.*limits\.ts$/.test(s.file)).map((s) => s.text).join('\n');
+  const names = limits.flatMap((s) => [...s.text.matchAll(/export const (\w+)/g)].map((m) => m[1]!));
+  t.deepEqual(names.filter((n) => !new RegExp(`\\b${n}\\b`).test(rest)), []);
+});
+
+/** `file:line: text` of each line that matches, comments left out. */
+function findings(among: readonly Source[], pattern: RegExp): string[] {
+  return among.flatMap((s) =>
+    s.lines
+      .map((line, i) => ({ line, at: i + 1 }))
+      .filter(({ line }) => pattern.test(line) && !/^\s*(\*|\/\/|\/\*|#)/.test(line))
+      .map(({ line, at }) => `${s.file}:${at}: ${line.trim()}`),
+  );
+}
