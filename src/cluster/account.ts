@@ -143,7 +143,12 @@ function ensureOwned(directory: string, uid: number, gid: number, mode: number):
     fs.chmodSync(directory, mode);
     if (process.getuid?.() === 0) fs.chownSync(directory, uid, gid);
   }
-  const stat = fs.lstatSync(directory);
+  let stat = fs.lstatSync(directory);
+  if (stat.isDirectory() && stat.uid === uid && uid === process.getuid?.() && (stat.mode & mode) !== mode) {
+    // Ours, made by an agent of ours that let nobody through.
+    fs.chmodSync(directory, mode);
+    stat = fs.lstatSync(directory);
+  }
   if (!stat.isDirectory() || stat.uid !== uid || (stat.mode & 0o077 & ~mode) !== 0) {
     throw new UserError(
       `${directory} is not a directory of user ${uid} with mode ${mode.toString(8)}: somebody else made it; remove it, or name another place by BALSAM_SOCKET_DIR`,

@@ -46,6 +46,8 @@ asRoot('an ordinary user makes, uses and stops a database', async (t) => {
   await using db = await openDatabase({ ...client, path: root });
   t.is((await db.sql`select 1 as one`)[0]?.['one'], 1);
   t.is(fs.statSync(`/proc/${readServerInfo(root).pid}`).uid, NOBODY.uid);
+  const ofRoot = readServerInfo(root).socket_dir ?? '';
+  t.teardown(() => fs.rmSync(ofRoot, { recursive: true, force: true })); // nobody can't remove it from root's directory
   t.like(await run(step('stop', root), as), { code: 0, stderr: '' });
   t.like(await run(step('open', root), as), { code: 0, stderr: '' });
 });
@@ -91,6 +93,15 @@ asRoot('a socket directory that somebody else made is refused', async (t) => {
   fs.mkdirSync(path.join(base, 'balsam-0'));
   fs.chmodSync(path.join(base, 'balsam-0'), 0o777);
   t.regex((await run(step('ensure', root), { env })).stderr, /somebody else made it/);
+});
+
+asRoot('a socket directory that an agent made first lets the account through', async (t) => {
+  const base = fs.mkdtempSync('/tmp/bs-');
+  fs.chmodSync(base, 0o755);
+  t.teardown(() => fs.rmSync(base, { recursive: true, force: true }));
+  fs.mkdirSync(path.join(base, 'balsam-0'), { mode: 0o700 });
+  const root = await newDatabase(t);
+  t.like(await run(step('open', root), { env: { BALSAM_SOCKET_DIR: base } }), { code: 0, stderr: '' });
 });
 
 asRoot('a full disk is said in words, and nothing is left', async (t) => {
