@@ -141,10 +141,12 @@ class Server implements TestServer {
 
   async stop(mode: 'fast' | 'immediate' = 'fast'): Promise<void> {
     if (this.process.exitCode !== null || this.process.signalCode !== null) return;
-    this.process.ref();
     const ended = new Promise<void>((resolve) => void this.process.once('exit', () => resolve()));
+    // The child is not referenced, and referencing it now is too late for its exit to hold the process.
+    const hold = setInterval(() => {}, 1_000);
     this.process.kill(mode === 'fast' ? 'SIGINT' : 'SIGQUIT');
     await ended;
+    clearInterval(hold);
   }
 
   async start(): Promise<void> {

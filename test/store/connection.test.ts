@@ -1,0 +1,107 @@
+/** Connections and the schema: what is said when Postgres is away, late, or another; and that nobody is kept alive. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import test from 'ava';
+import { UserError, WorldError } from '../../src/base/errors.ts';
+import { connect } from '../../src/store/connection.ts';
+import { insertJobs } from '../../src/store/job-store.ts';
+import { checkSchema, migrate } from '../../src/store/migrate.ts';
+import { listen } from '../../src/store/notify.ts';
+import { freshDatabase, sharedServer, startServer } from '../helpers/database.ts';
+
+const coordinator = { applicationName: 'test', role: 'coordinator' } as const;
+const code = (expected: string) => ({ instanceOf: WorldError, code: expected }) as const;
+
+async function until(what: string, condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`${what}: not within 30 s`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+test('migrations: applied once by racing migrators, a newer or changed schema is refused', async (t) => {
+  const { address } = await sharedServer();
+  await using root = connect(address, { applicationName: 'test', role: 'client' });
+  await root.sql.unsafe('create database fresh_schema');
+  const there = { ...address, database: 'fresh_schema' };
+  await using db = connect(there, { applicationName: 'test', role: 'client', max: 4 });
+  await t.throwsAsync(checkSchema(db), { instanceOf: UserError, message: /has schema 0/ });
+  const done = await Promise.all(Array.from({ length: 4 }, () => migrate(db)));
+  t.is(done.filter(({ from, to }) => from === 0 && to > 0).length, 1);
+  await checkSchema(db);
+  await db.sql.unsafe(`insert into migration (number, name, checksum) values (9999, 'later', 'x')`);
+  await t.throwsAsync(checkSchema(db), { instanceOf: UserError, message: /use a newer version/ });
+  await t.throwsAsync(migrate(db), { instanceOf: UserError, message: /use a newer version/ });
+  await db.sql.unsafe(`delete from migration where number = 9999`);
+  await db.sql.unsafe(`update migration set checksum = 'x' where number = 1`);
+  await t.throwsAsync(checkSchema(db), { instanceOf: UserError, message: /other contents/ });
+});
+
+test('a wrong password and a server that is not there', async (t) => {
+  const address = await freshDatabase();
+  await using wrong = connect({ ...address, password: 'wrong' }, { applicationName: 'test', role: 'client' });
+  await t.throwsAsync(wrong.run((sql) => sql`select 1`), { code: '28P01' });
+  await using nowhere = connect({ ...address, host: '/nowhere' }, coordinator);
+  // More often than it has connections: none of them is lost to a failure.
+  for (let i = 0; i < 5; i++) await t.throwsAsync(nowhere.run((sql) => sql`select 1`), code('unavailable'));
+});
+
+test('a statement past its deadline: outcome unknown, the connection dropped, the next one works', async (t) => {
+  await using db = connect(await freshDatabase(), { ...coordinator, deadline: 500 });
+  await db.run((sql) => sql`select 1`);
+  await t.throwsAsync(db.run((sql) => sql`select pg_sleep(20)`), code('outcome-unknown'));
+  const [row] = await db.run((sql) => sql`select 7 as n`);
+  t.is(row!['n'], 7);
+});
+
+test('a server that stops and comes back; another server in its place is refused', async (t) => {
+  const server = await startServer();
+  t.teardown(() => server.remove());
+  const address = await server.database();
+  await using db = connect(address, coordinator);
+  await db.run((sql) => sql`select 1`);
+  let woken = 0;
+  const listener = await listen(db, 'balsam_job', () => woken++);
+  await insertJobs(db, [{}]);
+  await until('a notification', () => woken === 1);
+  const asleep = t.throwsAsync(db.run((sql) => sql`select pg_sleep(30)`), code('outcome-unknown'));
+  await db.run((sql) => sql`select 1`);
+  await server.stop('immediate');
+  await asleep;
+  await t.throwsAsync(db.run((sql) => sql`select 1`), { instanceOf: WorldError });
+  await t.throwsAsync(db.run((sql) => sql`select 1`), code('unavailable'));
+  await server.start();
+  await until('a wake-up after the reconnect', () => woken >= 2);
+  const before = woken;
+  await insertJobs(db, [{}, {}]);
+  await until('a notification after the reconnect', () => woken > before);
+  await listener.close();
+
+  const impostor = await startServer();
+  t.teardown(() => impostor.remove());
+  // The same address, another server behind it.
+  Object.assign(address, { host: impostor.address.host, password: impostor.address.password, database: 'postgres' });
+  await using other = connect({ ...server.address }, coordinator);
+  await other.run((sql) => sql`select 1`);
+  Object.assign(other.address, { host: impostor.address.host });
+  await other.run((sql) => sql`select pg_terminate_backend(pg_backend_pid())`).catch(() => {});
+  await t.throwsAsync(other.run((sql) => sql`select 1`), { message: /password|another Postgres/ });
+});
+
+test('an idle connection does not keep a script alive', async (t) => {
+  const address = await freshDatabase();
+  const script = `
+    const { connect } = await import(${JSON.stringify(new URL('../../src/store/connection.ts', import.meta.url).href)});
+    const { listen } = await import(${JSON.stringify(new URL('../../src/store/notify.ts', import.meta.url).href)});
+    const db = connect(JSON.parse(process.env.ADDRESS), { applicationName: 'script', role: 'client' });
+    await listen(db, 'balsam_done', () => {});
+    await Promise.all([1, 2, 3, 4].map(() => db.run((sql) => sql\`select pg_sleep(0.1)\`)));
+    await db.transaction((sql) => sql\`select pg_sleep(0.3)\`);
+    console.log('done');`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+    env: { ...process.env, ADDRESS: JSON.stringify(address) },
+    timeout: 30_000,
+  });
+  t.is(stdout.trim(), 'done');
+});
