@@ -235,6 +235,7 @@ function watch(request: WireStart, child: ChildProcess, pid: number, startedAt: 
     clearInterval(watched.sampler);
     finish(watched, () => {
       job = null;
+      if (agentGone) process.exit(0); // a token that was open then is `lost`
       const bad = code !== 0;
       say({
         kind: 'ended',
@@ -249,7 +250,6 @@ function watch(request: WireStart, child: ChildProcess, pid: number, startedAt: 
         killed: watched.killed,
         tail: bad ? tailOf(output) : null,
       });
-      if (agentGone) process.exit(0);
       pump();
     });
   });
@@ -315,6 +315,21 @@ function end(): void {
   if (!job.ended) killTree(job.pid); // its exit goes on to `finish`, which exits
 }
 
+/** What came open from whoever started the agent (locks, ends of pipes) is not for jobs; Node's own files close on exec. */
+function closeForeignFiles(): void {
+  const closeOnExec = 0o2000000;
+  for (const fd of fs.readdirSync('/proc/self/fd').map(Number)) {
+    if (fd <= 2) continue;
+    try {
+      const flags = /flags:\s*(\d+)/.exec(fs.readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1] ?? '0';
+      if ((Number.parseInt(flags, 8) & closeOnExec) === 0) fs.closeSync(fd);
+    } catch {
+      // The directory we were just reading.
+    }
+  }
+}
+
+closeForeignFiles();
 try {
   fs.writeFileSync('/proc/self/oom_score_adj', '500'); // inherited by jobs: they go before the agent
 } catch {

@@ -468,6 +468,12 @@ def main():
             f.write("500")  # inherited by jobs: they go before the agent
     except OSError:
         pass
+    for fd in [int(name) for name in os.listdir("/proc/self/fd")]:
+        if fd > 2:
+            try:
+                os.close(fd)  # what came from whoever started the agent is not for jobs (locks, ends of pipes)
+            except OSError:
+                pass
     commands = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 10)
     events = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 10)
     null = os.open("/dev/null", os.O_RDWR)
