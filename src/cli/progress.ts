@@ -172,6 +172,15 @@ export class Progress {
   }
 }
 
-function clip(text: string, width: number): string {
-  return displayWidth(text) <= width ? text : `${text.slice(0, Math.max(0, width - 1)).toWellFormed()}…`;
+/** `text` cut to `width` columns, with … where something is missing. */
+export function clip(text: string, width: number): string {
+  if (displayWidth(text) <= width) return text;
+  let shown = '';
+  let used = 1;
+  for (const c of text) {
+    used += displayWidth(c);
+    if (used > width) break;
+    shown += c;
+  }
+  return `${shown}…`;
 }

@@ -16,7 +16,7 @@ import { history } from '../store/event-store.ts';
 import { countByState, getJobs, workflows } from '../store/job-store.ts';
 import { listen } from '../store/notify.ts';
 import { cute, escaped } from './format.ts';
-import { LiveBlock, progressLine, Rate } from './progress.ts';
+import { clip, LiveBlock, progressLine, Rate } from './progress.ts';
 import type { Counts } from './progress.ts';
 import { printLine, withDatabase } from './terminal.ts';
 
@@ -144,7 +144,7 @@ class View {
       'last failures:',
       ...failed.map((job) => {
         const why = lines.get(job.job_id)?.findLast((line) => line.message !== '')?.message ?? '';
-        return `  ${cute(job)} ${escaped(why.trim())}`.slice(0, this.#block.width).toWellFormed();
+        return clip(`  ${cute(job)} ${escaped(why.trim())}`, this.#block.width);
       }),
     ];
   }
