@@ -20,14 +20,36 @@ await filler.sql.unsafe(`insert into job (id, name, workflow, application, args,
 await filler.sql.unsafe('analyze');
 await filler.sql.unsafe('checkpoint');
 await using db = connect(address, { applicationName: 'bench', role: 'coordinator', max: connections });
-const { id: launcher, epoch } = await registerLauncher(db, { name: 'bench', host: 'h', mode, wfFilter: '', nodes: 1, schedulerId: '' });
+const { id: launcher, epoch } = await registerLauncher(db, {
+  name: 'bench',
+  host: 'h',
+  mode,
+  wfFilter: '',
+  nodes: 1,
+  schedulerId: '',
+});
 
 function endOf(job: LeasedJob, report: number): EndRow {
   const now = Date.now();
   return {
-    id: job.id, attempt: job.attempt, report, node: 'node0001', leasedAt: now, startedAt: now, endedAt: now,
-    outcome: 'RUN_DONE', state: 'JOB_FINISHED', exitCode: 0, signal: null, userS: 0.001, systemS: 0.002, maxRssKib: 1024, message: '',
-    dataJson: bytes > 0 ? JSON.stringify({ y: 'b'.repeat(bytes) }) : '', dataRemoved: [], description: null,
+    id: job.id,
+    attempt: job.attempt,
+    report,
+    node: 'node0001',
+    leasedAt: now,
+    startedAt: now,
+    endedAt: now,
+    outcome: 'RUN_DONE',
+    state: 'JOB_FINISHED',
+    exitCode: 0,
+    signal: null,
+    userS: 0.001,
+    systemS: 0.002,
+    maxRssKib: 1024,
+    message: '',
+    dataJson: bytes > 0 ? JSON.stringify({ y: 'b'.repeat(bytes) }) : '',
+    dataRemoved: [],
+    description: null,
   };
 }
 
@@ -39,7 +61,15 @@ async function worker(): Promise<void> {
   for (;;) {
     let from = performance.now();
     const { jobs: leased } = await leaseJobs(db, {
-      launcher, epoch, limit: batch, maxNodes: 4, maxWallMinutes: 60, order: mode, serialOnly: mode === 'serial', workflows: null, anyOwner: false,
+      launcher,
+      epoch,
+      limit: batch,
+      maxNodes: 4,
+      maxWallMinutes: 60,
+      order: mode,
+      serialOnly: mode === 'serial',
+      workflows: null,
+      anyOwner: false,
     });
     latencies.lease.push(performance.now() - from);
     spent.lease += performance.now() - from;
@@ -57,7 +87,8 @@ const cpu = process.cpuUsage();
 await Promise.all(Array.from({ length: connections }, worker));
 const took = performance.now() - from;
 const used = process.cpuUsage(cpu);
-const p = (list: number[], q: number): string => list.toSorted((a, b) => a - b)[Math.floor(list.length * q)]!.toFixed(2);
+const p = (list: number[], q: number): string =>
+  list.toSorted((a, b) => a - b)[Math.floor(list.length * q)]!.toFixed(2);
 console.log(
   `${done} jobs, batch ${batch}, ${connections} connections, data ${bytes}: ${Math.round((done / took) * 1000)}/s; ` +
     `lease ${((spent.lease / done) * 1000).toFixed(1)} ms/1000 (p50 ${p(latencies.lease, 0.5)} ms), ` +
