@@ -10,8 +10,8 @@ import { PROTOCOL_VERSION, type Body, type Join, type ProcessIdentity } from '..
 import { applicationsByName } from '../store/application-store.ts';
 import { commitBatch } from '../store/commit-store.ts';
 import type { Database } from '../store/connection.ts';
-import { addRoster, heldJobs, leave, raiseEpoch } from '../store/launcher-store.ts';
-import { countWaiting, leaseJobs, matchWorkflows } from '../store/lease-store.ts';
+import { addRoster, leave, raiseEpoch } from '../store/launcher-store.ts';
+import { countWaiting, heldJobs, leaseJobs, matchWorkflows } from '../store/lease-store.ts';
 import type { RosterMember } from '../store/rows.ts';
 import { encodeEnvelope } from '../wire/codec.ts';
 import type { RouterLink } from '../wire/router-link.ts';
@@ -41,15 +41,24 @@ export class Performer {
       case 'send':
         return this.#send(e.incarnation, e.body);
       case 'lease':
-        return this.#run(this.#lease(e), { fail: { kind: 'lease-failed' }, unknown: { kind: 'outcome-unknown', lost: 'lease' } });
+        return this.#run(this.#lease(e), {
+          fail: { kind: 'lease-failed' },
+          unknown: { kind: 'outcome-unknown', lost: 'lease' },
+        });
       case 'commit':
-        return this.#run(this.#commit(e), { fail: { kind: 'commit-failed' }, unknown: { kind: 'outcome-unknown', lost: 'commit' } });
+        return this.#run(this.#commit(e), {
+          fail: { kind: 'commit-failed' },
+          unknown: { kind: 'outcome-unknown', lost: 'commit' },
+        });
       case 'enrol': {
         const fail: CoordinatorEvent = { kind: 'enrol-failed', incarnation: e.incarnation };
         return this.#run(this.#enrol(e.incarnation, e.join), { fail, unknown: fail });
       }
       case 'raise':
-        return this.#run(this.#raise(), { fail: { kind: 'raise-failed' }, unknown: { kind: 'raise-failed' } });
+        return this.#run(this.#raise(), {
+          fail: { kind: 'raise-failed' },
+          unknown: { kind: 'raise-failed' },
+        });
       case 'leave-row':
         return this.#run(this.#leave(), { fail: { kind: 'left' }, unknown: { kind: 'left' } });
       case 'end':
@@ -74,7 +83,10 @@ export class Performer {
   #run(work: Promise<CoordinatorEvent>, on: { fail: CoordinatorEvent; unknown: CoordinatorEvent }): void {
     work.then(this.#o.post, (error: unknown) => {
       if (!(error instanceof WorldError)) throw error;
-      this.#o.log.warn({ error: messageOf(error), code: error.code }, 'the database did not do what was asked');
+      this.#o.log.warn(
+        { error: messageOf(error), code: error.code },
+        'the database did not do what was asked',
+      );
       if (error.code === 'fenced') return this.#o.post({ kind: 'fenced' });
       if (error.code === 'wrong-server') throw error;
       this.#o.post(error.code === 'outcome-unknown' ? on.unknown : on.fail);
@@ -82,7 +94,13 @@ export class Performer {
   }
 
   #send(incarnation: string, body: Body): void {
-    const bytes = encodeEnvelope({ version: PROTOCOL_VERSION, launcher: this.#o.launcher, epoch: this.#o.epoch(), incarnation, ...body });
+    const bytes = encodeEnvelope({
+      version: PROTOCOL_VERSION,
+      launcher: this.#o.launcher,
+      epoch: this.#o.epoch(),
+      incarnation,
+      ...body,
+    });
     // What does not leave now leaves again: the streams are resent until they are acknowledged.
     this.#o.link.send(incarnation, bytes).catch(() => undefined);
   }
@@ -115,7 +133,8 @@ export class Performer {
   async #apps(jobs: readonly LeasedJob[]): Promise<Map<string, AppFacts | null>> {
     const names = [...new Set(jobs.map((j) => j.application))];
     const apps = new Map<string, AppFacts | null>(names.map((n) => [n, null]));
-    if (names.length > 0) for (const [name, row] of await applicationsByName(this.#o.work, names)) apps.set(name, row);
+    if (names.length > 0)
+      for (const [name, row] of await applicationsByName(this.#o.work, names)) apps.set(name, row);
     return apps;
   }
 
@@ -124,7 +143,9 @@ export class Performer {
     const { rows } = e;
     const none = { fenced: true, starts: [], patches: [], ends: [], releases: [] };
     const some = rows.starts.length + rows.patches.length + rows.ends.length + rows.releases.length > 0;
-    const { fenced, ...outcomes } = some ? await commitBatch(work, { launcher, epoch: this.#o.epoch(), ...rows }) : none;
+    const { fenced, ...outcomes } = some
+      ? await commitBatch(work, { launcher, epoch: this.#o.epoch(), ...rows })
+      : none;
     if (!fenced) throw new WorldError('fenced', 'the launcher row is not ours any more');
     const answers = e.requests.length > 0 ? await answerRequests(work, e.requests) : [];
     return { kind: 'committed', outcomes, answers };

@@ -4,7 +4,6 @@
  * Called by the coordinator and by the warden. Every change of epoch or state locks the row and changes it in one
  * statement: only that makes a zombie with an older snapshot see it. It must never revive a row that is ended or dead.
  */
-import type { JobState } from '../core/job.ts';
 import type { Database } from './connection.ts';
 import type { LauncherRow, RosterMember } from './rows.ts';
 import { column, plainArray, textArray } from './sql-array.ts';
@@ -17,12 +16,6 @@ export interface NewLauncher {
   wfFilter: string;
   nodes: number;
   schedulerId: string;
-}
-
-export interface HeldJob {
-  id: string;
-  attempt: number;
-  state: JobState;
 }
 
 /**
@@ -115,13 +108,6 @@ export async function addRoster(
     ),
   );
   return row!.fenced;
-}
-
-/** Everything that the launcher holds, in no order. For adoption: read once after a takeover. */
-export async function heldJobs(db: Database, id: number): Promise<HeldJob[]> {
-  return db.run(async (sql) => [
-    ...(await sql<HeldJob[]>`select id, attempt, state from job where launcher = ${id}`),
-  ]);
 }
 
 /** What it holds and a user has killed. Cheap: the poll of PROTOCOL 9. */

@@ -6,10 +6,14 @@
  * costs little. It must never give one job to two launchers, and never wait for another leaser.
  */
 import { LEASE_ROUNDS, WAITING_COUNT_LIMIT } from '../base/limits.ts';
+import type { LeasedJob } from '../core/coordinator/batch.ts';
+import type { JobState } from '../core/job.ts';
 import type { Database, Queries } from './connection.ts';
 import { selectJobs } from './job-columns.ts';
 import type { JobRow } from './rows.ts';
 import { plainArray, textArray } from './sql-array.ts';
+
+export type { LeasedJob };
 
 export interface LeaseRequest {
   launcher: number;
@@ -26,28 +30,6 @@ export interface LeaseRequest {
   workflows: readonly string[] | null;
   /** Jobs made by other database roles too. */
   anyOwner: boolean;
-}
-
-export interface LeasedJob {
-  id: string;
-  attempt: number;
-  name: string;
-  workflow: string;
-  application: string;
-  args: string;
-  environVars: string;
-  numNodes: number;
-  ranksPerNode: number;
-  threadsPerRank: number;
-  threadsPerCore: number;
-  nodePackingCount: number;
-  wallTimeMinutes: number;
-  cpuAffinity: string;
-  mpiFlags: string;
-  userWorkdir: string;
-  autoTimeoutRetry: boolean;
-  /** JSON text of a list of ids. */
-  parents: string;
 }
 
 export interface LeaseAnswer {
@@ -67,6 +49,9 @@ export interface WaitingCount {
 export const RUNNABLE = `launcher is null and (state in ('PREPROCESSED', 'RESTART_READY') or (state = 'CREATED' and stage_in_url = ''
     and (parents = '{}' or (not wait_for_parents and input_files = ''))))`;
 
+/** Always true; opens the indexes that have no workflow, which a lease by workflow must not take (see the migration). */
+const ANY_WORKFLOW = `and owner <> ''`;
+
 const ONE_RANK = 'num_nodes = 1 and ranks_per_node = 1';
 const ORDERS = {
   mpi: 'num_nodes desc, wall_time_minutes desc, seq',
@@ -76,15 +61,18 @@ const ORDERS = {
 const FENCE = `fence as materialized (
   select id from launcher where id = $1::int and epoch = $2::int and state = 'alive' for key share)`;
 
-/** Takes the rows of `picked` and hands them out; CREATED passes to PREPROCESSED on the way. */
-const TAKE = `update job j set launcher = $1::int, attempt = j.attempt + 1, updated_at = clock_timestamp(),
-    state = case when j.state = 'CREATED' then 'PREPROCESSED' else j.state end
-  from picked where j.id = picked.id
-  returning j.id, j.attempt, j.name, j.workflow, j.application, j.args, j.environ_vars as "environVars",
+/** A LeasedJob, of job j. */
+const LEASED = `j.id, j.attempt, j.name, j.workflow, j.application, j.args, j.environ_vars as "environVars",
     j.num_nodes as "numNodes", j.ranks_per_node as "ranksPerNode", j.threads_per_rank as "threadsPerRank",
     j.threads_per_core as "threadsPerCore", j.node_packing_count as "nodePackingCount",
     j.wall_time_minutes as "wallTimeMinutes", j.cpu_affinity as "cpuAffinity", j.mpi_flags as "mpiFlags",
     j.user_workdir as "userWorkdir", j.auto_timeout_retry as "autoTimeoutRetry", array_to_json(j.parents)::text as parents`;
+
+/** Takes the rows of `picked` and hands them out; CREATED passes to PREPROCESSED on the way. */
+const TAKE = `update job j set launcher = $1::int, attempt = j.attempt + 1, updated_at = clock_timestamp(),
+    state = case when j.state = 'CREATED' then 'PREPROCESSED' else j.state end
+  from picked where j.id = picked.id
+  returning ${LEASED}`;
 
 type Shape = { order: 'mpi' | 'serial'; oneRank: boolean; lanes: 'own' | 'own-workflow' | 'many' };
 
@@ -92,35 +80,39 @@ type Shape = { order: 'mpi' | 'serial'; oneRank: boolean; lanes: 'own' | 'own-wo
 function singleLane({ order, oneRank, lanes }: Shape): string {
   return `with ${FENCE}, picked as materialized (
     select id from job where exists (select from fence) and ${RUNNABLE} and owner = current_user::text
-      ${lanes === 'own-workflow' ? 'and workflow = $6::text' : ''} and num_nodes <= $4::int and wall_time_minutes <= $5::int
+      ${lanes === 'own-workflow' ? 'and workflow = $6::text' : ANY_WORKFLOW} and num_nodes <= $4::int and wall_time_minutes <= $5::int
       ${oneRank ? `and ${ONE_RANK}` : ''}
     order by ${ORDERS[order]} limit $3::int for update skip locked)
   ${TAKE}`;
 }
 
 /** Several lanes: the best of each, merged, and only then locked; what another leaser got first is missing, so that the
- * caller asks again. $6: the workflows, null for all of them; $7: whether of any owner. */
+ * caller asks again. Locked is only what has not changed since it was seen. The comparisons of seq and the columns `nobody`
+ * and `allowed` make the join start from the candidates (FEW in commit-statements.ts says why). $6: the workflows, null for all of them; $7: whether of any owner. */
 function manyLanes({ order, oneRank }: Shape): string {
   const columns =
     order === 'mpi' ? 'num_nodes, wall_time_minutes, seq' : 'node_packing_count, wall_time_minutes, seq';
   return `with recursive ${FENCE},
   owners as (
-    (select owner from job where ${RUNNABLE} order by owner limit 1)
+    (select owner from job where ${RUNNABLE} ${ANY_WORKFLOW} order by owner limit 1)
     union all
-    select (select owner from job where ${RUNNABLE} and owner > owners.owner order by owner limit 1)
+    select (select owner from job where ${RUNNABLE} ${ANY_WORKFLOW} and owner > owners.owner order by owner limit 1)
     from owners where owners.owner is not null),
   lanes as materialized (
     select o.owner, w.workflow from owners o cross join unnest($6::text[]) as w(workflow)
     where o.owner is not null and ($7::boolean or o.owner = current_user::text)),
   best as materialized (
     select c.* from lanes l cross join lateral (
-      select id, ${columns} from job j where exists (select from fence) and ${RUNNABLE}
+      select id, ${columns}, updated_at, null::int as nobody, array['CREATED', 'PREPROCESSED', 'RESTART_READY'] as allowed
+      from job j where exists (select from fence) and ${RUNNABLE}
         and j.owner = l.owner and j.workflow = l.workflow and num_nodes <= $4::int and wall_time_minutes <= $5::int
         ${oneRank ? `and ${ONE_RANK}` : ''}
       order by ${ORDERS[order]} limit $3::int) c
     order by ${ORDERS[order]} limit $3::int),
   picked as materialized (
-    select j.id from best b join job j on j.id = b.id where ${RUNNABLE.replaceAll(/\b(launcher|state|stage_in_url|parents|wait_for_parents|input_files)\b/g, 'j.$1')}
+    select j.id from best b join job j on j.id = b.id and j.updated_at = b.updated_at
+      and j.launcher is not distinct from b.nobody and j.state = any (b.allowed)
+    where b.seq + 0 = b.seq and b.seq - 0 = b.seq
     for update of j skip locked)
   ${TAKE}`;
 }
@@ -255,4 +247,17 @@ export async function jobRecords(db: Database, ids: readonly string[]): Promise<
     ),
   );
   return new Map(rows.map((row) => [row.job_id, row]));
+}
+
+/** A job that a launcher holds: what its lease returned, and its state now. */
+export type HeldJob = LeasedJob & { state: JobState };
+
+/** Everything that the launcher holds, in no order. For adoption, and after an unknown outcome: read once. */
+export async function heldJobs(db: Database, launcher: number): Promise<HeldJob[]> {
+  return db.run(async (sql) => [
+    ...(await sql.unsafe<HeldJob[]>(
+      `select ${LEASED}, j.state from job j where j.launcher is not null and j.launcher = $1::int`,
+      [launcher],
+    )),
+  ]);
 }
