@@ -137,6 +137,7 @@ const RELEASES = `with ${FENCE}, u as materialized (
   offered as materialized (select pg_notify('balsam_job', '') from done where state in ('PREPROCESSED', 'RESTART_READY') limit 1)
   ${ANSWER}, (select count(*) from told) as told, (select count(*) from offered) as offered`;
 
+/** The hot ones by name, exported so that their plans can be tested. */
 export const commitStatements = {
   run: runStatement({ data: false, killed: false }),
   runWithData: runStatement({ data: true, killed: false }),

