@@ -12,6 +12,7 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openDatabase, type OpenDatabase } from '../../src/cluster/open.ts';
 import { byIds, queryOf, all } from '../../src/core/query.ts';
+import { jobDirectory, outputName } from '../../src/core/job-directory.ts';
 import type { JobState } from '../../src/core/job.ts';
 import { insertApplication } from '../../src/store/application-store.ts';
 import { history } from '../../src/store/event-store.ts';
@@ -99,10 +100,13 @@ export class World {
     return file;
   }
 
-  /** Registers an application made of this script, or of a command line. */
+  /** Registers an application that is this shell script. */
   async app(name: string, text: string, fields: { envscript?: string } = {}): Promise<void> {
-    const executable =
-      text.includes('\n') || text.startsWith('#!') ? await this.script(`${name}.sh`, text) : text;
+    await this.command(name, await this.script(`${name}.sh`, text), fields);
+  }
+
+  /** Registers an application that is this command line. */
+  async command(name: string, executable: string, fields: { envscript?: string } = {}): Promise<void> {
     await insertApplication(this.db, { name, executable, envscript: fields.envscript ?? '' });
   }
 
@@ -160,18 +164,18 @@ export class World {
   }
 
   directory(row: { workflow: string; name: string; job_id: string }): string {
-    return path.join(
-      this.dbPath,
-      'data',
-      row.workflow,
-      `${row.name.replaceAll(' ', '_')}_${row.job_id.slice(0, 8)}`,
-    );
+    return path.join(this.dbPath, 'data', jobDirectory(row));
   }
 
-  /** `<name>.out` of a job. */
+  /** `<name>.out` of a job; '' while it is not there. */
   async output(id: string): Promise<string> {
     const row = await this.row(id);
-    return fs.promises.readFile(path.join(this.directory(row), `${row.name}.out`), 'utf8');
+    return readMaybe(path.join(this.directory(row), outputName(row)));
+  }
+
+  /** What jobs made by `locking` found wrong; '' is right. */
+  async violations(): Promise<string> {
+    return fs.promises.readFile(path.join(this.home, 'locks/violations'), 'utf8').catch(() => '');
   }
 
   /** All logs of all launchers here, for the message of a failure, and to read. */
