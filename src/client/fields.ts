@@ -9,7 +9,7 @@ import { didYouMean } from '../base/suggest.ts';
 import { isJsonObject, jsonFault, textFault } from '../core/json.ts';
 import type { JsonObject } from '../core/query.ts';
 import { JOB_FIELDS, WRITABLE_FIELDS } from '../store/rows.ts';
-import type { FieldSpec, JobField, JobRow, WritableField } from '../store/rows.ts';
+import type { FieldSpec, JobField, JobRow, NewJob, WritableField } from '../store/rows.ts';
 
 type Camel<S extends string> = S extends `${infer A}_${infer B}` ? `${A}${Capitalize<Camel<B>>}` : S;
 
@@ -67,6 +67,22 @@ export function readableColumn(name: string): JobField {
 export function defaultOf(column: WritableField): unknown {
   const value = JOB_FIELDS[column].default;
   return typeof value === 'object' && value !== null ? structuredClone(value) : value;
+}
+
+/**
+ * The row that inserts a job of `fields`, without making a BalsamJob of it: what creates jobs by the million does. The
+ * row holds the caller's own `data`. UserError for an unknown field or a value of the wrong kind.
+ */
+export function newJobOf(fields: unknown): NewJob {
+  if (!isJsonObject(fields))
+    throw new UserError(`a job is given as an object of fields, not ${shown(fields)}`);
+  const row: Record<string, unknown> = {};
+  for (const name of Object.keys(fields)) {
+    const value: unknown = fields[name];
+    const column = writableColumn(name);
+    if (value !== undefined) row[column] = checkedValue(column, value);
+  }
+  return row as NewJob;
 }
 
 /**

@@ -7,7 +7,7 @@ import { UserError } from '../base/errors.ts';
 import type { Condition, Query } from '../core/query.ts';
 import type { NewJob } from '../store/rows.ts';
 import type { JobConditions, Ordering } from './conditions.ts';
-import { readableColumn, shown } from './fields.ts';
+import { newJobOf, readableColumn, shown } from './fields.ts';
 import type { NewJobFields, QueryFields } from './fields.ts';
 import { gateway } from './gateway.ts';
 import type { Loaded } from './gateway.ts';
@@ -64,7 +64,7 @@ export class JobManager<Job> extends QuerySet<Job, JobConditions, Ordering<Query
     jobs: Iterable<Job | NewJobFields> | AsyncIterable<Job | NewJobFields>,
   ): AsyncGenerator<NewJob> {
     for await (const item of jobs) {
-      yield this.#maker.newJob(this.#maker.isJob(item) ? item : this.#maker.create(item));
+      yield this.#maker.isJob(item) ? this.#maker.newJob(item) : newJobOf(item);
     }
   }
 }

@@ -86,7 +86,7 @@ export class BalsamJob implements JobFields {
     for (const [name, column] of FIELD_PAIRS) {
       const value = given.has(column) ? given.get(column) : defaultOf(column);
       // Its own copy: `data` of two jobs made from one object must not be one object.
-      this.#assign(name, column === 'data' ? structuredClone(value) : value);
+      this.#assign(name, column === 'data' ? copyOf(value) : value);
     }
   }
 
@@ -278,7 +278,7 @@ export class BalsamJob implements JobFields {
   #take(row: Loaded): void {
     this.#row = row;
     this.#known = knownOf(row);
-    for (const [name, column] of FIELD_PAIRS) this.#assign(name, structuredClone(this.#known.get(column)));
+    for (const [name, column] of FIELD_PAIRS) this.#assign(name, copyOf(row[column]));
   }
 
   #assign(name: keyof JobFields, value: unknown): void {
@@ -298,6 +298,11 @@ export class BalsamJob implements JobFields {
   static fromRow(row: Loaded): BalsamJob {
     return BalsamJob.#of(row);
   }
+}
+
+/** A deep copy; what is no object needs none, and structuredClone is slow on it. */
+function copyOf(value: unknown): unknown {
+  return typeof value === 'object' && value !== null ? structuredClone(value) : value;
 }
 
 function knownOf(row: Loaded): Known {

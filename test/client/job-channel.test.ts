@@ -301,3 +301,14 @@ test('outside a job currentJob is null and nothing is opened', async (t) => {
   const ran = await runNode([file], { env: { BALSAM_DB_PATH: '/nowhere' } });
   t.deepEqual([ran.code, ran.out, ran.err], [0, 'null\n', '']);
 });
+
+test('the Python example of docs/job-channel.md does what it says', async (t) => {
+  const [agent, directory] = await Promise.all([FakeAgent.start(), userDirectory()]);
+  t.teardown(() => Promise.all([agent.close(), fs.promises.rm(directory, { recursive: true })]));
+  const page = await fs.promises.readFile(path.join(ROOT, 'docs/job-channel.md'), 'utf8');
+  const [, source] = /```python\n([\s\S]*?)```/.exec(page) ?? [];
+  const file = await program(directory, source ?? '', 'example.py');
+  const ran = await run('python3', [file], { env: agent.environment });
+  t.deepEqual([ran.code, ran.out, ran.err], [0, '', '']);
+  t.is(agent.record.data['y'], 81);
+});
