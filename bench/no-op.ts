@@ -151,8 +151,9 @@ async function sampleOf(
     `select count(*)::int as n, extract(epoch from max(ended_at) - min(started_at))::float8 as s from attempt where outcome = 'RUN_DONE'`,
   );
   if (row?.n !== count) throw new Error(`${row?.n ?? 0} of ${count} jobs ended well: ${output}`);
+  const total = Object.values(cpu).reduce((sum, seconds) => sum + seconds, 0);
   const perJob = Object.fromEntries(
-    Object.entries(cpu).map(([part, s]) => [`cpu_us_${part}`, (s * 1e6) / count]),
+    Object.entries({ ...cpu, total }).map(([part, seconds]) => [`cpu_us_${part}`, (seconds * 1e6) / count]),
   );
   return { jobs_per_s: count / row.s, whole_launcher_s: tookMs / 1_000, ...perJob };
 }

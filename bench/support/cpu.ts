@@ -77,7 +77,8 @@ export class CpuMeter {
           pid === this.#postmaster || this.#last.size === 0 ? seen : { ...seen, own: 0, children: 0 },
         );
       }
-      this.#last.set(pid, seen);
+      // A zombie has no command line any more.
+      this.#last.set(pid, { ...seen, name: seen.name || (this.#last.get(pid)?.name ?? '') });
     }
   }
 

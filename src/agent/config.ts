@@ -37,10 +37,12 @@ export async function readAgentFile(path: string): Promise<AgentFile> {
     const text = await readFile(path, 'utf8').catch(() => null);
     if (text !== null) {
       const parsed = schema.safeParse(JSON.parse(text));
-      if (!parsed.success) throw new UserError(`${path} is no agent file: ${z.prettifyError(parsed.error)}`, EXIT_FAILED);
+      if (!parsed.success)
+        throw new UserError(`${path} is no agent file: ${z.prettifyError(parsed.error)}`, EXIT_FAILED);
       return parsed.data;
     }
-    if (systemClock.monotonic() > until) throw new UserError(`${path} did not appear: is the launcher alive?`, EXIT_FAILED);
+    if (systemClock.monotonic() > until)
+      throw new UserError(`${path} did not appear: is the launcher alive?`, EXIT_FAILED);
     await pause(POLL_MS);
   }
 }
@@ -56,12 +58,14 @@ export interface Place {
 /** Reads the place from the rank variables of Open MPI, Hydra (PMI) or Slurm. */
 export function placeFromEnvironment(env: NodeJS.ProcessEnv): Place | null {
   const first = (...names: string[]): number | null => {
-    for (const name of names) if (env[name] !== undefined && /^\d+$/.test(env[name])) return Number(env[name]);
+    for (const name of names)
+      if (env[name] !== undefined && /^\d+$/.test(env[name])) return Number(env[name]);
     return null;
   };
   const node = first('OMPI_COMM_WORLD_RANK', 'PMIX_RANK', 'PMI_RANK', 'PALS_RANKID', 'SLURM_PROCID');
   if (node === null) return null;
-  const local = first('OMPI_COMM_WORLD_LOCAL_RANK', 'MPI_LOCALRANKID', 'PALS_LOCAL_RANKID', 'SLURM_LOCALID') ?? 0;
+  const local =
+    first('OMPI_COMM_WORLD_LOCAL_RANK', 'MPI_LOCALRANKID', 'PALS_LOCAL_RANKID', 'SLURM_LOCALID') ?? 0;
   const localCount = first('OMPI_COMM_WORLD_LOCAL_SIZE', 'MPI_LOCALNRANKS', 'PALS_LOCAL_SIZE') ?? 1;
   return { node, local, localCount };
 }

@@ -37,7 +37,9 @@ export interface NodeSetup {
   inherited: readonly string[];
   helper: HelperChoice;
   keys: CurveKeys;
-  identify: (pid: number) => { pid: number; startTime: string | number; bootId: string; pidNamespace: string; uid: number } | null;
+  identify: (
+    pid: number,
+  ) => { pid: number; startTime: string | number; bootId: string; pidNamespace: string; uid: number } | null;
   clock: Clock;
   log: Logger;
 }
@@ -71,7 +73,11 @@ export class Incarnation {
     this.id = id;
     this.#setup = setup;
     this.#endedBefore = endedBefore;
-    this.#actor = new Actor<AgentEvent>({ name: 'agent', capacity: MAILBOX, receive: (batch) => this.#step(batch) });
+    this.#actor = new Actor<AgentEvent>({
+      name: 'agent',
+      capacity: MAILBOX,
+      receive: (batch) => this.#step(batch),
+    });
     this.#timers = new Timers(this.#actor);
     this.#link = new DealerLink({
       identity: id,
@@ -93,7 +99,12 @@ export class Incarnation {
       log: (text) => log.warn(text),
     });
     await this.#channel.listen();
-    this.#facts = { dbPath: file.dbPath, socket: this.#channel.socket, inherited: this.#setup.inherited, asRoot: process.getuid?.() === 0 };
+    this.#facts = {
+      dbPath: file.dbPath,
+      socket: this.#channel.socket,
+      inherited: this.#setup.inherited,
+      asRoot: process.getuid?.() === 0,
+    };
     this.#openGuard();
     this.#state = makeAgentState(
       {
@@ -105,13 +116,21 @@ export class Incarnation {
         killGraceMs: file.killGraceMs,
         ...AGENT_DEFAULTS,
       },
-      { agent: this.#identity(process.pid), guard: this.#identity(this.#guard.pid ?? 0), endedIncarnation: this.#endedBefore },
+      {
+        agent: this.#identity(process.pid),
+        guard: this.#identity(this.#guard.pid ?? 0),
+        endedIncarnation: this.#endedBefore,
+      },
       clock.monotonic(),
     );
     this.#link.connect(file.endpoints);
     this.#post({ kind: 'tick' });
     try {
-      return await Promise.race([this.#end.promise, this.#fails(this.#actor.done), this.#fails(this.#link.done)]);
+      return await Promise.race([
+        this.#end.promise,
+        this.#fails(this.#actor.done),
+        this.#fails(this.#link.done),
+      ]);
     } finally {
       await this.#close(directory);
     }
@@ -200,7 +219,13 @@ export class Incarnation {
 
   #send(body: Body): void {
     const { launcher } = this.#setup.file;
-    const bytes = encodeEnvelope({ version: PROTOCOL_VERSION, launcher, epoch: this.#state.epoch, incarnation: this.id, ...body });
+    const bytes = encodeEnvelope({
+      version: PROTOCOL_VERSION,
+      launcher,
+      epoch: this.#state.epoch,
+      incarnation: this.id,
+      ...body,
+    });
     // What does not leave now leaves again: the streams are resent until they are acknowledged.
     this.#link.send(bytes).catch(() => undefined);
   }
@@ -266,7 +291,13 @@ export class Incarnation {
           tail: e.tail ?? '',
         });
       case 'failed':
-        return this.#settled(e.token, { kind: 'job-failed', helper: index, token: e.token, stage: e.stage, message: e.message });
+        return this.#settled(e.token, {
+          kind: 'job-failed',
+          helper: index,
+          token: e.token,
+          stage: e.stage,
+          message: e.message,
+        });
       case 'retracted':
         this.#forget(e.token);
         return this.#post({ kind: 'job-recalled', helper: index, token: e.token });
@@ -302,11 +333,19 @@ export class Incarnation {
     let mpi: MpiFlavour | null = null;
     if (isParallel(e.job)) {
       mpi = await (this.#mpi ??= detectMpi(this.#setup.file.mpi ?? undefined));
-      if (!mpi) throw new Error('no mpirun was found on this node for a job of several ranks: load an MPI module, or name one with --mpi');
+      if (!mpi)
+        throw new Error(
+          'no mpirun was found on this node for a job of several ranks: load an MPI module, or name one with --mpi',
+        );
     }
     if (this.#killedEarly.delete(e.token)) throw new Error('killed before it was started');
-    const channelToken = this.#channel.admit(e.job.id, e.job.attempt, workingDirectory(this.#setup.file.dbPath, e.job));
+    const cwd = workingDirectory(this.#setup.file.dbPath, e.job);
+    const channelToken = this.#channel.admit(e.job.id, e.job.attempt, cwd);
     this.#jobs.set(e.token, e.job.id);
-    this.#helpers.get(e.helper)!.start(startRequest(this.#facts, e.token, channelToken, e.job, e.app, e.allocation, mpi));
+    this.#helpers
+      .get(e.helper)!
+      .start(
+        startRequest(this.#facts, { token: e.token, channelToken, cwd }, e.job, e.app, e.allocation, mpi),
+      );
   }
 }

@@ -4,7 +4,7 @@
  * agent's core, and the answer comes back by reference. It never blocks the agent, and reads nothing from a connection
  * that has too much unanswered.
  */
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomFillSync, timingSafeEqual } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import {
   answerLine,
@@ -28,6 +28,8 @@ import type { JsonValue } from '../core/query.ts';
 interface Attempt {
   job: string;
   attempt: number;
+  /** `<job>:<attempt>:<proof>`; nobody but the attempt's processes is told. */
+  token: string;
   workingDirectory: string;
   connections: Set<Connection>;
   /** Its own record, once asked for, with every patch of this attempt applied. */
@@ -62,7 +64,7 @@ export class JobChannel {
   readonly socket: string;
   readonly #options: ChannelOptions;
   readonly #server: Server;
-  readonly #secret = randomBytes(32);
+  readonly #random = new RandomText();
   readonly #attempts = new Map<string, Attempt>();
   readonly #replies = new Map<number, Reply>();
   readonly #connections = new Set<Connection>();
@@ -88,8 +90,17 @@ export class JobChannel {
 
   /** The token of an attempt; from now on its processes may speak here. */
   admit(job: string, attempt: number, workingDirectory: string): string {
-    this.#attempts.set(job, { job, attempt, workingDirectory, connections: new Set(), record: null, since: [] });
-    return this.#token(job, attempt);
+    const token = `${job}:${attempt}:${this.#random.next()}`;
+    this.#attempts.set(job, {
+      job,
+      attempt,
+      token,
+      workingDirectory,
+      connections: new Set(),
+      record: null,
+      since: [],
+    });
+    return token;
   }
 
   /** Waits until what the attempt's processes sent before they ended has been read, then closes its connections. */
@@ -126,23 +137,26 @@ export class JobChannel {
     reply?.({ json, error });
   }
 
-  #token(job: string, attempt: number): string {
-    const proof = createHmac('sha256', this.#secret).update(`${job}:${attempt}`).digest('base64url').slice(0, 32);
-    return `${job}:${attempt}:${proof}`;
-  }
-
   /** The attempt that a token proves, if it is live here. */
   #prove(token: string): Attempt | null {
     const [job = '', attempt = ''] = token.split(':');
     const live = this.#attempts.get(job);
     if (!live || live.attempt !== Number(attempt)) return null;
-    const [given, right] = [Buffer.from(token), Buffer.from(this.#token(job, live.attempt))];
+    const [given, right] = [Buffer.from(token), Buffer.from(live.token)];
     return given.length === right.length && timingSafeEqual(given, right) ? live : null;
   }
 
   #onConnection(socket: Socket): void {
     const helloTimer = setTimeout(() => socket.destroy(), CHANNEL_HELLO_MS);
-    const c: Connection = { socket, attempt: null, pending: 0, rest: [], restBytes: 0, ended: false, helloTimer };
+    const c: Connection = {
+      socket,
+      attempt: null,
+      pending: 0,
+      rest: [],
+      restBytes: 0,
+      ended: false,
+      helloTimer,
+    };
     this.#connections.add(c);
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
@@ -174,13 +188,23 @@ export class JobChannel {
       c.restBytes += bytes.length - from;
     }
     if (c.restBytes > MAX_CHANNEL_LINE_BYTES) {
-      this.#end(c, { id: null, ok: false, code: 'too-large', error: `A line may have ${MAX_CHANNEL_LINE_BYTES} bytes.` });
+      this.#end(c, {
+        id: null,
+        ok: false,
+        code: 'too-large',
+        error: `A line may have ${MAX_CHANNEL_LINE_BYTES} bytes.`,
+      });
     }
   }
 
   #onLine(c: Connection, line: string): void {
     if (line.length > MAX_CHANNEL_LINE_BYTES) {
-      return this.#end(c, { id: null, ok: false, code: 'too-large', error: `A line may have ${MAX_CHANNEL_LINE_BYTES} bytes.` });
+      return this.#end(c, {
+        id: null,
+        ok: false,
+        code: 'too-large',
+        error: `A line may have ${MAX_CHANNEL_LINE_BYTES} bytes.`,
+      });
     }
     if (!c.attempt) return this.#onHello(c, line);
     const parsed = parseRequest(line);
@@ -239,7 +263,8 @@ export class JobChannel {
   }
 
   #succeed(c: Connection, a: Attempt, id: RequestId, request: Request, json: string): void {
-    if (request.op === 'job.patch') return this.#done(c, { id, ok: true, result: { durable: request.durable } });
+    if (request.op === 'job.patch')
+      return this.#done(c, { id, ok: true, result: { durable: request.durable } });
     const result = JSON.parse(json) as JsonValue;
     if (request.op !== 'job.get') return this.#done(c, { id, ok: true, result });
     const record = { ...(result as unknown as JobRecord), working_directory: a.workingDirectory };
@@ -286,4 +311,23 @@ function apply(record: JobRecord, patch: PatchRequest): void {
   for (const [key, value] of Object.entries(patch.set)) data.set(key, value);
   record.data = Object.fromEntries(data);
   if (patch.fields.description !== undefined) record.description = patch.fields.description;
+}
+
+/** Bytes of chance in a proof: 192 bits. */
+const PROOF_BYTES = 24;
+
+/** Unguessable text, drawn from the system many at a time: a call for each job would cost as much as its start request. */
+class RandomText {
+  readonly #pool = Buffer.allocUnsafeSlow(PROOF_BYTES * 256);
+  #used = this.#pool.length;
+
+  next(): string {
+    if (this.#used === this.#pool.length) {
+      randomFillSync(this.#pool);
+      this.#used = 0;
+    }
+    const from = this.#used;
+    this.#used += PROOF_BYTES;
+    return this.#pool.toString('base64url', from, this.#used);
+  }
 }

@@ -52,11 +52,18 @@ export async function runAgent(options: AgentOptions): Promise<number> {
 
 async function prepare(file: AgentFile, node: number | null): Promise<NodeSetup> {
   const place: Place | null =
-    node === null ? placeFromEnvironment(process.env) : { node, local: node, localCount: file.nodesHere ?? 1 };
+    node === null
+      ? placeFromEnvironment(process.env)
+      : { node, local: node, localCount: file.nodesHere ?? 1 };
   if (!place) throw new Error('no rank: an agent is started by a launcher, or by mpirun or srun');
   const inventory = readInventory(file.gpus === null ? {} : { gpus: file.gpus });
   const declared = process.env[AGENT_CPU_ENV];
-  const cpuIds = (declared && parseCpuList(declared)) || shareOfCpus(inventory.cpus.map((c) => c.id), place);
+  const cpuIds =
+    (declared && parseCpuList(declared)) ||
+    shareOfCpus(
+      inventory.cpus.map((c) => c.id),
+      place,
+    );
   const environ = await readFile(file.environ);
   const [helper, keys] = await Promise.all([chooseHelper(file.helper), readKeyFile(file.clientKey)]);
   const names = [...parseEnviron(environ).keys()];
@@ -83,6 +90,8 @@ function without(environ: Buffer, names: ReadonlySet<string>): Buffer {
   const kept = environ
     .toString('latin1')
     .split('\0')
-    .filter((entry) => !names.has(Buffer.from(entry.slice(0, entry.indexOf('=', 1)), 'latin1').toString('utf8')));
+    .filter(
+      (entry) => !names.has(Buffer.from(entry.slice(0, entry.indexOf('=', 1)), 'latin1').toString('utf8')),
+    );
   return Buffer.from(kept.join('\0'), 'latin1');
 }

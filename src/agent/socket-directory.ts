@@ -24,7 +24,11 @@ function makeOwn(directory: string, uid: number, forbidden: number): void {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const stat = lstatSync(directory);
   if (!stat.isDirectory() || stat.uid !== uid) {
-    throw new UserError(`${directory} is not a directory of user ${uid}: remove it, it is where jobs reach their agent`, EXIT_FAILED);
+    throw new UserError(
+      `${directory} is not a directory of user ${uid}: remove it, it is where jobs reach their agent`,
+      EXIT_FAILED,
+    );
   }
-  if ((stat.mode & forbidden) !== 0) throw new UserError(`${directory} is open to others: chmod 700 it`, EXIT_FAILED);
+  if ((stat.mode & forbidden) !== 0)
+    throw new UserError(`${directory} is open to others: chmod 700 it`, EXIT_FAILED);
 }

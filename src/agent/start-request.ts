@@ -1,7 +1,6 @@
 /**
  * From a job to what a helper starts: directory, output, argv, environment. Pure but for what it is told of the node.
  */
-import path from 'node:path';
 import { jobDirectory, outputName } from '../core/job-directory.ts';
 import type { App, Job } from '../core/messages.ts';
 import type { Allocation } from '../core/slots.ts';
@@ -27,14 +26,14 @@ export function isParallel(job: Job): boolean {
 /** The directory of a job; a `user_workdir` is used as it is and not made. */
 export function workingDirectory(dbPath: string, job: Job): string {
   if (job.userWorkdir !== '') return job.userWorkdir;
-  return path.join(dbPath, 'data', jobDirectory({ job_id: job.id, workflow: job.workflow, name: job.name }));
+  // Both sides are normal already (dbPath is resolved, no part of the other is `.` or `..`): path.join would only cost.
+  return `${dbPath}/data/${jobDirectory({ job_id: job.id, workflow: job.workflow, name: job.name })}`;
 }
 
 /** Throws UserError when the job's own words can't be started (quotes that do not close, a bad environ_vars). */
 export function startRequest(
   facts: NodeFacts,
-  token: number,
-  channelToken: string,
+  own: { token: number; channelToken: string; cwd: string },
   job: Job,
   app: App,
   allocation: Allocation,
@@ -50,7 +49,7 @@ export function startRequest(
     threadsPerRank: job.threadsPerRank,
     gpuIds: allocation.gpus.map((g) => g.id),
   });
-  set['BALSAM_JOB_TOKEN'] = channelToken;
+  set['BALSAM_JOB_TOKEN'] = own.channelToken;
   const program = jobArgv(app.executable, job.args);
   let argv = program;
   let unset: string[] = [];
@@ -70,8 +69,8 @@ export function startRequest(
   }
   if (app.envscript !== '') argv = withEnvscript(app.envscript, argv);
   return {
-    token,
-    cwd: workingDirectory(facts.dbPath, job),
+    token: own.token,
+    cwd: own.cwd,
     makeDirectory: job.userWorkdir === '',
     output: outputName(job),
     argv,
