@@ -103,7 +103,7 @@ export async function copyJobs(
       const copy = sql.unsafe(`copy job (id, ${WRITABLE_FIELDS.join(', ')}) from stdin`);
       // An error after the last row (an id that is there already) reaches neither the stream nor, once it gave us the
       // stream, the query's promise: without this the call would wait for ever.
-      Object.assign(copy, { reject: failed.reject });
+      void Object.assign(copy, { reject: failed.reject });
       const target = await Promise.race([copy.writable(), failed.promise]);
       await Promise.race([pipeline(lines(), target), failed.promise]);
       await sql`select pg_notify('balsam_job', '')`;

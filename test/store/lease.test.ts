@@ -1,6 +1,6 @@
 /** Leases: each job to one, in the order of the mode, behind the fence, by filters that cost little. */
 import test from 'ava';
-import { connect } from '../../src/store/connection.ts';
+import { connect, type Database } from '../../src/store/connection.ts';
 import { insertJobs, copyJobs, killJobs, getJobs } from '../../src/store/job-store.ts';
 import {
   heartbeat,
@@ -212,7 +212,7 @@ for (const what of ['raise', 'tombstone'] as const) {
   });
 }
 
-async function untilWaiting(db: { sql: import('postgres').Sql }, count: number): Promise<void> {
+async function untilWaiting(db: Database, count: number): Promise<void> {
   const deadline = Date.now() + 30_000;
   for (;;) {
     const [row] =

@@ -187,7 +187,7 @@ test('no hot statement reads more than its batch at 1,000, 40,000 and 1,000,000 
     const [row] = await sql.unsafe(
       `explain (analyze, timing off, costs off, buffers off, format json) execute hot_${i}${args}`,
     );
-    const plan = (row as { 'QUERY PLAN': { Plan: PlanNode }[] | string })['QUERY PLAN'];
+    const plan = (row as unknown as { 'QUERY PLAN': { Plan: PlanNode }[] | string })['QUERY PLAN'];
     return (typeof plan === 'string' ? (JSON.parse(plan) as { Plan: PlanNode }[]) : plan)[0]!.Plan;
   };
   const checkAll = async (what: string): Promise<void> => {
