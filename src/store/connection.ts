@@ -7,6 +7,7 @@
  */
 import net from 'node:net';
 import postgres from 'postgres';
+import { parseJson } from '../base/json.ts';
 import { WorldError, messageOf } from '../base/errors.ts';
 import {
   CONNECT_TIMEOUT_S,
@@ -167,6 +168,7 @@ class Pool implements Database {
       connect_timeout: CONNECT_TIMEOUT_S,
       backoff: () => 0.05,
       fetch_types: false,
+      types: { json: { to: 114, from: [114, 3802], serialize: JSON.stringify, parse: parseJson } },
       onnotice: () => {},
       socket: () => sockets.open(),
       connection: {
