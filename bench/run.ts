@@ -13,10 +13,13 @@
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { create } from './create.ts';
+import { dispatch } from './dispatch.ts';
+import { latency } from './latency.ts';
 import { noOp } from './no-op.ts';
 import { list, record, ROOT, type Result, type Row, type RowOptions } from './support/figures.ts';
 
-const ROWS: readonly Row[] = [noOp];
+const ROWS: readonly Row[] = [noOp, dispatch, create, latency];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
