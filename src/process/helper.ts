@@ -180,7 +180,7 @@ const PYTHON_PROBE =
   'p = os.posix_spawn("/bin/true", ["true"], {}, setsid=True, setsigmask=())\n' +
   'assert os.wait4(p, 0)[1] == 0\n' +
   'ctypes.CDLL(None).prctl\n' +
-  'print("python helper ok")';
+  'print("python helper ok\\n" + (sys.executable or ""))';
 
 /**
  * Finds a usable helper. 'python' and 'node' insist; 'auto' takes python3 >= 3.8 where it works, else Node.
@@ -191,17 +191,19 @@ export async function chooseHelper(
   python: string = process.env['BALSAM_PYTHON'] ?? 'python3',
 ): Promise<HelperChoice> {
   if (wanted === 'node') return { kind: 'node' };
-  const problem = await probePython(python);
-  if (problem === null) return { kind: 'python', python };
+  const probed = await probePython(python);
+  // The program itself: what is on PATH may be a script of a version manager, which costs a tenth of a second each time.
+  if (probed.ok) return { kind: 'python', python: probed.executable || python };
   if (wanted === 'auto') return { kind: 'node' };
-  throw new Error(`${python} can't be used as a helper: ${problem}`);
+  throw new Error(`${python} can't be used as a helper: ${probed.problem}`);
 }
 
-function probePython(python: string): Promise<string | null> {
+function probePython(python: string): Promise<{ ok: true; executable: string } | { ok: false; problem: string }> {
   return new Promise((resolve) => {
     execFile(python, ['-I', '-S', '-c', PYTHON_PROBE], { timeout: PROBE_MS }, (error, stdout, stderr) => {
-      if (error === null && stdout.includes('python helper ok')) resolve(null);
-      else resolve(stderr.trim().split('\n').at(-1) || (error?.message ?? 'it said nothing'));
+      const [word, executable = ''] = stdout.split('\n');
+      if (error === null && word === 'python helper ok') resolve({ ok: true, executable });
+      else resolve({ ok: false, problem: stderr.trim().split('\n').at(-1) || (error?.message ?? 'it said nothing') });
     });
   });
 }

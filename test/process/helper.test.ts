@@ -334,7 +334,9 @@ test('a helper that can not be started is lost at once', async (t) => {
 });
 
 test('a helper is chosen: python where it works, Node otherwise, never silently instead of what was insisted on', async (t) => {
-  t.deepEqual(await chooseHelper('auto'), { kind: 'python', python: 'python3' });
+  const auto = await chooseHelper('auto');
+  t.is(auto.kind, 'python');
+  t.true(path.isAbsolute(auto.python ?? ''), 'the program itself, not a script of a version manager');
   t.deepEqual(await chooseHelper('node'), { kind: 'node' });
   t.deepEqual(await chooseHelper('auto', '/nonexistent/python3'), { kind: 'node' });
   await t.throwsAsync(chooseHelper('python', '/nonexistent/python3'), { message: /nonexistent/ });
