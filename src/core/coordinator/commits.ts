@@ -211,6 +211,8 @@ function finish(s: CoordinatorState, outcomes: RowOutcomes, answers: RequestAnsw
   flight.rows.patches.forEach((row, i) => onPatch(s, row, outcomes.patches[i]!, effects));
   flight.rows.ends.forEach((row, i) => onEnd(s, row, outcomes.ends[i]!));
   for (const row of flight.rows.releases) forget(s, row.id, row.attempt);
+  // Jobs that run again, and children of those that ended, may be runnable now: an older answer that nothing is proves nothing.
+  if (flight.rows.ends.length + flight.rows.releases.length > 0) s.dryProven = false;
   tellCommitted(s, flight, answers);
 }
 

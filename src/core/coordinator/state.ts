@@ -127,6 +127,8 @@ export interface CoordinatorState {
   lostLease: boolean;
   /** The last lease brought less than was asked for; cleared by a wake-up and by the slow poll. */
   dry: boolean;
+  /** Nothing that ended since the last lease can have made jobs runnable; only then is a launcher idle. */
+  dryProven: boolean;
   typicalShare: number;
   lastBusyAt: number;
   confirmedAt: number;
@@ -160,6 +162,7 @@ export function makeCoordinatorState(config: CoordinatorConfig, epoch: number, n
     raiseAfter: 0,
     lostLease: false,
     dry: false,
+    dryProven: false,
     typicalShare: 1,
     lastBusyAt: now,
     confirmedAt: now,

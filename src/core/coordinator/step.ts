@@ -227,12 +227,19 @@ function timeUp(s: CoordinatorState, now: Now): number {
 }
 
 function idle(s: CoordinatorState, now: Now): number {
-  if (s.entries.size > 0 || s.uncommitted.length > 0 || !s.dry) {
+  if (s.entries.size > 0 || s.uncommitted.length > 0 || s.leasing || !s.dry) {
     if (s.entries.size > 0) s.lastBusyAt = now.mono;
     return Infinity;
   }
   if (s.config.idleExitMs === null) return Infinity;
   if (now.mono - s.lastBusyAt < s.config.idleExitMs) return s.lastBusyAt + s.config.idleExitMs;
+  if (!s.dryProven) {
+    // Asked once more before leaving: a notification of what has just become runnable may still be on its way.
+    s.dryProven = true;
+    s.dry = false;
+    s.leaseAfter = 0;
+    return now.mono;
+  }
   beginLeave(s, 'nothing is left to run', false, now, []);
   return now.mono;
 }
