@@ -6,6 +6,7 @@
  */
 import { randomFillSync, timingSafeEqual } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
+import { parseJson } from '../base/json.ts';
 import {
   answerLine,
   CHANNEL_ANSWER_MS,
@@ -265,7 +266,7 @@ export class JobChannel {
   #succeed(c: Connection, a: Attempt, id: RequestId, request: Request, json: string): void {
     if (request.op === 'job.patch')
       return this.#done(c, { id, ok: true, result: { durable: request.durable } });
-    const result = JSON.parse(json) as JsonValue;
+    const result = parseJson(json) as JsonValue;
     if (request.op !== 'job.get') return this.#done(c, { id, ok: true, result });
     const record = { ...(result as unknown as JobRecord), working_directory: a.workingDirectory };
     // Whatever of its start is committed by now: the program that asks is running.

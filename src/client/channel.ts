@@ -8,6 +8,7 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { assert } from '../base/assert.ts';
 import { EXIT_FAILED, messageOf, UserError, WorldError } from '../base/errors.ts';
+import { parseJson } from '../base/json.ts';
 import { CHANNEL_VERSION, MAX_CHANNEL_LINE_BYTES, requestLine } from '../core/job-channel.ts';
 import type { Answer, HelloAnswer, Op, Refusal, Request, Results } from '../core/job-channel.ts';
 
@@ -91,7 +92,7 @@ export class Channel {
   }
 
   #answer(line: string): void {
-    const message = JSON.parse(line) as Answer | HelloAnswer;
+    const message = parseJson(line) as Answer | HelloAnswer;
     const id = 'id' in message ? message.id : 0;
     // A refused first line, or a request that was no JSON, has no id of ours.
     const waiting = typeof id === 'number' ? this.#waiting.get(id) : undefined;

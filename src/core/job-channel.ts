@@ -6,6 +6,7 @@
  * sentence, and the id of the request as far as one could be read.
  */
 import { MAX_DATA_BYTES } from '../base/limits.ts';
+import { parseJson } from '../base/json.ts';
 import { isJsonObject, jsonFault, textFault } from './json.ts';
 import type { JobState } from './job.ts';
 import type { JsonObject, JsonValue } from './query.ts';
@@ -289,7 +290,7 @@ function readId(value: JsonValue | undefined): RequestId | undefined {
 
 function readObject(line: string): JsonObject | null {
   try {
-    const value: unknown = JSON.parse(line);
+    const value: unknown = parseJson(line);
     return isJsonObject(value) ? value : null;
   } catch {
     return null;

@@ -8,6 +8,7 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
+import { parseJson } from '../base/json.ts';
 import { END_POLL_FIRST_MS, END_POLL_MAX_MS } from '../base/process-limits.ts';
 import {
   buildEnv,
@@ -63,7 +64,7 @@ function receive(text: string): void {
   const lines = (partial + text).split('\n');
   partial = lines.pop() ?? '';
   for (const line of lines) {
-    const request = JSON.parse(line) as WireRequest;
+    const request = parseJson(line) as WireRequest;
     if ('t' in request) queue.push(request);
     else if ('k' in request) kill(request.k, request.g);
     else if ('r' in request) unqueue(request.r);
