@@ -12,8 +12,11 @@ import type { AgentState, Waiting } from './state.ts';
 const REPORTS_PER_MESSAGE = 1_000;
 /** Bytes of text after which a message is closed; guess, well below the wire's limit. */
 const BYTES_PER_MESSAGE = 4 * 1024 * 1024;
-/** Under load reports gather this long, so that a message carries several; the first after a pause goes at once. */
-const GATHER_MS = 4;
+/**
+ * Under load reports gather this long, so that a message carries several; the first after a pause goes at once. Measured:
+ * 20 instead of 4 saves a quarter of the agent's and the coordinator's CPU a no-op job, and the prefetch covers the delay.
+ */
+const GATHER_MS = 20;
 /** Reports that the coordinator has not received after this are sent again. */
 const RESEND_MS = 1_000;
 

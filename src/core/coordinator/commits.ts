@@ -15,7 +15,7 @@ import { command } from './streams.ts';
 
 /** Reports a second above which a batch gathers, and how long it may; measured on two cores (see bench). */
 const BUSY_ABOVE = 300;
-const GATHER_MS = 30;
+const GATHER_MS = 100;
 /** A batch of this many rows does not wait any longer. */
 const GATHERED = 300;
 const RETRY_MS = 500;

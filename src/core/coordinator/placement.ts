@@ -14,7 +14,7 @@ import * as streams from './streams.ts';
 /** A node is full at 1; the tolerance is that of the agent's slots. */
 const FULL = 1.001;
 /** Prefetch covers this many seconds of an agent's measured rate: lease, wire and commit take less. Guess, tuned by bench. */
-const PREFETCH_SECONDS = 0.25;
+const PREFETCH_SECONDS = 0.5;
 const PREFETCH_MAX = 1_000;
 /** Pause between two rounds of taking prefetched jobs back for idle nodes, milliseconds. */
 const STEAL_EVERY_MS = 100;

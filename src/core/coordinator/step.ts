@@ -21,7 +21,7 @@ import { command, flush } from './streams.ts';
 /** After a failed lease or raise the next is tried after this, milliseconds. */
 const RETRY_MS = 500;
 /** A lease waits until this share of the room is free, unless somebody idles: a statement costs as much as forty rows. */
-const LEASE_WORTH = 0.25;
+const LEASE_WORTH = 0.5;
 
 export function coordinatorStep(s: CoordinatorState, events: readonly CoordinatorEvent[], now: Now): CoordinatorStep {
   const effects: CoordinatorEffect[] = [];
