@@ -3,7 +3,7 @@
  * they happened; effects are performed in order, and what comes of them returns as new events.
  */
 import type { App, Body, Envelope, Job } from '../messages.ts';
-import type { Allocation, } from '../slots.ts';
+import type { Allocation } from '../slots.ts';
 
 export type AgentEvent =
   | { kind: 'message'; envelope: Envelope }

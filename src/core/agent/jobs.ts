@@ -16,18 +16,25 @@ import type { AgentState, Live, Seat } from './state.ts';
 /** Below this average run time jobs are given ahead, milliseconds. Measured: a round trip costs about 1 ms of a slot. */
 const AHEAD_BELOW_MS = 40;
 
-export function takeIn(s: AgentState, job: Job, now: number): void {
+export function takeIn(s: AgentState, job: Job, now: number, effects: AgentEffect[]): void {
   const present = s.live.get(job.id);
+  if (present?.job.attempt === job.attempt) return;
   if (present) {
-    assert(present.job.attempt === job.attempt, 'two attempts of a job are never live on one agent');
-    return;
-  }
-  if (s.draining || s.phase !== 'working') {
+    // The row moved on without us (PROTOCOL 7): the old one ends first, the new one may come again.
+    kill(s, present.job.id, present.job.attempt, KILL_LOST, now, effects);
     report(s, job.id, job.attempt, { retracted: {} }, now);
     return;
   }
+  // Before the first echo it waits here: nothing starts without a lease.
+  if (s.draining) {
+    report(s, job.id, job.attempt, { retracted: {} }, now);
+    return;
+  }
+  const app = s.apps.get(job.app);
+  assert(app, 'a job names an application that was sent before');
   const live: Live = {
     job,
+    app,
     phase: 'queued',
     helper: -1,
     token: 0,
@@ -46,10 +53,11 @@ export function pump(s: AgentState, now: number, effects: AgentEffect[]): void {
   let taken = 0;
   for (const live of s.queue) {
     if (!hasRoomToStart(s)) break;
-    const helper = freeSeat(s, effects);
-    if (helper < 0) break;
+    const free = s.seats.findIndex((x) => x.running === null && x.ahead === null);
+    if (free < 0 && s.seats.length >= s.config.maxHelpers) break;
     const allocation = take(s.slots, need(live.job));
     if (!allocation) break;
+    const helper = free >= 0 ? free : openSeat(s, effects);
     live.phase = 'running';
     live.allocation = allocation;
     seat(s, live, helper, effects);
@@ -66,7 +74,8 @@ function pumpAhead(s: AgentState, effects: AgentEffect[]): void {
     const at = s.seats[helper]!;
     if (!at.running || at.ahead || at.running.startedReported || at.running.killed !== CAUSE_NONE) continue;
     const live = s.queue[taken]!;
-    if (!sameNeed(live.job, at.running.job) || !hasRoomToStart(s)) break;
+    if (!hasRoomToStart(s)) break;
+    if (!sameNeed(live.job, at.running.job)) continue;
     live.phase = 'ahead';
     live.allocation = at.running.allocation;
     seat(s, live, helper, effects);
@@ -80,9 +89,7 @@ function seat(s: AgentState, live: Live, helper: number, effects: AgentEffect[])
   live.helper = helper;
   live.token = s.nextToken++;
   s.reserved += 2;
-  const app = s.apps.get(live.job.app);
-  assert(app, 'a job names an application that was sent before');
-  effects.push({ kind: 'start', helper, token: live.token, job: live.job, app, allocation: live.allocation! });
+  effects.push({ kind: 'start', helper, token: live.token, job: live.job, app: live.app, allocation: live.allocation! });
 }
 
 /** No start without a lease that still runs, a guard, and a coordinator that we follow. */
@@ -91,10 +98,7 @@ function mayStart(s: AgentState, now: number): boolean {
   return now - s.echoedAt < s.config.chain.agentTerm;
 }
 
-function freeSeat(s: AgentState, effects: AgentEffect[]): number {
-  const free = s.seats.findIndex((x) => x.running === null);
-  if (free >= 0) return free;
-  if (s.seats.length >= s.config.maxHelpers) return -1;
+function openSeat(s: AgentState, effects: AgentEffect[]): number {
   s.seats.push({ running: null, ahead: null });
   effects.push({ kind: 'open-helper', helper: s.seats.length - 1 });
   return s.seats.length - 1;
@@ -119,18 +123,22 @@ function held(s: AgentState, helper: number, token: number): { at: Seat; live: L
 export function started(s: AgentState, e: Extract<AgentEvent, { kind: 'job-started' }>, now: number, effects: AgentEffect[]): void {
   const h = held(s, e.helper, e.token);
   if (!h || h.live.startedReported) return;
-  assert(h.at.running === h.live, 'a helper runs its jobs in the order in which they were given');
   h.live.startedReported = true;
+  h.live.phase = 'running';
   s.reserved -= 1;
   s.typicalRunMs = Math.max(s.typicalRunMs, AHEAD_BELOW_MS);
   report(s, h.live.job.id, h.live.job.attempt, { started: {} }, now);
-  if (h.at.ahead && h.at.ahead.recall === 'no') recall(h.at.ahead, 'requeue', effects);
+  if (h.at.ahead?.phase === 'ahead' && h.at.ahead.recall === 'no') recall(h.at.ahead, 'requeue', effects);
+}
+
+/** Without a guard nothing may start: what a helper holds ahead comes back to the queue. */
+export function recallAhead(s: AgentState, effects: AgentEffect[]): void {
+  for (const at of s.seats) if (at.ahead?.phase === 'ahead') recall(at.ahead, 'requeue', effects);
 }
 
 export function ended(s: AgentState, e: Extract<AgentEvent, { kind: 'job-ended' }>): void {
   const h = held(s, e.helper, e.token);
   if (!h) return;
-  assert(h.at.running === h.live, 'a helper ends its jobs in the order in which they were given');
   const { live } = h;
   const ranMs = e.endedAt - e.startedAt;
   s.typicalRunMs = s.typicalRunMs * 0.8 + ranMs * 0.2;
@@ -257,11 +265,10 @@ export function kill(s: AgentState, id: string, attempt: number, reason: number,
   }
   if (live.killed !== CAUSE_NONE && reason !== KILL_NOW) return;
   if (live.killed === CAUSE_NONE) live.killed = causeOf(reason);
-  if (live.phase === 'ahead') recall(live, 'give-back', effects);
-  else {
-    const graceMs = reason === KILL_NOW ? 0 : s.config.killGraceMs;
-    effects.push({ kind: 'kill', helper: live.helper, token: live.token, graceMs });
-  }
+  // One ahead may have started a moment ago: the helper ends it if it runs, and gives it back if it does not.
+  if (live.phase === 'ahead') live.recall = 'give-back';
+  const graceMs = reason === KILL_NOW ? 0 : s.config.killGraceMs;
+  effects.push({ kind: 'kill', helper: live.helper, token: live.token, graceMs });
 }
 
 function causeOf(reason: number): number {
@@ -276,5 +283,5 @@ export function giveBackAll(s: AgentState, now: number, effects: AgentEffect[]):
     report(s, live.job.id, live.job.attempt, { retracted: {} }, now);
   }
   s.queue.length = 0;
-  for (const at of s.seats) if (at.ahead) recall(at.ahead, 'give-back', effects);
+  for (const at of s.seats) if (at.ahead?.phase === 'ahead') recall(at.ahead, 'give-back', effects);
 }

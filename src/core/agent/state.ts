@@ -5,11 +5,14 @@
  * An attempt is in one phase:
  *   queued    waits here; in by a start command, out when it fits (running) or is taken back (gone)
  *   ahead     given to a helper behind the job that runs there; out when that one ends (running) or by recall (queued)
- *   running   its helper has it, or is about to; out by the helper's `ended` or `failed` (gone)
+ *   running   its helper has it, or is about to; out by the helper's `ended` or `failed` (gone). One that was ahead is
+ *             running as soon as its helper says so, even when the end of the one before it is told later (the job
+ *             channel is read to its end first): until then both share one seat and one allocation
  * A kill that was asked for is a mark on the attempt, not a phase.
  */
 import { CHAIN, type Chain, OUTBOX_PLACES } from '../../base/limits.ts';
 import type { App, Job, Join, Report } from '../messages.ts';
+import { assert } from '../../base/assert.ts';
 import { makeSlots, type Allocation, type Slots } from '../slots.ts';
 
 export interface AgentConfig {
@@ -30,6 +33,8 @@ export const AGENT_DEFAULTS = { maxHelpers: 1_024, chain: CHAIN, outboxPlaces: O
 
 export interface Live {
   job: Job;
+  /** As it was when the job came: a new epoch numbers applications anew. */
+  app: App;
   phase: 'queued' | 'ahead' | 'running';
   helper: number;
   token: number;
@@ -106,6 +111,8 @@ export interface AgentState {
 }
 
 export function makeAgentState(config: AgentConfig, identity: AgentState['identity'], now: number): AgentState {
+  // Two seats of two places each a helper: with no more than these a patch would wait for a place that its own job holds.
+  assert(config.outboxPlaces > 4 * config.maxHelpers, 'the outbox has places beyond those of all that may run');
   return {
     config,
     phase: 'joining',

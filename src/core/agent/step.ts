@@ -46,6 +46,7 @@ function on(s: AgentState, e: AgentEvent, now: number, effects: AgentEffect[]): 
       return jobs.helperLost(s, e.helper, now);
     case 'guard':
       s.guardAlive = e.alive;
+      if (!e.alive) jobs.recallAhead(s, effects);
       if (e.alive && s.echoedAt !== null) effects.push({ kind: 'lease', until: s.echoedAt + s.config.chain.agentLease });
       return;
     case 'patch':
@@ -69,11 +70,14 @@ function onMessage(s: AgentState, m: Envelope, now: number, effects: AgentEffect
       s.epoch = m.epoch;
       s.receivedCommands = 0;
       s.apps.clear();
+      // What an older coordinator received and did not commit is with nobody any more.
       s.sentReport = s.committedReport;
+      s.receivedByCoordinator = s.committedReport;
     }
     sendJoin(s, now, effects);
     return;
   }
+  if (m.dismissed && s.epoch === 0) return refusedAtTheDoor(s, m.dismissed.reason, effects);
   if (m.dismissed) return beginEnd(s, `called dead by the coordinator: ${m.dismissed.reason}`, KILL_NOW, now, effects);
   if (m.echo) {
     // A successor echoes before it has an epoch of its own (PROTOCOL 3): an echo of the followed epoch counts.
@@ -86,6 +90,12 @@ function onMessage(s: AgentState, m: Envelope, now: number, effects: AgentEffect
     s.receivedCommands = c.seq;
     onCommand(s, c, now, effects);
   }
+}
+
+/** Never taken in: no incarnation of this node would be. */
+function refusedAtTheDoor(s: AgentState, reason: string, effects: AgentEffect[]): void {
+  s.phase = 'ended';
+  effects.push({ kind: 'log', level: 'warn', text: `refused by the coordinator: ${reason}` }, { kind: 'leave' });
 }
 
 function onEcho(s: AgentState, echo: NonNullable<Envelope['echo']>, now: number, effects: AgentEffect[]): void {
@@ -103,7 +113,7 @@ function onEcho(s: AgentState, echo: NonNullable<Envelope['echo']>, now: number,
 function onCommand(s: AgentState, c: Command, now: number, effects: AgentEffect[]): void {
   if (c.start) {
     for (const app of c.start.apps) s.apps.set(app.index, app);
-    for (const job of c.start.jobs) jobs.takeIn(s, job, now);
+    for (const job of c.start.jobs) jobs.takeIn(s, job, now, effects);
   } else if (c.kill) {
     for (const j of c.kill.jobs) jobs.kill(s, j.id, j.attempt, c.kill.reason, now, effects);
   } else if (c.retract) {
@@ -129,7 +139,8 @@ function watchLease(s: AgentState, now: number, effects: AgentEffect[]): void {
 
 function beginEnd(s: AgentState, reason: string, kill: number, now: number, effects: AgentEffect[]): void {
   s.phase = 'ending';
-  s.config = { ...s.config, killGraceMs: s.config.chain.agentLease - s.config.chain.agentTerm };
+  const leaseEnds = (s.echoedAt ?? now) + s.config.chain.agentLease;
+  s.config = { ...s.config, killGraceMs: Math.max(0, Math.min(s.config.killGraceMs, leaseEnds - now)) };
   effects.push({ kind: 'log', level: 'warn', text: reason });
   jobs.giveBackAll(s, now, effects);
   for (const live of s.live.values()) jobs.kill(s, live.job.id, live.job.attempt, kill, now, effects);
@@ -166,7 +177,8 @@ function beat(s: AgentState, now: number, effects: AgentEffect[]): number {
       },
     });
   }
-  return s.heartbeatSentAt + every;
+  const patienceEnds = late ? Infinity : s.echoedAt! + s.config.chain.impatientAfter + 1;
+  return Math.min(s.heartbeatSentAt + every, patienceEnds);
 }
 
 function sendJoin(s: AgentState, now: number, effects: AgentEffect[]): void {
@@ -200,7 +212,7 @@ function finish(s: AgentState, effects: AgentEffect[]): void {
   if (s.phase === 'ending' && s.live.size === 0) {
     s.phase = 'ended';
     effects.push({ kind: 'rejoin', reason: 'everything of this incarnation has ended' });
-  } else if (s.phase === 'working' && s.draining && s.live.size === 0 && s.outbox.length === 0) {
+  } else if (s.phase !== 'ended' && s.draining && s.live.size === 0 && s.outbox.length === 0) {
     s.phase = 'ended';
     effects.push({ kind: 'leave' });
   }

@@ -4,24 +4,28 @@
  */
 import { assert } from '../../base/assert.ts';
 import { MAX_UNCOMMITTED_REPORTS } from '../../base/limits.ts';
-import type { Envelope, Heartbeat, Join } from '../messages.ts';
+import { KILL_LOST, type Envelope, type Heartbeat, type Join } from '../messages.ts';
 import type { CoordinatorEffect, Now } from './event.ts';
 import { endUnknown } from './commits.ts';
-import { unreserve, vacate } from './placement.ts';
-import { release, releaseLost } from './release.ts';
+import { sendKill, unreserve, vacate, vacateOn } from './placement.ts';
+import { putBack, releaseLost, releaseUnstarted } from './release.ts';
 import { onReport } from './reports.ts';
-import { isLive, type Agent, type CoordinatorState } from './state.ts';
-import { acknowledged, inOrder, resetCommands } from './streams.ts';
+import { isLive, type Agent, type CoordinatorState, type Entry } from './state.ts';
+import { acknowledged, command, inOrder, kill, resetCommands } from './streams.ts';
 
 /** Dead incarnations that are remembered, to refuse them; older ones are gone for good. */
 const DEAD_REMEMBERED = 1_000;
+/** A roster row that was not written is tried again after this, milliseconds. */
+const ENROL_RETRY_MS = 500;
 
 export function onMessage(s: CoordinatorState, m: Envelope, now: Now, effects: CoordinatorEffect[]): void {
   const a = s.agents.get(m.incarnation);
   if (a?.status === 'dead') return onDead(s, a, m, now, effects);
   if (m.join) return onJoin(s, m, m.join, now, effects);
-  if (!a || m.epoch < s.epoch) {
-    // It follows an older coordinator, or none: it answers hello with its inventory.
+  // A successor speaks to it: our fence will tell.
+  if (m.epoch > s.epoch) return;
+  if (!a || m.epoch < s.epoch || a.joinedEpoch !== s.epoch) {
+    // It follows an older coordinator, or none, or its answer was lost: it answers hello with its inventory.
     effects.push({ kind: 'send', incarnation: m.incarnation, body: { hello: {} } });
     return;
   }
@@ -39,7 +43,8 @@ export function onMessage(s: CoordinatorState, m: Envelope, now: Now, effects: C
 
 /** Nothing but "you are dead" goes to an incarnation that was given up; its reports are classified by their rows. */
 function onDead(s: CoordinatorState, a: Agent, m: Envelope, now: Now, effects: CoordinatorEffect[]): void {
-  if (m.reports) for (const r of inOrder(a, m.reports.reports)) onReport(s, a, r, now);
+  const room = s.uncommitted.length < MAX_UNCOMMITTED_REPORTS;
+  if (m.reports && room) for (const r of inOrder(a, m.reports.reports)) onReport(s, a, r, now);
   effects.push({ kind: 'send', incarnation: a.incarnation, body: { dismissed: { reason: 'no word from this agent for too long' } } });
 }
 
@@ -61,9 +66,12 @@ function onJoin(s: CoordinatorState, m: Envelope, join: Join, now: Now, effects:
     s.agents.set(incarnation, a);
     effects.push({ kind: 'log', level: 'info', text: 'an agent joined', fields: { node: join.node, host: join.hostname, cpus: join.cpus } });
     effects.push({ kind: 'enrol', incarnation, join });
+    // Two of one node: the older one has ended, or will be given up.
+    for (const o of s.agents.values()) if (o !== a && o.node === a.node && isLive(o)) o.status = 'suspect';
   }
   a.heardAt = now.mono;
   if (a.joinedEpoch === s.epoch) return;
+  if (a.status === 'suspect') a.status = 'live';
   a.joinedEpoch = s.epoch;
   a.receivedReport = Math.max(a.receivedReport, join.oldestReport - 1);
   compareInventory(s, a, join);
@@ -76,6 +84,8 @@ function makeAgent(incarnation: string, join: Join, now: Now): Agent {
     hostname: join.hostname,
     status: 'enrolling',
     heardAt: now.mono,
+    enrolAt: Infinity,
+    join,
     joinedEpoch: 0,
     used: 0,
     entries: new Map(),
@@ -85,13 +95,13 @@ function makeAgent(incarnation: string, join: Join, now: Now): Agent {
     endsSince: 0,
     rateAt: now.mono,
     unacked: [],
+    openBytes: 0,
     nextCommand: 1,
     sentCommand: 0,
     ackedCommand: 0,
     ackGrewAt: now.mono,
     receivedReport: 0,
     committedReport: 0,
-    toldCommitted: 0,
     says: { running: 0, queued: 0 },
     doubtful: null,
   };
@@ -105,7 +115,7 @@ function compareInventory(s: CoordinatorState, a: Agent, join: Join): void {
   const held = new Map(join.held.map((h) => [h.id, h.attempt]));
   for (const [id, attempt] of held) endUnknown(s, a, id, attempt);
   const missing = [...a.entries.values()].filter(
-    (e) => e.on[0] === a.incarnation && e.phase === 'sent' && held.get(e.job.id) !== e.job.attempt,
+    (e) => e.on[0] === a.incarnation && e.phase === 'sent' && e.sentEpoch < s.epoch && held.get(e.job.id) !== e.job.attempt,
   );
   // The end of one may be in the outbox: the reports up to the last one tell.
   a.doubtful = { until: join.lastReport, ids: missing.map((e) => e.job.id) };
@@ -116,22 +126,32 @@ function judgeDoubtful(s: CoordinatorState, a: Agent): void {
   if (!a.doubtful || a.receivedReport < a.doubtful.until) return;
   for (const id of a.doubtful.ids) {
     const entry = a.entries.get(id);
-    if (entry?.phase !== 'sent') continue;
+    // It may have come back meanwhile and be sent again, in the stream of this epoch.
+    if (entry?.phase !== 'sent' || entry.sentEpoch === s.epoch) continue;
     vacate(s, entry);
-    release(s, entry, { to: 'keep', message: 'its start command was never received' });
+    releaseUnstarted(s, entry, 'its start command was never received');
   }
   a.doubtful = null;
 }
 
 export function onEnrolled(s: CoordinatorState, incarnation: string): void {
   const a = s.agents.get(incarnation);
-  if (a?.status === 'enrolling') a.status = 'live';
+  if (a?.status !== 'enrolling') return;
+  a.enrolAt = Infinity;
+  a.status = 'live';
+}
+
+/** The database did not take the roster row: the agent is given no work until it did. */
+export function onEnrolFailed(s: CoordinatorState, incarnation: string, now: Now): void {
+  const a = s.agents.get(incarnation);
+  if (a?.status === 'enrolling') a.enrolAt = now.mono + ENROL_RETRY_MS;
 }
 
 function onHeartbeat(s: CoordinatorState, a: Agent, h: Heartbeat, now: Now, effects: CoordinatorEffect[]): void {
   acknowledged(a, h.receivedCommands, now.mono);
   a.says = { running: h.running, queued: h.queued };
-  if (isPaused(s, now.mono)) return;
+  // One that gives up its row has stopped echoing before (PROTOCOL 9).
+  if (isPaused(s, now.mono) || s.phase === 'leaving-row') return;
   effects.push({
     kind: 'send',
     incarnation: a.incarnation,
@@ -149,6 +169,15 @@ export function watch(s: CoordinatorState, now: Now, effects: CoordinatorEffect[
   let next = Infinity;
   for (const a of s.agents.values()) {
     if (a.status === 'dead' || a.status === 'gone') continue;
+    if (now.mono >= a.enrolAt) {
+      a.enrolAt = Infinity;
+      effects.push({ kind: 'enrol', incarnation: a.incarnation, join: a.join });
+    }
+    next = Math.min(next, a.enrolAt);
+    if (now.mono < s.judgeAfter) {
+      next = Math.min(next, s.judgeAfter);
+      continue;
+    }
     const silent = now.mono - a.heardAt;
     if (silent >= s.config.chain.agentDead) {
       giveUp(s, a, 'node lost', effects);
@@ -172,15 +201,29 @@ function giveUp(s: CoordinatorState, a: Agent, why: string, effects: Coordinator
   a.status = 'dead';
   a.unacked = [];
   if (a.reservedFor !== null) unreserve(s, a.reservedFor);
-  for (const entry of [...a.entries.values()]) {
-    const claimed = entry.phase === 'claimed';
-    vacate(s, entry);
-    if (claimed) s.claims = s.claims.filter((c) => c !== entry);
-    releaseLost(s, entry, a.hostname, why);
-  }
+  for (const entry of a.entries.values()) giveUpEntry(s, a, entry, why);
   assert(a.entries.size === 0, 'a dead agent holds nothing');
   const dead = [...s.agents.values()].filter((x) => x.status === 'dead');
   if (dead.length > DEAD_REMEMBERED) s.agents.delete(dead[0]!.incarnation);
+}
+
+function giveUpEntry(s: CoordinatorState, a: Agent, entry: Entry, why: string): void {
+  if (entry.phase === 'claimed') {
+    // Never sent. One whose RUNNING is being committed waits, without a place, for what comes of that.
+    vacate(s, entry);
+    if (!s.claims.includes(entry)) return;
+    s.claims = s.claims.filter((c) => c !== entry);
+    return putBack(s, entry, why);
+  }
+  const lead = s.agents.get(entry.on[0]!);
+  if (lead && lead.status !== 'dead' && lead.status !== 'gone') {
+    // A node of a gang: its lead ends the rest and says so; until then the attempt lives.
+    entry.on = entry.on.filter((incarnation) => incarnation !== a.incarnation);
+    vacateOn(a, entry);
+    return sendKill(s, entry, KILL_LOST);
+  }
+  vacate(s, entry);
+  releaseLost(s, entry, a.hostname, why);
 }
 
 /** A new epoch of our own: every agent is asked for its inventory, and its command stream begins anew. */
@@ -188,6 +231,13 @@ export function sayHello(s: CoordinatorState, now: Now, effects: CoordinatorEffe
   for (const a of s.agents.values()) {
     if (a.status === 'dead' || a.status === 'gone') continue;
     resetCommands(a, now.mono);
+    // What was asked for in the old stream may be lost with it; who did it already, ignores it.
+    if (s.phase !== 'running') command(a, { drain: {} });
+    for (const entry of a.entries.values()) {
+      if (entry.on[0] !== a.incarnation) continue;
+      entry.retractSent = false;
+      if (entry.killSent !== 0) kill(a, { id: entry.job.id, attempt: entry.job.attempt }, entry.killSent);
+    }
     effects.push({ kind: 'send', incarnation: a.incarnation, body: { hello: {} } });
   }
 }

@@ -4,12 +4,14 @@
  * as forty rows. Start and end of one attempt in one batch are one row; its patches go into the same row.
  */
 import { assert } from '../../base/assert.ts';
+import { parseJson } from '../../base/json.ts';
 import { MAX_BATCH, STARTED_COMMIT_MS } from '../../base/limits.ts';
 import { afterRun, type Outcome } from '../job.ts';
 import { CAUSE_LOST, CAUSE_NONE, CAUSE_TIMEOUT, CAUSE_USER, KILL_LOST, KILL_USER, type Ended, type Report } from '../messages.ts';
 import type { CommitRows, EndRow, PatchRow, RowOutcome, RowOutcomes, StartRow } from './batch.ts';
 import type { CoordinatorEffect, JobRequest, Now, RequestAnswer } from './event.ts';
 import { killStray, send, sendKill, vacate } from './placement.ts';
+import { putBack, release } from './release.ts';
 import type { Agent, CoordinatorState, Entry, Flight, Uncommitted } from './state.ts';
 import { command } from './streams.ts';
 
@@ -85,7 +87,7 @@ function build(s: CoordinatorState): Flight {
     ends: [...ends.values()],
     releases: s.releases.splice(0, MAX_BATCH),
   };
-  return { rows, requests, upTo, claims: claims.map((c) => c.job.id) };
+  return { rows, requests, upTo, claims: new Set(claims.map((c) => c.job.id)) };
 }
 
 function nodeOf(s: CoordinatorState, incarnation: string): string {
@@ -137,7 +139,7 @@ function fold(first: PatchRow | undefined, second: PatchRow): PatchRow {
 }
 
 function parse(json: string): object {
-  return json === '' ? {} : JSON.parse(json);
+  return json === '' ? {} : (parseJson(json) as object);
 }
 
 /** Object text without making an object: a key may be `__proto__`. */
@@ -223,7 +225,8 @@ function tellCommitted(s: CoordinatorState, flight: Flight, answers: RequestAnsw
     const a = s.agents.get(incarnation);
     if (!a) continue;
     a.committedReport = Math.max(a.committedReport, reports);
-    if (a.status === 'gone') continue;
+    // One that was given up ends itself and listens no more.
+    if (a.status === 'gone' || a.status === 'dead') continue;
     const mine = (byAgent.get(incarnation) ?? []).map(({ request, json, error }) => ({ request, json, error }));
     command(a, { committed: { reports: a.committedReport, answers: mine } });
   }
@@ -239,8 +242,15 @@ function onStart(s: CoordinatorState, row: StartRow, outcome: RowOutcome, flight
   if (!entry || entry.phase === 'over') return;
   if (outcome === 'applied' || outcome === 'duplicate') {
     entry.runningCommitted = true;
-    if (entry.phase === 'claimed' && flight.claims.includes(row.id)) send(s, entry);
+    if (entry.phase === 'claimed' && flight.claims.has(row.id)) sendClaimed(s, entry);
   } else refused(s, entry, outcome, effects);
+}
+
+/** RUNNING is committed; what came meanwhile (a kill, the end of the launcher, of its node) may stand against the start. */
+function sendClaimed(s: CoordinatorState, entry: Entry): void {
+  if (entry.on.length > 0 && !entry.userKilled && s.phase === 'running') return send(s, entry);
+  vacate(s, entry);
+  putBack(s, entry, 'its place was gone before it was sent there');
 }
 
 function onPatch(s: CoordinatorState, row: PatchRow, outcome: RowOutcome, effects: CoordinatorEffect[]): void {
@@ -261,8 +271,7 @@ function refused(s: CoordinatorState, entry: Entry, outcome: RowOutcome, effects
   effects.push({ kind: 'log', level: 'warn', text: `an attempt is dropped: ${outcome}`, fields: { job: entry.job.id, attempt: entry.job.attempt } });
   if (unsent && outcome === 'killed') {
     vacate(s, entry);
-    entry.phase = 'over';
-    s.releases.push({ id: entry.job.id, attempt: entry.job.attempt, node: null, to: 'keep', outcome: null, message: '', lostEnd: false, nodeLost: false, countTry: false });
+    release(s, entry, { to: 'keep', message: '' });
     return;
   }
   sendKill(s, entry, KILL_LOST);

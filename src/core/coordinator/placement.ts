@@ -8,6 +8,7 @@
 import { assert } from '../../base/assert.ts';
 import { KILL_LOST, type Job } from '../messages.ts';
 import type { LeasedJob } from './batch.ts';
+import { releaseUnstarted } from './release.ts';
 import { isLive, type Agent, type CoordinatorState, type Entry, type Mode } from './state.ts';
 import * as streams from './streams.ts';
 
@@ -16,6 +17,8 @@ const FULL = 1.001;
 /** Prefetch covers this many seconds of an agent's measured rate: lease, wire and commit take less. Guess, tuned by bench. */
 const PREFETCH_SECONDS = 0.5;
 const PREFETCH_MAX = 1_000;
+/** Below this share of a node the room comes by itself, as small jobs end. Guess. */
+const STARVES_ABOVE = 0.1;
 /** Pause between two rounds of taking prefetched jobs back for idle nodes, milliseconds. */
 const STEAL_EVERY_MS = 100;
 
@@ -51,6 +54,10 @@ export function appetite(s: CoordinatorState): { jobs: number; hungry: boolean; 
 
 /** Places the queue, in its order. */
 export function place(s: CoordinatorState, mono: number): void {
+  for (const a of s.agents.values()) {
+    if (a.reservedFor !== null && s.entries.get(a.reservedFor)?.phase !== 'queued') a.reservedFor = null;
+  }
+  releaseImpossible(s);
   if (s.queue.length === 0) return;
   const free = [...s.agents.values()].filter((a) => isLive(a) && a.reservedFor === null && streams.hasRoom(a));
   const heap = makeHeap(free);
@@ -58,8 +65,10 @@ export function place(s: CoordinatorState, mono: number): void {
   let blockedShare = Infinity;
   for (const entry of s.queue) {
     if (entry.job.numNodes > 1) {
-      if (!placeGang(s, entry, heap, mono)) rest.push(entry);
+      if (!placeReserving(s, entry, heap, mono)) rest.push(entry);
     } else if (entry.share < blockedShare && placeOne(s, entry, heap, mono)) {
+      continue;
+    } else if (entry.share < blockedShare && mustFindRoom(entry) && placeReserving(s, entry, heap, mono)) {
       continue;
     } else {
       // Nobody takes a job of this share: smaller ones may still fit, equal and larger ones need not try.
@@ -90,15 +99,38 @@ function placeAvoiding(s: CoordinatorState, entry: Entry, heap: Agent[], mono: n
   return true;
 }
 
-/** All nodes or none. The first gang that waits reserves the emptiest nodes and takes their prefetched jobs back. */
-function placeGang(s: CoordinatorState, entry: Entry, heap: Agent[], mono: number): boolean {
+/** Nodes that may run it, now or when they are heard again. */
+export function nodesFor(s: CoordinatorState, entry: Pick<Entry, 'avoid'>): number {
+  const there = (a: Agent): boolean => a.status === 'live' || a.status === 'suspect' || a.status === 'enrolling';
+  return new Set([...s.agents.values()].filter((a) => there(a) && !entry.avoid.includes(a.node)).map((a) => a.node)).size;
+}
+
+/** What this launcher can't run any more (nodes died, or could not start it) goes back, for another that can. */
+function releaseImpossible(s: CoordinatorState): void {
+  const wanting = s.queue.filter((e) => e.job.numNodes > 1 || e.avoid.length > 0);
+  if (wanting.length === 0) return;
+  const all = nodesFor(s, { avoid: [] });
+  for (const entry of wanting) {
+    const nodes = entry.avoid.length === 0 ? all : nodesFor(s, entry);
+    if (nodes < entry.job.numNodes) releaseUnstarted(s, entry, 'not enough nodes are left in its launcher');
+  }
+}
+
+/** It is sent only to where it starts at once, and so large that smaller ones would never leave it the room. */
+function mustFindRoom(entry: Entry): boolean {
+  return !entry.job.autoTimeoutRetry && entry.share > STARVES_ABOVE;
+}
+
+/** All nodes or none. The first that waits reserves the emptiest nodes and takes their prefetched jobs back. */
+function placeReserving(s: CoordinatorState, entry: Entry, heap: Agent[], mono: number): boolean {
   const mine = [...s.agents.values()].filter(
     (a) => isLive(a) && (a.reservedFor === null || a.reservedFor === entry.job.id) && !entry.avoid.includes(a.node),
   );
-  const empty = mine.filter((a) => a.used === 0).sort((a, b) => a.node - b.node);
-  if (empty.length >= entry.job.numNodes) {
+  const fits = (a: Agent): boolean => (entry.share === 1 ? a.used === 0 : a.used + entry.share <= FULL);
+  const room = mine.filter((a) => fits(a) && streams.hasRoom(a)).sort((a, b) => a.node - b.node);
+  if (room.length >= entry.job.numNodes) {
     unreserve(s, entry.job.id);
-    assign(s, entry, empty.slice(0, entry.job.numNodes), mono);
+    assign(s, entry, room.slice(0, entry.job.numNodes), mono);
     heapify(heap);
     return true;
   }
@@ -109,6 +141,10 @@ function placeGang(s: CoordinatorState, entry: Entry, heap: Agent[], mono: numbe
     a.reservedFor = entry.job.id;
     retractPrefetch(s, a, a.used - 1);
   }
+  // The reserved ones, being the emptiest, would hide the others from those that come next.
+  const others = heap.filter((a) => a.reservedFor === null);
+  heap.splice(0, heap.length, ...others);
+  heapify(heap);
   return false;
 }
 
@@ -135,6 +171,7 @@ export function send(s: CoordinatorState, entry: Entry): void {
   const lead = s.agents.get(entry.on[0]!);
   assert(lead, 'a placed job has a lead agent');
   entry.phase = 'sent';
+  entry.sentEpoch = s.epoch;
   const { job } = entry;
   const hosts = entry.on.length > 1 ? entry.on.map((i) => s.agents.get(i)!.hostname) : [];
   streams.start(lead, toMessage(s.config.mode, job, entry.app.index, hosts), entry.app);
@@ -164,12 +201,14 @@ function toMessage(mode: Mode, job: LeasedJob, app: number, hosts: string[]): Jo
 
 /** Frees the places of an attempt that has ended, came back, or was never started. */
 export function vacate(s: CoordinatorState, entry: Entry): void {
-  for (const incarnation of entry.on) {
-    const a = s.agents.get(incarnation);
-    if (!a?.entries.delete(entry.job.id)) continue;
-    a.used = a.entries.size === 0 ? 0 : a.used - entry.share;
-  }
+  for (const incarnation of entry.on) vacateOn(s.agents.get(incarnation), entry);
   entry.on = [];
+}
+
+/** Frees the place on one node. */
+export function vacateOn(a: Agent | undefined, entry: Entry): void {
+  if (!a?.entries.delete(entry.job.id)) return;
+  a.used = a.entries.size === 0 ? 0 : a.used - entry.share;
 }
 
 /** Asks for jobs back that have not started, newest first, until `share` of the node is covered. */

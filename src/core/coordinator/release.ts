@@ -30,6 +30,24 @@ export function release(
   });
 }
 
+/**
+ * It surely did not start: back to where it can be leased, nothing counted. Where RUNNING was committed before its start
+ * command, the row leaves that state by way of RUN_TIMEOUT.
+ */
+export function releaseUnstarted(s: CoordinatorState, entry: Entry, message: string): void {
+  if (!entry.runningCommitted) return release(s, entry, { to: 'keep', message });
+  release(s, entry, { to: 'RESTART_READY', outcome: 'RUN_TIMEOUT', message: message || 'given back unstarted' });
+}
+
+/** Its place is gone and it surely did not start there: it waits again, or goes back when it must not wait here. */
+export function putBack(s: CoordinatorState, entry: Entry, message: string): void {
+  if (entry.userKilled || s.phase !== 'running') return releaseUnstarted(s, entry, message);
+  entry.phase = 'queued';
+  entry.retractSent = false;
+  entry.killSent = 0;
+  s.queue.unshift(entry);
+}
+
 /** The job cannot be started at all: FAILED, with the reason in its history. */
 export function releaseAsFailed(s: CoordinatorState, entry: Entry, message: string, node: string | null = null): void {
   release(s, entry, { to: 'FAILED', message, node });

@@ -4,8 +4,8 @@
 import { assert } from '../../base/assert.ts';
 import type { Report } from '../messages.ts';
 import type { Now } from './event.ts';
-import { unreserve, vacate } from './placement.ts';
-import { release, releaseAsFailed } from './release.ts';
+import { nodesFor, vacate } from './placement.ts';
+import { putBack, releaseAsFailed, releaseUnstarted } from './release.ts';
 import type { Agent, CoordinatorState, Entry } from './state.ts';
 
 /** Nodes on which a job may fail before exec until it is given up (PROTOCOL 10). */
@@ -53,25 +53,16 @@ export function measureRates(s: CoordinatorState, mono: number): void {
 /** Proof that it did not start and will not: it may be placed again under the same attempt. */
 function onRetracted(s: CoordinatorState, entry: Entry): void {
   vacate(s, entry);
-  if (entry.userKilled || s.phase !== 'running') release(s, entry, { to: 'keep', message: 'given back unstarted' });
-  else requeue(s, entry);
-}
-
-function requeue(s: CoordinatorState, entry: Entry): void {
-  entry.phase = 'queued';
-  entry.retractSent = false;
-  entry.killSent = 0;
-  s.queue.unshift(entry);
+  putBack(s, entry, 'given back unstarted');
 }
 
 /** A failure before exec is the node's: elsewhere with its try uncounted, FAILED at the second node or with none left. */
 function onNotStarted(s: CoordinatorState, a: Agent, entry: Entry, reason: string): void {
   vacate(s, entry);
-  unreserve(s, entry.job.id);
   entry.avoid.push(a.node);
-  const elsewhere = [...s.agents.values()].some((x) => x.status === 'live' && !entry.avoid.includes(x.node));
-  if (s.phase !== 'running') release(s, entry, { to: 'keep', message: `could not be started on ${a.hostname}: ${reason}` });
-  else if (entry.avoid.length >= NODES_BEFORE_FAILED || !elsewhere)
-    releaseAsFailed(s, entry, `could not be started on ${a.hostname}: ${reason}`, a.hostname);
-  else requeue(s, entry);
+  const message = `could not be started on ${a.hostname}: ${reason}`;
+  if (entry.userKilled || s.phase !== 'running') releaseUnstarted(s, entry, message);
+  else if (entry.avoid.length >= NODES_BEFORE_FAILED || nodesFor(s, entry) < entry.job.numNodes)
+    releaseAsFailed(s, entry, message, a.hostname);
+  else putBack(s, entry, message);
 }

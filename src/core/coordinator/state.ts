@@ -4,13 +4,14 @@
  *
  * An attempt is in one phase:
  *   queued   leased, waits for a place; out by a placement (claimed or sent) or a release (gone)
- *   claimed  placed, but RUNNING is committed before its start command (auto_timeout_retry off); out when committed (sent)
+ *   claimed  placed, but RUNNING is committed before its start command (auto_timeout_retry off); out when committed (sent,
+ *            or queued when its place is gone by then)
  *   sent     its start command is in an agent's stream; out by `ended` (over), `retracted`/`not_started` (queued or released),
  *            the agent's death (over)
  *   over     its end or release is on the way to the database; out when that is committed (gone)
  */
 import { CHAIN, type Chain } from '../../base/limits.ts';
-import type { App, Command, Report } from '../messages.ts';
+import type { App, Command, Join, Report } from '../messages.ts';
 import type { CommitRows, LeasedJob, ReleaseRow } from './batch.ts';
 import type { JobRequest } from './event.ts';
 
@@ -48,6 +49,8 @@ export interface Entry {
   /** A user killed it: its row is USER_KILLED. */
   userKilled: boolean;
   retractSent: boolean;
+  /** Epoch of the command stream that its start went into. */
+  sentEpoch: number;
   /** Nodes on which it failed before exec. */
   avoid: number[];
 }
@@ -59,6 +62,9 @@ export interface Agent {
   /** enrolling: its roster row is being written; suspect: silent for 5 s; dead: given up; gone: it left by itself. */
   status: 'enrolling' | 'live' | 'suspect' | 'dead' | 'gone';
   heardAt: number;
+  /** Its roster row is not written yet: asked for again at this time. */
+  enrolAt: number;
+  join: Join;
   /** It has answered hello of this epoch with its inventory. */
   joinedEpoch: number;
   used: number;
@@ -71,13 +77,14 @@ export interface Agent {
   rateAt: number;
   /** Commands that the agent has not acknowledged. */
   unacked: Command[];
+  /** Bytes, about, of the start command that is still open. */
+  openBytes: number;
   nextCommand: number;
   sentCommand: number;
   ackedCommand: number;
   ackGrewAt: number;
   receivedReport: number;
   committedReport: number;
-  toldCommitted: number;
   /** What its last heartbeat said. */
   says: { running: number; queued: number };
   /** Attempts that its inventory did not name, to be judged when its reports up to `until` are in. */
@@ -100,7 +107,7 @@ export interface Flight {
   requests: JobRequest[];
   /** Highest report of each incarnation in it. */
   upTo: Map<string, number>;
-  claims: string[];
+  claims: Set<string>;
 }
 
 export interface CoordinatorState {
@@ -124,7 +131,12 @@ export interface CoordinatorState {
   leaseAfter: number;
   raising: 'no' | 'wanted' | 'asked';
   raiseAfter: number;
-  lostLease: boolean;
+  /** When the raise was asked for: that is as old as its confirmation is. */
+  raiseSentAt: number;
+  /** When the next step was due at the latest; a step that comes much later has not read its sockets for as long. */
+  dueAt: number;
+  /** Silence of agents is not judged before this. */
+  judgeAfter: number;
   /** The last lease brought less than was asked for; cleared by a wake-up and by the slow poll. */
   dry: boolean;
   /** Nothing that ended since the last lease can have made jobs runnable; only then is a launcher idle. */
@@ -160,7 +172,9 @@ export function makeCoordinatorState(config: CoordinatorConfig, epoch: number, n
     leaseAfter: 0,
     raising: 'no',
     raiseAfter: 0,
-    lostLease: false,
+    raiseSentAt: now,
+    dueAt: Infinity,
+    judgeAfter: 0,
     dry: false,
     dryProven: false,
     typicalShare: 1,

@@ -8,12 +8,12 @@
  */
 import { LEASE_POLL_MS, LEAVE_MS, MAX_BATCH, MAX_UNCOMMITTED_REPORTS } from '../../base/limits.ts';
 import { KILL_NOW, KILL_TIMEOUT, KILL_USER, type App } from '../messages.ts';
-import { isPaused, onEnrolled, onMessage, sayHello, watch } from './agents.ts';
+import { isPaused, onEnrolFailed, onEnrolled, onMessage, sayHello, watch } from './agents.ts';
 import type { LeasedJob } from './batch.ts';
 import { commit, onCommitFailed, onCommitted } from './commits.ts';
 import type { AppFacts, CoordinatorEffect, CoordinatorEvent, CoordinatorStep, Now } from './event.ts';
 import { appetite, packingOf, place, sendKill, steal, unreserve, vacate } from './placement.ts';
-import { release, releaseAsFailed } from './release.ts';
+import { release, releaseAsFailed, releaseUnstarted } from './release.ts';
 import { measureRates } from './reports.ts';
 import type { CoordinatorState, Entry } from './state.ts';
 import { command, flush } from './streams.ts';
@@ -22,20 +22,27 @@ import { command, flush } from './streams.ts';
 const RETRY_MS = 500;
 /** A lease waits until this share of the room is free, unless somebody idles: a statement costs as much as forty rows. */
 const LEASE_WORTH = 0.5;
+/** A step that comes this much after it was due has not read its sockets; it does so for as long as DRAIN before it judges
+ * anybody's silence, milliseconds (PROTOCOL 0). */
+const LATE_MS = 1_000;
+const DRAIN_MS = 500;
 
 export function coordinatorStep(s: CoordinatorState, events: readonly CoordinatorEvent[], now: Now): CoordinatorStep {
   const effects: CoordinatorEffect[] = [];
   for (const e of events) if (s.phase !== 'ended') on(s, e, now, effects);
   if (s.phase === 'ended') return { effects, wakeAt: Infinity };
   measureRates(s, now.mono);
-  const wakes = [watch(s, now, effects), timeUp(s, now)];
+  if (now.mono > s.dueAt + LATE_MS) s.judgeAfter = now.mono + DRAIN_MS;
+  const wakes = [watch(s, now, effects), timeUp(s, now, effects)];
   if (s.phase === 'running' && !isPaused(s, now.mono) && s.raising === 'no') {
     place(s, now.mono);
-    wakes.push(steal(s, now.mono), lease(s, now, effects), idle(s, now));
+    wakes.push(steal(s, now.mono), lease(s, now, effects), idle(s, now, effects));
   }
-  wakes.push(commit(s, now, effects), raise(s, now, effects), leave(s, now, effects));
+  // Once the row is given up nothing is written under it.
+  if (s.phase !== 'leaving-row') wakes.push(commit(s, now, effects), raise(s, now, effects), leave(s, now, effects));
   for (const a of s.agents.values()) if (a.status !== 'dead' && a.status !== 'gone') flush(a, now.mono, effects);
-  return { effects, wakeAt: Math.min(...wakes) };
+  s.dueAt = Math.min(...wakes);
+  return { effects, wakeAt: s.dueAt };
 }
 
 function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: CoordinatorEffect[]): void {
@@ -71,9 +78,7 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
     case 'enrolled':
       return onEnrolled(s, e.incarnation);
     case 'enrol-failed':
-      // The agent joins again with its next heartbeat, and is enrolled then.
-      s.agents.delete(e.incarnation);
-      return;
+      return onEnrolFailed(s, e.incarnation, now);
     case 'killed':
       for (const k of e.jobs) onKilled(s, k.id, k.attempt);
       return;
@@ -91,6 +96,8 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
       effects.push({ kind: 'end', code: 'left', reason: s.leaveReason });
       return;
     case 'fenced':
+      // Our own leaving did that.
+      if (s.phase === 'leaving-row') return;
       s.phase = 'ended';
       effects.push({ kind: 'end', code: 'fenced', reason: 'the launcher row is not ours any more' });
       return;
@@ -115,6 +122,7 @@ function admit(s: CoordinatorState, job: LeasedJob, apps: ReadonlyMap<string, Ap
     killSent: 0,
     userKilled: false,
     retractSent: false,
+    sentEpoch: 0,
     avoid: [],
   };
   s.entries.set(job.id, entry);
@@ -164,11 +172,11 @@ function minutesLeft(s: CoordinatorState, now: Now): number | null {
 function onKilled(s: CoordinatorState, id: string, attempt: number): void {
   const entry = s.entries.get(id);
   if (!entry || entry.job.attempt !== attempt) {
-    // We hold it by the database and not by our books: cleared, for nothing of it was ever sent.
-    if (!entry && s.raising === 'no') clear(s, id, attempt);
+    // We hold it by the database and not by our books, nor is it on its way to them: nothing of it was ever sent.
+    if (!entry && s.raising === 'no' && !s.leasing) clear(s, id, attempt);
     return;
   }
-  if (entry.userKilled && entry.phase !== 'queued') return;
+  // One that is claimed is not sent when its RUNNING is committed, and let go then.
   entry.userKilled = true;
   if (entry.phase === 'queued') {
     unreserve(s, id);
@@ -188,6 +196,7 @@ function raise(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): num
   if (s.raising !== 'wanted' || s.leasing || (s.flight && s.retryAt === 0)) return Infinity;
   if (now.mono < s.raiseAfter) return s.raiseAfter;
   s.raising = 'asked';
+  s.raiseSentAt = now.mono;
   effects.push({ kind: 'raise' });
   return Infinity;
 }
@@ -201,32 +210,33 @@ function onRaised(
 ): void {
   s.raising = 'no';
   s.epoch = e.epoch;
-  s.confirmedAt = now.mono;
+  s.confirmedAt = Math.max(s.confirmedAt, s.raiseSentAt);
   sayHello(s, now, effects);
   const held = new Map(e.held.map((j) => [j.id, j]));
-  for (const entry of [...s.entries.values()]) {
+  for (const entry of s.entries.values()) {
     if (held.get(entry.job.id)?.attempt === entry.job.attempt || entry.phase === 'over') continue;
     effects.push({ kind: 'log', level: 'warn', text: 'an attempt is not ours any more', fields: { job: entry.job.id } });
     if (entry.phase === 'queued') s.queue.splice(s.queue.indexOf(entry), 1);
     vacate(s, entry);
     s.entries.delete(entry.job.id);
   }
-  for (const job of e.held) if (!s.entries.has(job.id)) admit(s, job, e.apps, now);
+  // An attempt that is over in our books may be leased again already, by the very lease that was lost.
+  for (const job of e.held) if (s.entries.get(job.id)?.job.attempt !== job.attempt) admit(s, job, e.apps, now);
   if (s.flight) s.retryAt = now.mono;
 }
 
 // --- leaving ---
 
-function timeUp(s: CoordinatorState, now: Now): number {
+function timeUp(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): number {
   if (s.phase !== 'running' || s.config.endAt === null) return Infinity;
   if (now.mono >= s.config.endAt) {
-    beginLeave(s, 'the time limit is reached', false, now, []);
+    beginLeave(s, 'the time limit is reached', false, now, effects);
     return now.mono;
   }
   return s.config.endAt;
 }
 
-function idle(s: CoordinatorState, now: Now): number {
+function idle(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): number {
   if (s.entries.size > 0 || s.uncommitted.length > 0 || s.leasing || !s.dry) {
     if (s.entries.size > 0) s.lastBusyAt = now.mono;
     return Infinity;
@@ -240,7 +250,7 @@ function idle(s: CoordinatorState, now: Now): number {
     s.leaseAfter = 0;
     return now.mono;
   }
-  beginLeave(s, 'nothing is left to run', false, now, []);
+  beginLeave(s, 'nothing is left to run', false, now, effects);
   return now.mono;
 }
 
@@ -252,10 +262,10 @@ function beginLeave(s: CoordinatorState, reason: string, hard: boolean, now: Now
     s.leaveReason = reason;
     s.leaveDeadline = now.mono + LEAVE_MS;
     effects.push({ kind: 'log', level: 'info', text: `leaving: ${reason}` });
-    for (const entry of [...s.queue]) release(s, entry, { to: 'keep', message: '' });
+    for (const entry of s.queue.slice()) releaseUnstarted(s, entry, '');
     for (const entry of s.claims.splice(0)) {
       vacate(s, entry);
-      release(s, entry, { to: 'keep', message: '' });
+      releaseUnstarted(s, entry, '');
     }
   } else if (!hard) return;
   for (const entry of s.entries.values()) if (entry.phase === 'sent') sendKill(s, entry, hard ? KILL_NOW : KILL_TIMEOUT);
@@ -266,9 +276,8 @@ function beginLeave(s: CoordinatorState, reason: string, hard: boolean, now: Now
 /** Leaves the row when nothing is held and everything is written, or when the time for leaving is over. */
 function leave(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): number {
   if (s.phase !== 'leaving') return Infinity;
-  const open = s.entries.size > 0 || s.uncommitted.length > 0 || s.releases.length > 0 || s.flight !== null || s.leasing;
+  const open = s.entries.size > 0 || s.uncommitted.length > 0 || s.releases.length > 0 || s.flight !== null || s.leasing || s.raising !== 'no';
   if (open && now.mono < s.leaveDeadline) {
-    // A claim that was committed while leaving has been sent: it is ended like the rest.
     for (const entry of s.entries.values()) if (entry.phase === 'sent' && entry.killSent === 0) sendKill(s, entry, KILL_TIMEOUT);
     return s.leaveDeadline;
   }

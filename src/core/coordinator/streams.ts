@@ -10,8 +10,14 @@ import type { Agent } from './state.ts';
 
 /** Commands in one message. A start command may hold many jobs. */
 const COMMANDS_PER_MESSAGE = 500;
-/** Jobs in one start command. */
+/** Jobs in one start command, and bytes of one, about. */
 const JOBS_PER_START = 500;
+const BYTES_PER_START = 1024 * 1024;
+/** Bytes after which a message is closed, about: with one start command more it is below the wire's limit. Guess. */
+const BYTES_PER_MESSAGE = 4 * 1024 * 1024;
+/** What a job takes beside its texts, and a UTF-16 unit at most. */
+const BYTES_PER_JOB = 200;
+const BYTES_PER_UNIT = 3;
 /** What is not acknowledged after this is sent again, milliseconds. */
 const RESEND_MS = 1_000;
 
@@ -28,13 +34,20 @@ export function command(a: Agent, body: Omit<Command, 'seq'>): void {
 /** Adds a job to the start command that has not left yet, or opens one; the application goes along once. */
 export function start(a: Agent, job: Job, app: App): void {
   const last = a.unacked.at(-1);
-  const open = last && last.seq > a.sentCommand && last.start && last.start.jobs.length < JOBS_PER_START ? last.start : null;
+  const fits = a.openBytes < BYTES_PER_START;
+  const open = last && last.seq > a.sentCommand && last.start && last.start.jobs.length < JOBS_PER_START && fits ? last.start : null;
+  a.openBytes = (open ? a.openBytes : 0) + bytesOf(job);
   const apps = a.knownApps.has(app.index) ? [] : [app];
   a.knownApps.add(app.index);
   if (open) {
     open.apps.push(...apps);
     open.jobs.push(job);
   } else command(a, { start: { apps, jobs: [job] } });
+}
+
+function bytesOf(j: Job): number {
+  const units = j.args.length + j.environVars.length + j.userWorkdir.length + j.mpiFlags.length + j.parents.length;
+  return BYTES_PER_JOB + (units + j.name.length + j.workflow.length + j.hosts.join().length) * BYTES_PER_UNIT;
 }
 
 /** Adds to the unsent command of the same kind and reason, so that a thousand kills are one command. */
@@ -68,11 +81,23 @@ export function acknowledged(a: Agent, upTo: number, now: number): void {
 export function flush(a: Agent, now: number, effects: CoordinatorEffect[]): void {
   while (a.sentCommand < a.nextCommand - 1) {
     const first = a.sentCommand - a.ackedCommand;
-    const commands = a.unacked.slice(first, first + COMMANDS_PER_MESSAGE);
+    const commands = a.unacked.slice(first, first + fitting(a.unacked, first));
     if (a.sentCommand === a.ackedCommand) a.ackGrewAt = now;
     a.sentCommand += commands.length;
     effects.push({ kind: 'send', incarnation: a.incarnation, body: { commands: { commands } } });
   }
+}
+
+/** How many of the commands from there on go into one message. */
+function fitting(unacked: readonly Command[], first: number): number {
+  let bytes = 0;
+  let n = 0;
+  while (first + n < unacked.length && n < COMMANDS_PER_MESSAGE && bytes < BYTES_PER_MESSAGE) {
+    for (const job of unacked[first + n]!.start?.jobs ?? []) bytes += bytesOf(job);
+    for (const answer of unacked[first + n]!.committed?.answers ?? []) bytes += answer.json.length * BYTES_PER_UNIT;
+    n += 1;
+  }
+  return n;
 }
 
 /** The reports that are new and in order; the rest is a duplicate, or comes again. */
@@ -86,12 +111,15 @@ export function inOrder(a: Agent, reports: readonly Report[]): Report[] {
   return fresh;
 }
 
-/** A new epoch begins both at 1 for commands; nothing of the old stream is carried over. */
+/** A new epoch begins at 1; no start, kill or retract is carried over. Answers are: their questions are committed, and
+ * who gets one twice ignores it. */
 export function resetCommands(a: Agent, now: number): void {
+  const answers = a.unacked.flatMap((c) => c.committed?.answers ?? []);
   a.unacked = [];
   a.nextCommand = 1;
   a.sentCommand = 0;
   a.ackedCommand = 0;
   a.ackGrewAt = now;
   a.knownApps.clear();
+  if (answers.length > 0) command(a, { committed: { reports: a.committedReport, answers } });
 }
