@@ -29,7 +29,7 @@ export const noOp: Row = {
 };
 
 async function run(options: RowOptions): Promise<Result[]> {
-  const count = options.jobs ?? (options.small ? 200 : 8_000);
+  const count = options.jobs ?? (options.small ? 200 : 20_000);
   const samples = options.samples ?? (options.small ? 1 : 3);
   const program = cLoop(options.directory);
   if (program === null) options.say('no C compiler: without the C loop there are no ratios');

@@ -5,11 +5,15 @@
  *   --small          seconds instead of minutes: shows that figures come out, and records nothing unless --results
  *   --only VARIANT   of a row with variants
  *   --samples N --jobs N    instead of the row's own
- *   --dir PATH       where databases and job files go (default: the system's temporary directory)
+ *   --dir PATH       where databases go (default: the system's temporary directory)
+ *   --files PATH     where the files of jobs and of the C loop go (default: /dev/shm, else --dir). A disk's file system has
+ *                    states of its own: ext4 searches longer for an inode for half a minute after many were deleted, which
+ *                    halved both sides (measured). Files are removed at the end of a row only.
  *   --profiles PATH  CPU profiles of every Node process of the launchers
  *   --results PATH   the file to append to
  *   --json           results as JSON lines on stdout, and nothing else there
  */
+import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -21,6 +25,9 @@ import { list, record, ROOT, type Result, type Row, type RowOptions } from './su
 
 const ROWS: readonly Row[] = [noOp, dispatch, create, latency];
 
+/** A file system in memory on every Linux that has one. */
+const MEMORY = '/dev/shm';
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -29,6 +36,7 @@ const { values, positionals } = parseArgs({
     samples: { type: 'string' },
     jobs: { type: 'string' },
     dir: { type: 'string' },
+    files: { type: 'string' },
     profiles: { type: 'string' },
     results: { type: 'string' },
     json: { type: 'boolean', default: false },
@@ -44,6 +52,7 @@ if (unknown !== undefined) {
 const number = (text: string | undefined): number | null => (text === undefined ? null : Number(text));
 const options: RowOptions = {
   small: values.small,
+  files: path.resolve(values.files ?? values.dir ?? (existsSync(MEMORY) ? MEMORY : tmpdir())),
   directory: values.dir === undefined ? tmpdir() : path.resolve(values.dir),
   samples: number(values.samples),
   jobs: number(values.jobs),

@@ -4,7 +4,7 @@
  * It must never leave a server or a launcher behind: `remove` ends both, also after a failure.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, rmdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { closeBalsam, openBalsam } from '../../src/client/index.ts';
 import { addressOf, openDatabase, type OpenDatabase } from '../../src/cluster/open.ts';
@@ -26,11 +26,13 @@ export class BenchDatabase {
   readonly path: string;
   readonly db: OpenDatabase;
   readonly #place: string;
+  readonly #files: string;
   readonly #options: RowOptions;
   readonly #children = new Set<ChildProcess>();
 
-  private constructor(place: string, at: string, db: OpenDatabase, options: RowOptions) {
+  private constructor(place: string, files: string, at: string, db: OpenDatabase, options: RowOptions) {
     this.#place = place;
+    this.#files = files;
     this.path = at;
     this.db = db;
     this.#options = options;
@@ -39,25 +41,28 @@ export class BenchDatabase {
   /** Makes the database, starts its server and opens the client on it: `BalsamJob` works from then on. */
   static async make(options: RowOptions): Promise<BenchDatabase> {
     const place = mkdtempSync(path.join(options.directory, 'balsam-bench-'));
+    const files = mkdtempSync(path.join(options.files, 'balsam-bench-'));
     // As root the server runs as an account of its own, which must get through.
     chmodSync(place, 0o711);
     try {
       const at = path.join(place, 'db');
       balsam(['init', at], environment());
+      rmdirSync(path.join(at, 'data'));
+      symlinkSync(files, path.join(at, 'data'));
       process.env['BALSAM_DB_PATH'] = at;
       await openBalsam({ path: at });
       const db = await openDatabase({ path: at, applicationName: 'bench', role: 'client', max: 1 });
-      return new BenchDatabase(place, at, db, options);
+      return new BenchDatabase(place, files, at, db, options);
     } catch (error) {
       balsam(['server', '--stop'], environment({ BALSAM_DB_PATH: path.join(place, 'db') }), false);
-      rmSync(place, { recursive: true, force: true });
+      for (const made of [place, files]) rmSync(made, { recursive: true, force: true });
       throw error;
     }
   }
 
   /** A directory for the yardstick's files, on the file system of the jobs' own. */
   get yardstickDirectory(): string {
-    return path.join(this.#place, 'c');
+    return path.join(this.#files, 'c');
   }
 
   get address(): DatabaseAddress {
@@ -100,12 +105,13 @@ export class BenchDatabase {
     return { child, ended };
   }
 
-  /** Forgets all jobs and their history, and lets Postgres settle, so that the next sample begins as this one did. */
+  /**
+   * Forgets all jobs and their history, and lets Postgres settle, so that the next sample begins as this one did. Files stay
+   * until the end: deleting many makes the next ones dearer on some file systems.
+   */
   async clear(): Promise<void> {
     await this.db.sql.unsafe('truncate job, attempt, job_event');
     await this.db.sql.unsafe('checkpoint');
-    rmSync(path.join(this.path, 'data'), { recursive: true, force: true });
-    mkdirSync(path.join(this.path, 'data'), { recursive: true });
   }
 
   /** Ends what still runs and removes everything. */
@@ -120,7 +126,7 @@ export class BenchDatabase {
     await closeBalsam();
     await this.db.close();
     balsam(['server', '--stop'], environment({ BALSAM_DB_PATH: this.path }), false);
-    rmSync(this.#place, { recursive: true, force: true });
+    for (const made of [this.#place, this.#files]) rmSync(made, { recursive: true, force: true });
   }
 }
 

@@ -15,8 +15,10 @@ export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export interface RowOptions {
   /** A run of seconds that only shows that figures come out. */
   readonly small: boolean;
-  /** Where databases and job files go; its file system is part of what is measured. */
+  /** Where databases go. */
   readonly directory: string;
+  /** Where the files of jobs and of the yardstick go; its file system is part of what is measured. */
+  readonly files: string;
   /** Times that both sides are measured; null: the row's own. */
   readonly samples: number | null;
   /** Jobs of one sample; null: the row's own. */

@@ -1,7 +1,7 @@
 /**
  * The yardsticks: the C loop (compiled here, at the first use), `xargs -P2` and GNU parallel, each running the same no-op in
  * the same directory tree with the same environment as the launcher's jobs. Called by the rows no-op and latency.
- * It must never leave files behind that a caller did not give the directory for.
+ * It must never write outside the directory that its caller gives it, and removes nothing there.
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -48,7 +48,7 @@ export interface LoopRate {
   readonly jobUs: number;
 }
 
-/** One run of the C loop. `in` is a directory for its files; they are removed afterwards. */
+/** One run of the C loop. `in` is a directory for its files, which the caller removes. */
 export async function runCLoop(
   program: string,
   kind: 'dirs' | 'flat',
@@ -97,12 +97,8 @@ export function found(name: string): string | null {
   return null;
 }
 
+/** A directory of its own for each run; whoever gave `parent` removes it. */
 async function inFresh<T>(parent: string, work: (base: string) => Promise<T>): Promise<T> {
   mkdirSync(parent, { recursive: true });
-  const base = mkdtempSync(path.join(parent, 'loop-'));
-  try {
-    return await work(base);
-  } finally {
-    rmSync(base, { recursive: true, force: true });
-  }
+  return work(mkdtempSync(path.join(parent, 'loop-')));
 }
