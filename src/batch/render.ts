@@ -33,7 +33,7 @@ export interface ScriptValues {
   output: string;
 }
 
-const LOCAL_TEMPLATE = `#!/bin/sh
+const LOCAL_TEMPLATE = `#!/bin/bash
 # {{{name}}}: a Balsam launch on this machine, in the background; its output goes to {{{name}}}.out.
 # Queue {{{queue}}}, project {{{project}}} (recorded only: this machine has no batch system).
 
