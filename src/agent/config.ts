@@ -10,6 +10,8 @@ import { EXIT_FAILED, UserError } from '../base/errors.ts';
 
 const schema = z.object({
   launcher: z.int(),
+  /** Eight hex digits, the launcher's own on its hosts: what its agents leave in /tmp is found by it. */
+  tag: z.string().check(z.regex(/^[0-9a-f]{8}$/)),
   endpoints: z.array(z.string()).check(z.minLength(1)),
   dbPath: z.string(),
   /** Nodes on this host share its CPUs: how many, when the warden started them here itself; null under mpirun. */

@@ -92,7 +92,7 @@ export class Incarnation {
   /** Runs the incarnation to its end; nothing of it is left when this resolves. Rejects with a bug. */
   async run(): Promise<IncarnationEnd> {
     const { clock, file, log } = this.#setup;
-    const directory = channelDirectory(this.id);
+    const directory = channelDirectory(file.tag, this.id);
     this.#channel = new JobChannel({
       socket: `${directory}/s`,
       post: (event) => this.#post(event),

@@ -17,6 +17,7 @@ import { parseEnviron, scrubNames } from '../process/environment.ts';
 import { chooseHelper } from '../process/helper.ts';
 import { readKeyFile } from '../wire/curve.ts';
 import { placeFromEnvironment, readAgentFile, shareOfCpus, type AgentFile, type Place } from './config.ts';
+import { sweepChannelDirectories } from './socket-directory.ts';
 import { Incarnation, type IncarnationEnd, type NodeSetup } from './incarnation.ts';
 
 export interface AgentOptions {
@@ -39,6 +40,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     current?.stop();
   };
   process.on('SIGTERM', stop).on('SIGINT', stop);
+  void sweepChannelDirectories();
   let ended = '';
   for (;;) {
     current = new Incarnation(setup, newId(), ended);

@@ -2,13 +2,18 @@
  * The files of one launcher: a directory of mode 0700 under the database's `keys/`, with both sides' keys, what the
  * coordinator and the agents must know, and the launcher's environment byte for byte; and its logs under `log/`.
  */
+import { randomBytes } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import path from 'node:path';
+import { removeChannelDirectories } from '../agent/socket-directory.ts';
 import { layoutOf } from '../cluster/layout.ts';
 import { makeLauncherKeys, writeKeyFile } from '../wire/curve.ts';
 
 export interface LauncherFiles {
   name: string;
+  /** Eight hex digits of its own, for what is short: see AgentFile. */
+  tag: string;
   directory: string;
   serverKey: string;
   clientKey: string;
@@ -20,8 +25,10 @@ export interface LauncherFiles {
 }
 
 /** Makes the directory, the keys and the copy of the environment. */
-export async function makeLauncherFiles(dbPath: string, name: string, startedAt: Date): Promise<LauncherFiles> {
+export async function makeLauncherFiles(dbPath: string, startedAt: Date): Promise<LauncherFiles> {
   const layout = layoutOf(dbPath);
+  const tag = randomBytes(4).toString('hex');
+  const name = `${hostname()}-${process.pid}-${tag}`;
   const directory = path.join(layout.keys, name);
   mkdirSync(layout.log, { recursive: true });
   mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -29,6 +36,7 @@ export async function makeLauncherFiles(dbPath: string, name: string, startedAt:
   const stamp = startedAt.toISOString().slice(0, 19).replace('T', '_').replaceAll(':', '');
   const files: LauncherFiles = {
     name,
+    tag,
     directory,
     serverKey: at('server.key'),
     clientKey: at('client.key'),
@@ -49,8 +57,9 @@ export function writeJson(file: string, value: unknown): void {
   renameSync(`${file}.new`, file);
 }
 
-/** Keys and environment are of no use to anybody once the launcher has ended. */
+/** Keys and environment are of no use to anybody once the launcher has ended, nor what a killed agent left on this host. */
 export function removeLauncherFiles(files: LauncherFiles): void {
+  removeChannelDirectories(files.tag);
   rmSync(files.directory, { recursive: true, force: true });
 }
 

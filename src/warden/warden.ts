@@ -4,7 +4,6 @@
  * leave (jobs end as RUN_TIMEOUT within 12 s), the second ends jobs at once. An agent of this machine that dies is
  * started again, as a new incarnation.
  */
-import { randomBytes } from 'node:crypto';
 import type { ChildProcess } from 'node:child_process';
 import { hostname, networkInterfaces } from 'node:os';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
@@ -63,8 +62,7 @@ export async function runLauncher(options: LauncherOptions, watch: LauncherWatch
   const nodes = chosenNodes(options);
   const mpi = options.launch === 'mpirun' ? await needMpi(options.mpi) : null;
   const startedAt = new Date();
-  const name = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`;
-  const files = await makeLauncherFiles(options.dbPath, name, startedAt);
+  const files = await makeLauncherFiles(options.dbPath, startedAt);
   const warden = new Warden(options, nodes, mpi, files, watch);
   try {
     watch.onStart(files);
@@ -87,7 +85,10 @@ function chosenNodes(o: LauncherOptions): number[] {
 async function needMpi(preferred: string | null): Promise<MpiFlavour> {
   const mpi = await detectMpi(preferred ?? undefined);
   if (mpi) return mpi;
-  throw new UserError('--launch mpirun: no mpirun was found; load an MPI module, name one with --mpi, or use --launch local', EXIT_FAILED);
+  throw new UserError(
+    '--launch mpirun: no mpirun was found; load an MPI module, name one with --mpi, or use --launch local',
+    EXIT_FAILED,
+  );
 }
 
 class Warden {
@@ -104,7 +105,13 @@ class Warden {
   #leaving = false;
   #hammer: NodeJS.Timeout | undefined;
 
-  constructor(o: LauncherOptions, nodes: readonly number[], mpi: MpiFlavour | null, files: LauncherFiles, watch: LauncherWatch) {
+  constructor(
+    o: LauncherOptions,
+    nodes: readonly number[],
+    mpi: MpiFlavour | null,
+    files: LauncherFiles,
+    watch: LauncherWatch,
+  ) {
     this.#o = o;
     this.#nodes = nodes;
     this.#mpi = mpi;
@@ -132,7 +139,8 @@ class Warden {
 
   #judge(how: Awaited<ReturnType<typeof ended>>): LauncherEnd {
     if (this.#end?.code === 'left') return { exitCode: 0, reason: this.#end.reason };
-    const why = this.#end?.reason ?? how.error?.message ?? `it ended with ${how.signal ?? `code ${how.code}`}`;
+    const why =
+      this.#end?.reason ?? how.error?.message ?? `it ended with ${how.signal ?? `code ${how.code}`}`;
     return { exitCode: EXIT_FAILED, reason: `the coordinator failed: ${why}; see ${this.#files.log}` };
   }
 
@@ -172,9 +180,11 @@ class Warden {
 
   #writeAgentFile(launcher: number, port: number): void {
     const o = this.#o;
-    const addresses = o.hosts === null ? ['127.0.0.1'] : [...new Set(['127.0.0.1', hostname(), ...ownAddresses()])];
+    const addresses =
+      o.hosts === null ? ['127.0.0.1'] : [...new Set(['127.0.0.1', hostname(), ...ownAddresses()])];
     writeJson(this.#files.agents, {
       launcher,
+      tag: this.#files.tag,
       endpoints: addresses.map((a) => `tcp://${a}:${port}`),
       dbPath: o.dbPath,
       nodesHere: o.launch === 'local' ? o.nodes : null,
@@ -188,7 +198,8 @@ class Warden {
   }
 
   #startAgents(): void {
-    if (this.#mpi) this.#keep(startAgentsByMpirun(this.#files, this.#mpi, this.#o.nodes, this.#o.hosts), null);
+    if (this.#mpi)
+      this.#keep(startAgentsByMpirun(this.#files, this.#mpi, this.#o.nodes, this.#o.hosts), null);
     else for (const node of this.#nodes) this.#keep(startAgent(this.#files, node), node);
   }
 
@@ -214,7 +225,9 @@ class Warden {
   #onSignal(signal: string): void {
     this.#signals += 1;
     this.#watch.onNote(
-      this.#signals === 1 ? `${signal}: ending jobs as RUN_TIMEOUT; again to end them at once` : `${signal} again: ending jobs at once`,
+      this.#signals === 1
+        ? `${signal}: ending jobs as RUN_TIMEOUT; again to end them at once`
+        : `${signal} again: ending jobs at once`,
     );
     this.#leave(`received ${signal}`, this.#signals > 1);
   }
@@ -231,7 +244,9 @@ class Warden {
     const timer = setTimeout(() => {
       for (const child of this.#agents) child.kill('SIGKILL');
     }, AGENTS_LEAVE_MS);
-    await Promise.all(all.map((child) => (child.exitCode === null && child.signalCode === null ? ended(child) : null)));
+    await Promise.all(
+      all.map((child) => (child.exitCode === null && child.signalCode === null ? ended(child) : null)),
+    );
     clearTimeout(timer);
   }
 }

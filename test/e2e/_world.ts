@@ -225,10 +225,14 @@ export class World {
       launcher.child.kill('SIGTERM');
       await launcher.exit().catch(() => launcher.child.kill('SIGKILL'));
     }
-    const sockets = this.#db
-      ? (await this.incarnations()).map((id) => `/tmp/balsam-${process.getuid?.()}/${id.slice(0, 13)}`)
-      : [];
-    left.push(...sockets.filter((at) => fs.existsSync(at)).map((at) => `${at} is still there`));
+    const parent = `/tmp/balsam-${process.getuid?.()}`;
+    const incarnations = this.#db ? await this.incarnations() : [];
+    const sockets = fs.existsSync(parent) ? fs.readdirSync(parent) : [];
+    left.push(
+      ...sockets
+        .filter((name) => incarnations.some((id) => name.endsWith(id.slice(0, 13))))
+        .map((name) => `${name} is still there`),
+    );
     const keys = path.join(this.dbPath, 'keys');
     if (fs.existsSync(keys)) left.push(...fs.readdirSync(keys).map((name) => `keys/${name} is still there`));
     await this.#db?.close();

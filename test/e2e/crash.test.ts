@@ -1,0 +1,138 @@
+/**
+ * What dies by SIGKILL leaves nothing that runs on unseen: an agent's guard ends its jobs, grandchildren in sessions of
+ * their own too; a lost helper's job is reported; a lost guard is replaced; a dead coordinator's agents end by themselves.
+ */
+import test from 'ava';
+import { lives, locking, makeWorld, ms, readMaybe, until, type World } from './_world.ts';
+
+let world: World;
+test.before(async () => {
+  world = await makeWorld();
+  // At the first attempt: a child, and a grandchild in a session of its own that outlives its parent.
+  await world.app(
+    'family',
+    locking(
+      `${world.home}/locks`,
+      `if [ "$BALSAM_ATTEMPT" = 1 ]; then
+  echo "pid $$"
+  sleep 300 & echo "pid $!"
+  setsid sh -c 'sleep 301 & echo "pid $!"; exit 0' &
+  wait %2 2>/dev/null
+  setsid sh -c 'echo "pid $$"; exec sleep 302' &
+  echo "all"
+  exec 9>&-
+  while :; do sleep 1; done
+fi`,
+    ),
+  );
+  await world.command('quick', '/bin/true');
+});
+test.after.always('nothing is left behind', async (t) => {
+  t.deepEqual(await world.close(), []);
+});
+
+async function family(id: string): Promise<number[]> {
+  let pids: number[] = [];
+  await until(
+    async () => {
+      pids = [...(await world.output(id)).matchAll(/^pid (\d+)$/gm)].map((m) => Number(m[1]));
+      return pids.length === 4;
+    },
+    async () => `the family is complete: ${await world.output(id)}`,
+  );
+  return pids;
+}
+
+function parentOf(pid: number): number {
+  return Number(/\) \w (\d+)/.exec(readMaybe(`/proc/${pid}/stat`))?.[1]);
+}
+
+function one(part: RegExp): number {
+  const found = world.processes().filter((p) => p.argv.some((a) => part.test(a)));
+  if (found.length !== 1)
+    throw new Error(
+      `${found.length} processes match ${part}: ${found.map((p) => p.argv.join(' ')).join('; ')}`,
+    );
+  return found[0]!.pid;
+}
+
+test.serial('an agent killed -9: its jobs end within about a second, and run again', async (t) => {
+  const [id] = (await world.jobs([{ name: 'family', application: 'family' }])) as [string];
+  const launcher = world.launcher(['--consume-all', '--idle-exit-seconds', '0']);
+  const pids = await family(id);
+  await world.until([id], ['RUNNING']);
+  const agent = one(/\/agent\.js$/);
+  const incarnation = world.processes().find((p) => p.incarnation !== '')!.incarnation;
+  const killedAt = performance.now();
+  process.kill(agent, 'SIGKILL');
+  await until(() => pids.every((pid) => !lives(pid)), 'the family is dead');
+  const dead = performance.now();
+  await until(
+    () => !world.processes().some((p) => p.incarnation === incarnation),
+    'helpers and guard are gone',
+  );
+  t.log(
+    `agent killed: its jobs were dead after ${ms(dead - killedAt)}, everything of it after ${ms(performance.now() - killedAt)}`,
+  );
+  await world.until([id], ['JOB_FINISHED']);
+  t.log(`the job had run again ${ms(performance.now() - killedAt)} after the kill (D is 15 s)`);
+  t.is(await launcher.exit(), 0, launcher.err);
+  t.regex(launcher.err, /the agent of node 0 ended: SIGKILL/);
+  const states = await world.states(id);
+  t.true(states.includes('RUN_TIMEOUT') && states.includes('RESTART_READY'), states.join(' '));
+  const row = await world.row(id);
+  t.is(row.attempt, 2);
+  t.is(row.tries, 2);
+  t.is(await world.violations(), '');
+});
+
+test.serial('a helper killed -9: its job is reported and runs again, the agent lives', async (t) => {
+  const [id] = (await world.jobs([{ name: 'helper', application: 'family' }])) as [string];
+  const launcher = world.launcher(['--consume-all', '--idle-exit-seconds', '0']);
+  const pids = await family(id);
+  await world.until([id], ['RUNNING']);
+  const agent = one(/\/agent\.js$/);
+  const killedAt = performance.now();
+  process.kill(parentOf(pids[0]!), 'SIGKILL');
+  await until(() => pids.every((pid) => !lives(pid)), 'the family is dead');
+  t.log(`helper killed: its job was dead after ${ms(performance.now() - killedAt)}`);
+  await world.until([id], ['JOB_FINISHED']);
+  t.true(lives(agent) || launcher.ended);
+  t.is(await launcher.exit(), 0, launcher.err);
+  t.is(launcher.err, '');
+  t.regex(await world.messages(id), /helper lost/);
+  t.is((await world.row(id)).attempt, 2);
+  t.is(await world.violations(), '');
+});
+
+test.serial('a guard killed -9: another takes its place, and the work goes on', async (t) => {
+  const launcher = world.launcher(['--consume-all', '--persistent']);
+  const [before] = (await world.jobs([{ application: 'quick' }])) as [string];
+  await world.until([before], ['JOB_FINISHED']);
+  const guard = one(/\/guard\.py$/);
+  process.kill(guard, 'SIGKILL');
+  await until(
+    () => world.processes().some((p) => p.pid !== guard && p.argv.some((a) => a.endsWith('/guard.py'))),
+    'another guard',
+  );
+  const [after] = (await world.jobs([{ application: 'quick' }])) as [string];
+  await world.until([after], ['JOB_FINISHED']);
+  launcher.child.kill('SIGTERM');
+  t.is(await launcher.exit(), 0, launcher.err);
+  t.regex(world.logs(), /the guard ended/);
+});
+
+test.serial('a coordinator killed -9: the launcher says so, and nothing of it runs on', async (t) => {
+  const [id] = (await world.jobs([{ name: 'orphan', application: 'family' }])) as [string];
+  const launcher = world.launcher(['--consume-all']);
+  const pids = await family(id);
+  process.kill(one(/\/coordinator\.js$/), 'SIGKILL');
+  const code = await launcher.exit();
+  t.is(code, 1, launcher.out + launcher.err);
+  t.regex(launcher.out + launcher.err, /the coordinator failed: it ended with SIGKILL; see .*\.log/);
+  await until(() => pids.every((pid) => !lives(pid)), 'the family is dead');
+  await until(
+    () => !world.processes().some((p) => /agent|helper|guard/.test(p.argv.join(' '))),
+    'agents and helpers are gone',
+  );
+});
