@@ -67,7 +67,7 @@ agentTest(
     rig.epoch = 2;
     rig.seq = 0;
     rig.hear({ hello: {} });
-    rig.pass(4);
+    rig.pass(50);
     t.deepEqual(rig.take(), ['join [A#1+ B#1+ C#1]', '1 A#1 started']);
     rig.hear({ dismissed: { reason: 'old' } }, 1);
     rig.hear(
@@ -76,7 +76,7 @@ agentTest(
     );
     t.deepEqual(rig.take(), []);
     rig.ended(0, 1);
-    rig.pass(10);
+    rig.pass(50);
     t.deepEqual(
       rig.take(),
       ['run 0/3 C#1', '2 A#1 ended exit 0'],
@@ -139,7 +139,7 @@ agentTest(
     rig.echo(0, 0);
     t.deepEqual(rig.take(), ['lease 11000', '1 A#1 started']);
     rig.on({ kind: 'connected' });
-    rig.pass(5);
+    rig.pass(50);
     t.deepEqual(rig.take(), ['1 A#1 started']);
     rig.committed(1);
     rig.on({ kind: 'connected' });
@@ -156,7 +156,7 @@ agentTest('first come, first started: no job overtakes one that waits for room',
   rig.ended(0, 1);
   t.deepEqual(rig.take(), ['run 0/2 W#1', '1 A#1 ended exit 0']);
   rig.ended(0, 2);
-  rig.pass(5);
+  rig.pass(50);
   t.deepEqual(rig.take(), ['run 0/3 C#1', '2 W#1 ended exit 0']);
 });
 
@@ -213,7 +213,7 @@ agentTest('one that is ahead inherits the slot, and only of a job with the same 
   rig.ended(0, 1, 0, 3);
   t.deepEqual(rig.take(), ['open 0', 'run 0/1 A#1', 'run 0/2 B#1', 'run 0/3 C#1', '1 A#1 ended exit 0']);
   rig.ended(0, 2, 0, 3);
-  rig.pass(5);
+  rig.pass(50);
   t.deepEqual(rig.take(), ['2 B#1 ended exit 0'], 'D needs less than C holds');
 });
 
@@ -221,11 +221,11 @@ agentTest('the one ahead may be told as started and ended before the one that it
   shortJobs(rig);
   rig.started(0, 2);
   rig.kill(KILL_USER, 'B');
-  rig.pass(5);
+  rig.pass(50);
   t.deepEqual(rig.take(), ['open 0', 'run 0/1 A#1', 'run 0/2 B#1', '1 B#1 started', 'end 0/2 in 5000']);
   rig.ended(0, 2, { signal: 15 });
   rig.ended(0, 1);
-  rig.pass(5);
+  rig.pass(50);
   t.deepEqual(rig.take(), ['2 B#1 ended signal 15 killed 1', 'run 0/3 C#1', '3 A#1 ended exit 0']);
 });
 
@@ -274,7 +274,7 @@ agentTest('a kill in each phase, and again harder', {}, (t, rig) => {
   t.deepEqual(rig.take(), ['end 0/1 in 5000', 'end 0/1 in 0']);
   rig.on({ kind: 'job-recalled', helper: 0, token: 2 });
   rig.ended(0, 1, { signal: 9 });
-  rig.pass(5);
+  rig.pass(50);
   t.deepEqual(rig.take(), ['2 B#1 retracted', '3 A#1 ended signal 9 killed 2']);
 });
 
@@ -296,7 +296,7 @@ agentTest(
     t.deepEqual(rig.take(), ['recall 0/2', '1 C#1 retracted']);
     rig.retract('B');
     rig.on({ kind: 'job-recalled', helper: 0, token: 2 });
-    rig.pass(5);
+    rig.pass(50);
     t.deepEqual(rig.take(), ['2 B#1 retracted']);
   },
 );
@@ -308,7 +308,7 @@ agentTest('a recall for the queue becomes one for the coordinator, asked once', 
   rig.retract('B');
   t.deepEqual(rig.take(), []);
   rig.on({ kind: 'job-recalled', helper: 0, token: 2 });
-  rig.pass(5);
+  rig.pass(50);
   t.deepEqual(rig.take(), ['2 B#1 retracted']);
 });
 
@@ -318,7 +318,7 @@ agentTest('a start that won against the retract is answered so', {}, (t, rig) =>
   rig.retract('B');
   rig.ended(0, 1);
   rig.started(0, 2);
-  rig.pass(5);
+  rig.pass(50);
   t.deepEqual(rig.take(), ['recall 0/2', '1 A#1 ended exit 0', '2 B#1 started']);
 });
 
@@ -337,7 +337,7 @@ agentTest(
     rig.start(agentJob('A'), agentJob('B'), agentJob('C'));
     rig.command({ drain: {} });
     rig.start(agentJob('D'));
-    rig.pass(5);
+    rig.pass(50);
     t.deepEqual(rig.take(), [
       'open 0',
       'run 0/1 A#1',
@@ -348,7 +348,7 @@ agentTest(
     ]);
     rig.ended(0, 1);
     rig.ended(1, 2);
-    rig.pass(5);
+    rig.pass(50);
     t.deepEqual(rig.take(), ['3 A#1 ended exit 0', '4 B#1 ended exit 0']);
     rig.committed(4);
     t.deepEqual(rig.take(), ['leave']);
@@ -382,10 +382,10 @@ agentTest(
     rig.ended(0, 1);
     rig.ended(1, 2);
     rig.ended(0, 3);
-    rig.pass(5);
+    rig.pass(50);
     rig.take();
     rig.on(patch(1, 'D', '{"x":1}'), patch(2, 'D', '{"x":2}'), patch(3, 'D', '{"x":3}'));
-    rig.pass(5);
+    rig.pass(50);
     t.deepEqual(
       rig.take(),
       ['answer 1 {}', 'answer 2 {}', '4 D#1 patch {"x":1}', '5 D#1 patch {"x":2}'],
@@ -393,10 +393,10 @@ agentTest(
     );
     t.is(rig.state.outbox.length + rig.state.reserved, 9);
     rig.ended(1, 4);
-    rig.pass(5);
+    rig.pass(50);
     t.deepEqual(rig.take(), ['6 D#1 ended exit 0'], 'no place, no start');
     rig.committed(5);
-    rig.pass(5);
+    rig.pass(50);
     const late = 'no: attempt 1 of job D is over: nothing was written';
     t.deepEqual(rig.take(), [`answer 3 ${late}`, 'run 1/6 F#1']);
   },

@@ -205,10 +205,13 @@ coordinatorTest(
     rig.commit();
     rig.on({ kind: 'leased', asked: 2, jobs: [], apps: rig.apps });
     t.is(rig.state.phase, 'running');
+    rig.take();
     rig.passAlive(2_000, 'n0');
     t.is(rig.state.phase, 'running', 'idle since the end of A');
     rig.passAlive(1_100, 'n0');
+    t.deepEqual(rig.take(), ['lease 3 nodes 1'], 'it asks once more');
+    rig.on({ kind: 'leased', asked: 2, jobs: [], apps: rig.apps });
     t.is(rig.state.leaveReason, 'nothing is left to run');
-    rig.take();
+    t.deepEqual(rig.take(), ['leave-row', 'n0: drain']);
   },
 );

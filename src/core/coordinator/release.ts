@@ -48,9 +48,9 @@ export function putBack(s: CoordinatorState, entry: Entry, message: string): voi
   s.queue.unshift(entry);
 }
 
-/** The job cannot be started at all: FAILED, with the reason in its history. */
+/** The job cannot be started at all: FAILED, with the reason in its history; from RUNNING that goes by way of RUN_ERROR. */
 export function releaseAsFailed(s: CoordinatorState, entry: Entry, message: string, node: string | null = null): void {
-  release(s, entry, { to: 'FAILED', message, node });
+  release(s, entry, { to: 'FAILED', outcome: entry.runningCommitted ? 'RUN_ERROR' : null, message, node });
 }
 
 /** Its agent is dead. It ran, or may have: RUN_TIMEOUT and its rules, counted as a try and as a lost end. */
