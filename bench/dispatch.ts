@@ -41,7 +41,7 @@ async function run(options: RowOptions): Promise<Result[]> {
     const taken: Record<string, number>[] = [];
     for (let i = 0; i < samples; i++) {
       const sample: Record<string, number> = {
-        ...(await dispatched(database, options, count, i)),
+        ...(await dispatched(database, options, count)),
         bare_per_s: 0,
       };
       for (const connections of options.small ? [2] : BARE_CONNECTIONS) {
@@ -82,10 +82,9 @@ async function dispatched(
   database: BenchDatabase,
   options: RowOptions,
   count: number,
-  i: number,
 ): Promise<Record<string, number>> {
   await fill(database, count);
-  const files = await makeLauncherFiles(database.path, `bench-${process.pid}-${i}`, new Date());
+  const files = await makeLauncherFiles(database.path, new Date());
   writeJson(files.coordinator, {
     dbPath: database.path,
     name: files.name,
