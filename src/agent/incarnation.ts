@@ -35,6 +35,7 @@ export interface NodeSetup {
   memoryBytes: number;
   baseEnv: Buffer;
   inherited: readonly string[];
+  rankEnv: Readonly<Record<string, string>>;
   helper: HelperChoice;
   keys: CurveKeys;
   identify: (
@@ -103,6 +104,7 @@ export class Incarnation {
       dbPath: file.dbPath,
       socket: this.#channel.socket,
       inherited: this.#setup.inherited,
+      rankEnv: this.#setup.rankEnv,
       asRoot: process.getuid?.() === 0,
     };
     this.#openGuard();

@@ -68,7 +68,10 @@ async function prepare(file: AgentFile, node: number | null): Promise<NodeSetup>
     );
   const environ = await readFile(file.environ);
   const [helper, keys] = await Promise.all([chooseHelper(file.helper), readKeyFile(file.clientKey)]);
-  const names = [...parseEnviron(environ).keys()];
+  const values = parseEnviron(environ);
+  const names = [...values.keys()];
+  const ranks = new Set(scrubNames(names, { forMpirun: false }));
+  const allocation = scrubNames(names, { forMpirun: true }).filter((name) => !ranks.has(name));
   return {
     file,
     node: place.node,
@@ -76,8 +79,9 @@ async function prepare(file: AgentFile, node: number | null): Promise<NodeSetup>
     cpuIds,
     gpus: inventory.gpus.length,
     memoryBytes: inventory.memoryBytes,
-    baseEnv: without(environ, new Set(scrubNames(names, { forMpirun: false }))),
+    baseEnv: without(environ, ranks),
     inherited: names,
+    rankEnv: Object.fromEntries(allocation.map((name) => [name, values.get(name) ?? ''])),
     helper,
     keys,
     identify: processIdentity,

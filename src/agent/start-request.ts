@@ -15,6 +15,8 @@ export interface NodeFacts {
   socket: string;
   /** Names in the base environment. */
   inherited: readonly string[];
+  /** What describes the batch allocation: mpirun must not see it, its ranks get it back. */
+  rankEnv: Readonly<Record<string, string>>;
   asRoot: boolean;
 }
 
@@ -63,6 +65,7 @@ export function startRequest(
       mpiFlags: splitWords(job.mpiFlags, 'mpi_flags'),
       asRoot: facts.asRoot,
       inherited: facts.inherited,
+      rankEnv: facts.rankEnv,
     });
     argv = command.argv;
     unset = command.unset;

@@ -60,7 +60,7 @@ test.serial('--limit-nodes and --offset-nodes: two launchers share one allocatio
       .flatMap((name) =>
         name.startsWith(`${path.basename(log)}.node`) ? [Number(name.split('.node')[1])] : [],
       )
-      .toSorted();
+      .toSorted((a, b) => a - b);
   };
   const common = ['--consume-all', '--nodes', '3', '--idle-exit-seconds', '2'];
   const front = world.launcher([...common, '--limit-nodes', '1']);

@@ -145,7 +145,7 @@ test.serial('what cannot be started is FAILED with the reason, and the others go
     { name: 'z', application: 'quick', reason: null },
   ];
   const ids = await runAll(
-    jobs.map(({ reason: _, ...job }) => job),
+    jobs.map((job) => ({ ...job, reason: undefined })),
     ['--nodes', '2'],
   );
   for (const [i, id] of ids.entries()) {
