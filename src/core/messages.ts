@@ -74,6 +74,7 @@ export interface Job {
   threadsPerCore: number;
   packing: number;
   hosts: string[];
+  nodes: number[];
 }
 
 export interface JobRef {
@@ -137,6 +138,7 @@ export interface HeldAttempt {
   id: string;
   attempt: number;
   started: boolean;
+  nodes: number[];
 }
 
 export interface Heartbeat {

@@ -35,8 +35,8 @@ coordinatorTest(
     t.true(lines.includes('commit end A#1@1 RUN_DONE JOB_FINISHED'), 'the same commit, under the new epoch');
     rig.join('n0', {
       held: [
-        { id: 'B', attempt: 1, started: true },
-        { id: 'C', attempt: 1, started: true },
+        { id: 'B', attempt: 1, started: true, nodes: [] },
+        { id: 'C', attempt: 1, started: true, nodes: [] },
       ],
     });
     t.true(

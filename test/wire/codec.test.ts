@@ -33,6 +33,7 @@ const job: fc.Arbitrary<Job> = fc.record({
   threadsPerCore: uint,
   packing: uint,
   hosts: fc.array(text, { maxLength: 3 }),
+  nodes: fc.array(uint, { maxLength: 3 }),
 });
 
 const command: fc.Arbitrary<Command> = fc
@@ -108,7 +109,7 @@ const body: fc.Arbitrary<Body> = fc.oneof(
       agent: fc.option(identity),
       guard: fc.option(identity),
       endedIncarnation: text,
-      held: fc.array(fc.record({ id: fc.uuid(), attempt: uint, started: fc.boolean() }), { maxLength: 3 }),
+      held: fc.array(fc.record({ id: fc.uuid(), attempt: uint, started: fc.boolean(), nodes: fc.array(uint, { maxLength: 3 }) }), { maxLength: 3 }),
       lastReport: uint,
       oldestReport: uint,
     }),

@@ -189,6 +189,7 @@ function sendJoin(s: AgentState, now: number, effects: AgentEffect[]): void {
     id: l.job.id,
     attempt: l.job.attempt,
     started: l.phase === 'running',
+    nodes: l.job.nodes,
   }));
   effects.push({
     kind: 'send',

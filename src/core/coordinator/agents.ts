@@ -6,6 +6,7 @@ import { assert } from '../../base/assert.ts';
 import { MAX_UNCOMMITTED_REPORTS } from '../../base/limits.ts';
 import { KILL_LOST, type Envelope, type Heartbeat, type Join } from '../messages.ts';
 import type { CoordinatorEffect, Now } from './event.ts';
+import { adoptHeld, heardOf } from './adoption.ts';
 import { endUnknown } from './commits.ts';
 import { sendKill, unreserve, vacate, vacateOn } from './placement.ts';
 import { putBack, releaseLost, releaseUnstarted } from './release.ts';
@@ -45,14 +46,27 @@ export function onMessage(s: CoordinatorState, m: Envelope, now: Now, effects: C
 function onDead(s: CoordinatorState, a: Agent, m: Envelope, now: Now, effects: CoordinatorEffect[]): void {
   const room = s.uncommitted.length < MAX_UNCOMMITTED_REPORTS;
   if (m.reports && room) for (const r of inOrder(a, m.reports.reports)) onReport(s, a, r, now);
-  effects.push({ kind: 'send', incarnation: a.incarnation, body: { dismissed: { reason: 'no word from this agent for too long' } } });
+  effects.push({
+    kind: 'send',
+    incarnation: a.incarnation,
+    body: { dismissed: { reason: 'no word from this agent for too long' } },
+  });
 }
 
 function onJoin(s: CoordinatorState, m: Envelope, join: Join, now: Now, effects: CoordinatorEffect[]): void {
   const { incarnation } = m;
   if (!s.config.nodes.includes(join.node)) {
-    effects.push({ kind: 'log', level: 'warn', text: 'refused an agent of a node that is not ours', fields: { node: join.node } });
-    effects.push({ kind: 'send', incarnation, body: { dismissed: { reason: `node ${join.node} is not part of this launcher` } } });
+    effects.push({
+      kind: 'log',
+      level: 'warn',
+      text: 'refused an agent of a node that is not ours',
+      fields: { node: join.node },
+    });
+    effects.push({
+      kind: 'send',
+      incarnation,
+      body: { dismissed: { reason: `node ${join.node} is not part of this launcher` } },
+    });
     return;
   }
   if (m.epoch !== s.epoch) {
@@ -64,7 +78,12 @@ function onJoin(s: CoordinatorState, m: Envelope, join: Join, now: Now, effects:
   if (!a) {
     a = makeAgent(incarnation, join, now);
     s.agents.set(incarnation, a);
-    effects.push({ kind: 'log', level: 'info', text: 'an agent joined', fields: { node: join.node, host: join.hostname, cpus: join.cpus } });
+    effects.push({
+      kind: 'log',
+      level: 'info',
+      text: 'an agent joined',
+      fields: { node: join.node, host: join.hostname, cpus: join.cpus },
+    });
     effects.push({ kind: 'enrol', incarnation, join });
     // Two of one node: the older one has ended, or will be given up.
     for (const o of s.agents.values()) if (o !== a && o.node === a.node && isLive(o)) o.status = 'suspect';
@@ -74,7 +93,8 @@ function onJoin(s: CoordinatorState, m: Envelope, join: Join, now: Now, effects:
   if (a.status === 'suspect') a.status = 'live';
   a.joinedEpoch = s.epoch;
   a.receivedReport = Math.max(a.receivedReport, join.oldestReport - 1);
-  compareInventory(s, a, join);
+  compareInventory(s, a, join, now);
+  heardOf(s, incarnation);
 }
 
 function makeAgent(incarnation: string, join: Join, now: Now): Agent {
@@ -111,11 +131,16 @@ function makeAgent(incarnation: string, join: Join, now: Now): Agent {
  * The inventory after hello: from now on the agent refuses commands of lower epochs, so what it does not hold and will
  * not report has never started and never will.
  */
-function compareInventory(s: CoordinatorState, a: Agent, join: Join): void {
+function compareInventory(s: CoordinatorState, a: Agent, join: Join, now: Now): void {
+  adoptHeld(s, a, join.held, now);
   const held = new Map(join.held.map((h) => [h.id, h.attempt]));
   for (const [id, attempt] of held) endUnknown(s, a, id, attempt);
   const missing = [...a.entries.values()].filter(
-    (e) => e.on[0] === a.incarnation && e.phase === 'sent' && e.sentEpoch < s.epoch && held.get(e.job.id) !== e.job.attempt,
+    (e) =>
+      e.on[0] === a.incarnation &&
+      e.phase === 'sent' &&
+      e.sentEpoch < s.epoch &&
+      held.get(e.job.id) !== e.job.attempt,
   );
   // The end of one may be in the outbox: the reports up to the last one tell.
   a.doubtful = { until: join.lastReport, ids: missing.map((e) => e.job.id) };
@@ -147,7 +172,13 @@ export function onEnrolFailed(s: CoordinatorState, incarnation: string, now: Now
   if (a?.status === 'enrolling') a.enrolAt = now.mono + ENROL_RETRY_MS;
 }
 
-function onHeartbeat(s: CoordinatorState, a: Agent, h: Heartbeat, now: Now, effects: CoordinatorEffect[]): void {
+function onHeartbeat(
+  s: CoordinatorState,
+  a: Agent,
+  h: Heartbeat,
+  now: Now,
+  effects: CoordinatorEffect[],
+): void {
   acknowledged(a, h.receivedCommands, now.mono);
   a.says = { running: h.running, queued: h.queued };
   // One that gives up its row has stopped echoing before (PROTOCOL 9).
@@ -155,7 +186,9 @@ function onHeartbeat(s: CoordinatorState, a: Agent, h: Heartbeat, now: Now, effe
   effects.push({
     kind: 'send',
     incarnation: a.incarnation,
-    body: { echo: { number: h.number, receivedReports: a.receivedReport, committedReports: a.committedReport } },
+    body: {
+      echo: { number: h.number, receivedReports: a.receivedReport, committedReports: a.committedReport },
+    },
   });
 }
 
@@ -191,13 +224,24 @@ export function watch(s: CoordinatorState, now: Now, effects: CoordinatorEffect[
   return next;
 }
 
-function onProvenDead(s: CoordinatorState, incarnation: string, _now: Now, effects: CoordinatorEffect[]): void {
+function onProvenDead(
+  s: CoordinatorState,
+  incarnation: string,
+  _now: Now,
+  effects: CoordinatorEffect[],
+): void {
   const a = s.agents.get(incarnation);
+  heardOf(s, incarnation);
   if (a && a.status !== 'dead' && a.status !== 'gone') giveUp(s, a, 'its agent ended itself', effects);
 }
 
 function giveUp(s: CoordinatorState, a: Agent, why: string, effects: CoordinatorEffect[]): void {
-  effects.push({ kind: 'log', level: 'warn', text: `an agent is given up: ${why}`, fields: { node: a.node, host: a.hostname, held: a.entries.size } });
+  effects.push({
+    kind: 'log',
+    level: 'warn',
+    text: `an agent is given up: ${why}`,
+    fields: { node: a.node, host: a.hostname, held: a.entries.size },
+  });
   a.status = 'dead';
   a.unacked = [];
   if (a.reservedFor !== null) unreserve(s, a.reservedFor);

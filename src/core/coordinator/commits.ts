@@ -7,7 +7,16 @@ import { assert } from '../../base/assert.ts';
 import { parseJson } from '../../base/json.ts';
 import { MAX_BATCH, STARTED_COMMIT_MS } from '../../base/limits.ts';
 import { afterRun, type Outcome } from '../job.ts';
-import { CAUSE_LOST, CAUSE_NONE, CAUSE_TIMEOUT, CAUSE_USER, KILL_LOST, KILL_USER, type Ended, type Report } from '../messages.ts';
+import {
+  CAUSE_LOST,
+  CAUSE_NONE,
+  CAUSE_TIMEOUT,
+  CAUSE_USER,
+  KILL_LOST,
+  KILL_USER,
+  type Ended,
+  type Report,
+} from '../messages.ts';
 import type { CommitRows, EndRow, PatchRow, RowOutcome, RowOutcomes, StartRow } from './batch.ts';
 import type { CoordinatorEffect, JobRequest, Now, RequestAnswer } from './event.ts';
 import { killStray, send, sendKill, vacate } from './placement.ts';
@@ -42,7 +51,12 @@ export function commit(s: CoordinatorState, now: Now, effects: CoordinatorEffect
   const flight = build(s);
   s.flight = flight;
   const { rows } = flight;
-  const some = rows.starts.length + rows.patches.length + rows.ends.length + rows.releases.length + flight.requests.length;
+  const some =
+    rows.starts.length +
+    rows.patches.length +
+    rows.ends.length +
+    rows.releases.length +
+    flight.requests.length;
   if (some > 0) effects.push({ kind: 'commit', rows, requests: flight.requests });
   else finish(s, { starts: [], patches: [], ends: [], releases: [] }, [], effects);
   return some > 0 ? Infinity : now.mono;
@@ -76,7 +90,14 @@ function build(s: CoordinatorState): Flight {
       patches.delete(key);
       starts.delete(key);
     } else if (r.request) {
-      requests.push({ incarnation: u.incarnation, request: r.seq, job: r.job, attempt: r.attempt, op: r.request.op, json: r.request.json });
+      requests.push({
+        incarnation: u.incarnation,
+        request: r.seq,
+        job: r.job,
+        attempt: r.attempt,
+        op: r.request.op,
+        json: r.request.json,
+      });
     }
   }
   const claims = s.claims.splice(0, MAX_BATCH);
@@ -99,13 +120,27 @@ function startRow(s: CoordinatorState, u: Uncommitted): StartRow | null {
   // RUNNING was committed before the start command: the report adds nothing to the row.
   if (entry?.job.attempt === u.report.attempt && entry.runningCommitted) return null;
   const { job, attempt, seq } = u.report;
-  return { id: job, attempt, report: seq, node: nodeOf(s, u.incarnation), leasedAt: entry?.leasedAt ?? u.at, startedAt: u.at };
+  return {
+    id: job,
+    attempt,
+    report: seq,
+    node: nodeOf(s, u.incarnation),
+    leasedAt: entry?.leasedAt ?? u.at,
+    startedAt: u.at,
+  };
 }
 
 /** The coordinator's own RUNNING, under report 0: any report of the agent comes after it. */
 function claimRow(s: CoordinatorState, entry: Entry): StartRow {
   const at = entry.leasedAt;
-  return { id: entry.job.id, attempt: entry.job.attempt, report: 0, node: nodeOf(s, entry.on[0]!), leasedAt: at, startedAt: at };
+  return {
+    id: entry.job.id,
+    attempt: entry.job.attempt,
+    report: 0,
+    node: nodeOf(s, entry.on[0]!),
+    leasedAt: at,
+    startedAt: at,
+  };
 }
 
 function patchRow(r: Report): PatchRow {
@@ -189,12 +224,18 @@ function messageOf(outcome: Outcome, e: Ended): string {
     const tail = e.tail === '' ? '' : `:\n${e.tail.replace(/^/gm, '    ')}`;
     return `${how}${tail}`;
   }
-  if (outcome === 'RUN_TIMEOUT') return e.killed === CAUSE_NONE ? e.note : e.note || 'ended because its launcher left';
+  if (outcome === 'RUN_TIMEOUT')
+    return e.killed === CAUSE_NONE ? e.note : e.note || 'ended because its launcher left';
   return e.note;
 }
 
 /** The database answered: the rows are what it says they are. */
-export function onCommitted(s: CoordinatorState, outcomes: RowOutcomes, answers: RequestAnswer[], effects: CoordinatorEffect[]): void {
+export function onCommitted(
+  s: CoordinatorState,
+  outcomes: RowOutcomes,
+  answers: RequestAnswer[],
+  effects: CoordinatorEffect[],
+): void {
   assert(s.flight, 'a commit was answered that nobody asked for');
   finish(s, outcomes, answers, effects);
 }
@@ -205,7 +246,12 @@ export function onCommitFailed(s: CoordinatorState, now: Now): void {
   s.degradedSince ??= now.wall;
 }
 
-function finish(s: CoordinatorState, outcomes: RowOutcomes, answers: RequestAnswer[], effects: CoordinatorEffect[]): void {
+function finish(
+  s: CoordinatorState,
+  outcomes: RowOutcomes,
+  answers: RequestAnswer[],
+  effects: CoordinatorEffect[],
+): void {
   const flight = s.flight!;
   s.flight = null;
   s.degradedSince = null;
@@ -227,7 +273,11 @@ function tellCommitted(s: CoordinatorState, flight: Flight, answers: RequestAnsw
     a.committedReport = Math.max(a.committedReport, reports);
     // One that was given up ends itself and listens no more.
     if (a.status === 'gone' || a.status === 'dead') continue;
-    const mine = (byAgent.get(incarnation) ?? []).map(({ request, json, error }) => ({ request, json, error }));
+    const mine = (byAgent.get(incarnation) ?? []).map(({ request, json, error }) => ({
+      request,
+      json,
+      error,
+    }));
     command(a, { committed: { reports: a.committedReport, answers: mine } });
   }
 }
@@ -237,7 +287,13 @@ function current(s: CoordinatorState, id: string, attempt: number): Entry | null
   return entry?.job.attempt === attempt ? entry : null;
 }
 
-function onStart(s: CoordinatorState, row: StartRow, outcome: RowOutcome, flight: Flight, effects: CoordinatorEffect[]): void {
+function onStart(
+  s: CoordinatorState,
+  row: StartRow,
+  outcome: RowOutcome,
+  flight: Flight,
+  effects: CoordinatorEffect[],
+): void {
   const entry = current(s, row.id, row.attempt);
   if (!entry || entry.phase === 'over') return;
   if (outcome === 'applied' || outcome === 'duplicate') {
@@ -253,11 +309,21 @@ function sendClaimed(s: CoordinatorState, entry: Entry): void {
   putBack(s, entry, 'its place was gone before it was sent there');
 }
 
-function onPatch(s: CoordinatorState, row: PatchRow, outcome: RowOutcome, effects: CoordinatorEffect[]): void {
+function onPatch(
+  s: CoordinatorState,
+  row: PatchRow,
+  outcome: RowOutcome,
+  effects: CoordinatorEffect[],
+): void {
   const entry = current(s, row.id, row.attempt);
   if (outcome === 'not-ours' && entry && entry.phase !== 'over') refused(s, entry, outcome, effects);
   if (outcome !== 'applied' && outcome !== 'duplicate')
-    effects.push({ kind: 'log', level: 'warn', text: `a patch was refused: ${outcome}`, fields: { job: row.id, attempt: row.attempt } });
+    effects.push({
+      kind: 'log',
+      level: 'warn',
+      text: `a patch was refused: ${outcome}`,
+      fields: { job: row.id, attempt: row.attempt },
+    });
 }
 
 /** The row is not what we believed: killed by its user, or no longer ours. */
@@ -268,7 +334,12 @@ function refused(s: CoordinatorState, entry: Entry, outcome: RowOutcome, effects
     sendKill(s, entry, KILL_USER);
     return;
   }
-  effects.push({ kind: 'log', level: 'warn', text: `an attempt is dropped: ${outcome}`, fields: { job: entry.job.id, attempt: entry.job.attempt } });
+  effects.push({
+    kind: 'log',
+    level: 'warn',
+    text: `an attempt is dropped: ${outcome}`,
+    fields: { job: entry.job.id, attempt: entry.job.attempt },
+  });
   if (unsent && outcome === 'killed') {
     vacate(s, entry);
     release(s, entry, { to: 'keep', message: '' });

@@ -5,6 +5,7 @@
  * At most one lease, one commit and one roster write are under way: the core asks for the next when it has heard of the
  * last. So the shell needs no queue of its own.
  */
+import type { JobState } from '../job.ts';
 import type { Body, Envelope, Join } from '../messages.ts';
 import type { CommitRows, LeasedJob, RowOutcomes } from './batch.ts';
 
@@ -47,6 +48,13 @@ export type CoordinatorEvent =
   /** Our own raise: the new epoch, what the launcher holds by the database, and the applications of those jobs. */
   | { kind: 'raised'; epoch: number; held: LeasedJob[]; apps: ReadonlyMap<string, AppFacts | null> }
   | { kind: 'raise-failed' }
+  /** We follow a dead coordinator: what the launcher holds by the database, and the incarnations that may have it. */
+  | {
+      kind: 'adopt';
+      held: (LeasedJob & { state: JobState })[];
+      apps: ReadonlyMap<string, AppFacts | null>;
+      incarnations: readonly string[];
+    }
   | { kind: 'enrolled'; incarnation: string }
   | { kind: 'enrol-failed'; incarnation: string }
   /** Rows that we hold and a user has killed. */

@@ -59,7 +59,9 @@ export function place(s: CoordinatorState, mono: number): void {
   }
   releaseImpossible(s);
   if (s.queue.length === 0) return;
-  const free = [...s.agents.values()].filter((a) => isLive(a) && a.reservedFor === null && streams.hasRoom(a));
+  const free = [...s.agents.values()].filter(
+    (a) => isLive(a) && a.reservedFor === null && streams.hasRoom(a),
+  );
   const heap = makeHeap(free);
   const rest: Entry[] = [];
   let blockedShare = Infinity;
@@ -92,7 +94,9 @@ function placeOne(s: CoordinatorState, entry: Entry, heap: Agent[], mono: number
 }
 
 function placeAvoiding(s: CoordinatorState, entry: Entry, heap: Agent[], mono: number): boolean {
-  const a = heap.find((x) => x.reservedFor === null && !entry.avoid.includes(x.node) && x.used + entry.share <= FULL);
+  const a = heap.find(
+    (x) => x.reservedFor === null && !entry.avoid.includes(x.node) && x.used + entry.share <= FULL,
+  );
   if (!a) return false;
   assign(s, entry, [a], mono);
   heapify(heap);
@@ -101,8 +105,11 @@ function placeAvoiding(s: CoordinatorState, entry: Entry, heap: Agent[], mono: n
 
 /** Nodes that may run it, now or when they are heard again. */
 export function nodesFor(s: CoordinatorState, entry: Pick<Entry, 'avoid'>): number {
-  const there = (a: Agent): boolean => a.status === 'live' || a.status === 'suspect' || a.status === 'enrolling';
-  return new Set([...s.agents.values()].filter((a) => there(a) && !entry.avoid.includes(a.node)).map((a) => a.node)).size;
+  const there = (a: Agent): boolean =>
+    a.status === 'live' || a.status === 'suspect' || a.status === 'enrolling';
+  return new Set(
+    [...s.agents.values()].filter((a) => there(a) && !entry.avoid.includes(a.node)).map((a) => a.node),
+  ).size;
 }
 
 /** What this launcher can't run any more (nodes died, or could not start it) goes back, for another that can. */
@@ -124,7 +131,10 @@ function mustFindRoom(entry: Entry): boolean {
 /** All nodes or none. The first that waits reserves the emptiest nodes and takes their prefetched jobs back. */
 function placeReserving(s: CoordinatorState, entry: Entry, heap: Agent[], mono: number): boolean {
   const mine = [...s.agents.values()].filter(
-    (a) => isLive(a) && (a.reservedFor === null || a.reservedFor === entry.job.id) && !entry.avoid.includes(a.node),
+    (a) =>
+      isLive(a) &&
+      (a.reservedFor === null || a.reservedFor === entry.job.id) &&
+      !entry.avoid.includes(a.node),
   );
   const fits = (a: Agent): boolean => (entry.share === 1 ? a.used === 0 : a.used + entry.share <= FULL);
   const room = mine.filter((a) => fits(a) && streams.hasRoom(a)).sort((a, b) => a.node - b.node);
@@ -134,7 +144,9 @@ function placeReserving(s: CoordinatorState, entry: Entry, heap: Agent[], mono: 
     heapify(heap);
     return true;
   }
-  const someoneWaits = [...s.agents.values()].some((a) => a.reservedFor !== null && a.reservedFor !== entry.job.id);
+  const someoneWaits = [...s.agents.values()].some(
+    (a) => a.reservedFor !== null && a.reservedFor !== entry.job.id,
+  );
   if (someoneWaits || mine.length < entry.job.numNodes) return false;
   mine.sort((a, b) => a.used - b.used || a.node - b.node);
   for (const a of mine.slice(0, entry.job.numNodes)) {
@@ -173,11 +185,11 @@ export function send(s: CoordinatorState, entry: Entry): void {
   entry.phase = 'sent';
   entry.sentEpoch = s.epoch;
   const { job } = entry;
-  const hosts = entry.on.length > 1 ? entry.on.map((i) => s.agents.get(i)!.hostname) : [];
-  streams.start(lead, toMessage(s.config.mode, job, entry.app.index, hosts), entry.app);
+  const gang = entry.on.length > 1 ? entry.on.map((i) => s.agents.get(i)!) : [];
+  streams.start(lead, toMessage(s.config.mode, job, entry.app.index, gang), entry.app);
 }
 
-function toMessage(mode: Mode, job: LeasedJob, app: number, hosts: string[]): Job {
+function toMessage(mode: Mode, job: LeasedJob, app: number, gang: readonly Agent[]): Job {
   return {
     id: job.id,
     attempt: job.attempt,
@@ -195,7 +207,8 @@ function toMessage(mode: Mode, job: LeasedJob, app: number, hosts: string[]): Jo
     threadsPerRank: job.threadsPerRank,
     threadsPerCore: job.threadsPerCore,
     packing: packingOf(mode, job),
-    hosts,
+    hosts: gang.map((a) => a.hostname),
+    nodes: gang.map((a) => a.node),
   };
 }
 
@@ -224,7 +237,13 @@ function retractPrefetch(s: CoordinatorState, a: Agent, share: number): void {
 }
 
 function mayRetract(entry: Entry): boolean {
-  return entry.phase === 'sent' && entry.startedAt === null && !entry.retractSent && entry.killSent === 0 && entry.on.length === 1;
+  return (
+    entry.phase === 'sent' &&
+    entry.startedAt === null &&
+    !entry.retractSent &&
+    entry.killSent === 0 &&
+    entry.on.length === 1
+  );
 }
 
 /** When nothing waits anywhere and a node idles beside one with a queue, some of that queue is asked back. */

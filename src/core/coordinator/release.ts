@@ -10,7 +10,9 @@ import type { CoordinatorState, Entry } from './state.ts';
 export function release(
   s: CoordinatorState,
   entry: Entry,
-  what: { to: ReleaseRow['to']; message: string } & Partial<Pick<ReleaseRow, 'outcome' | 'node' | 'lostEnd' | 'nodeLost' | 'countTry'>>,
+  what: { to: ReleaseRow['to']; message: string } & Partial<
+    Pick<ReleaseRow, 'outcome' | 'node' | 'lostEnd' | 'nodeLost' | 'countTry'>
+  >,
 ): void {
   if (entry.phase === 'queued') {
     const at = s.queue.indexOf(entry);
@@ -36,12 +38,19 @@ export function release(
  */
 export function releaseUnstarted(s: CoordinatorState, entry: Entry, message: string): void {
   if (!entry.runningCommitted) return release(s, entry, { to: 'keep', message });
-  release(s, entry, { to: 'RESTART_READY', outcome: 'RUN_TIMEOUT', message: message || 'given back unstarted' });
+  release(s, entry, {
+    to: 'RESTART_READY',
+    outcome: 'RUN_TIMEOUT',
+    message: message || 'given back unstarted',
+  });
 }
 
 /** Its place is gone and it surely did not start there: it waits again, or goes back when it must not wait here. */
 export function putBack(s: CoordinatorState, entry: Entry, message: string): void {
   if (entry.userKilled || s.phase !== 'running') return releaseUnstarted(s, entry, message);
+  // Adopted, and its application was deleted meanwhile.
+  if (entry.app.index === 0)
+    return releaseAsFailed(s, entry, `application ${entry.app.name} is not registered`);
   entry.phase = 'queued';
   entry.retractSent = false;
   entry.killSent = 0;
@@ -49,7 +58,12 @@ export function putBack(s: CoordinatorState, entry: Entry, message: string): voi
 }
 
 /** The job cannot be started at all: FAILED, with the reason in its history; from RUNNING that goes by way of RUN_ERROR. */
-export function releaseAsFailed(s: CoordinatorState, entry: Entry, message: string, node: string | null = null): void {
+export function releaseAsFailed(
+  s: CoordinatorState,
+  entry: Entry,
+  message: string,
+  node: string | null = null,
+): void {
   release(s, entry, { to: 'FAILED', outcome: entry.runningCommitted ? 'RUN_ERROR' : null, message, node });
 }
 

@@ -8,6 +8,8 @@
  *            or queued when its place is gone by then)
  *   sent     its start command is in an agent's stream; out by `ended` (over), `retracted`/`not_started` (queued or released),
  *            the agent's death (over)
+ *   adopting held by a predecessor of ours; out when an agent names it (sent), reports its end (over), or when nobody
+ *            has it (over)
  *   over     its end or release is on the way to the database; out when that is committed (gone)
  */
 import { CHAIN, type Chain } from '../../base/limits.ts';
@@ -34,7 +36,7 @@ export const COORDINATOR_DEFAULTS = { chain: CHAIN };
 export interface Entry {
   job: LeasedJob;
   app: App;
-  phase: 'queued' | 'claimed' | 'sent' | 'over';
+  phase: 'queued' | 'claimed' | 'sent' | 'adopting' | 'over';
   /** Part of a node that it takes here; 1 for a gang, on each of its nodes. */
   share: number;
   /** Incarnations of its nodes, the lead first; empty while queued. */
@@ -53,6 +55,8 @@ export interface Entry {
   sentEpoch: number;
   /** Nodes on which it failed before exec. */
   avoid: number[];
+  /** Node indexes of an adopted gang, the lead first; empty otherwise. */
+  gang: number[];
 }
 
 export interface Agent {
@@ -150,9 +154,15 @@ export interface CoordinatorState {
   arrivalsAt: number;
   arrivalRate: number;
   done: { finished: number; failed: number; other: number };
+  /** A takeover that is not settled yet: the incarnations that have not said what they hold, and how long we wait. */
+  adoption: { awaiting: Set<string>; until: number } | null;
 }
 
-export function makeCoordinatorState(config: CoordinatorConfig, epoch: number, now: number): CoordinatorState {
+export function makeCoordinatorState(
+  config: CoordinatorConfig,
+  epoch: number,
+  now: number,
+): CoordinatorState {
   return {
     config,
     epoch,
@@ -186,6 +196,7 @@ export function makeCoordinatorState(config: CoordinatorConfig, epoch: number, n
     arrivalsAt: now,
     arrivalRate: 0,
     done: { finished: 0, failed: 0, other: 0 },
+    adoption: null,
   };
 }
 

@@ -7,15 +7,16 @@
  * then ended. A lost fence ends it from anywhere.
  */
 import { LEASE_POLL_MS, LEAVE_MS, MAX_BATCH, MAX_UNCOMMITTED_REPORTS } from '../../base/limits.ts';
-import { KILL_NOW, KILL_TIMEOUT, KILL_USER, type App } from '../messages.ts';
+import { KILL_NOW, KILL_TIMEOUT, KILL_USER } from '../messages.ts';
+import { adopt, settle } from './adoption.ts';
+import { admit } from './admit.ts';
 import { isPaused, onEnrolFailed, onEnrolled, onMessage, sayHello, watch } from './agents.ts';
-import type { LeasedJob } from './batch.ts';
 import { commit, onCommitFailed, onCommitted } from './commits.ts';
-import type { AppFacts, CoordinatorEffect, CoordinatorEvent, CoordinatorStep, Now } from './event.ts';
-import { appetite, packingOf, place, sendKill, steal, unreserve, vacate } from './placement.ts';
-import { release, releaseAsFailed, releaseUnstarted } from './release.ts';
+import type { CoordinatorEffect, CoordinatorEvent, CoordinatorStep, Now } from './event.ts';
+import { appetite, place, sendKill, steal, unreserve, vacate } from './placement.ts';
+import { release, releaseUnstarted } from './release.ts';
 import { measureRates } from './reports.ts';
-import type { CoordinatorState, Entry } from './state.ts';
+import type { CoordinatorState } from './state.ts';
 import { command, flush } from './streams.ts';
 
 /** After a failed lease or raise the next is tried after this, milliseconds. */
@@ -27,20 +28,26 @@ const LEASE_WORTH = 0.5;
 const LATE_MS = 1_000;
 const DRAIN_MS = 500;
 
-export function coordinatorStep(s: CoordinatorState, events: readonly CoordinatorEvent[], now: Now): CoordinatorStep {
+export function coordinatorStep(
+  s: CoordinatorState,
+  events: readonly CoordinatorEvent[],
+  now: Now,
+): CoordinatorStep {
   const effects: CoordinatorEffect[] = [];
   for (const e of events) if (s.phase !== 'ended') on(s, e, now, effects);
   if (s.phase === 'ended') return { effects, wakeAt: Infinity };
   measureRates(s, now.mono);
   if (now.mono > s.dueAt + LATE_MS) s.judgeAfter = now.mono + DRAIN_MS;
-  const wakes = [watch(s, now, effects), timeUp(s, now, effects)];
+  const wakes = [watch(s, now, effects), settle(s, now, effects), timeUp(s, now, effects)];
   if (s.phase === 'running' && !isPaused(s, now.mono) && s.raising === 'no') {
     place(s, now.mono);
     wakes.push(steal(s, now.mono), lease(s, now, effects), idle(s, now, effects));
   }
   // Once the row is given up nothing is written under it.
-  if (s.phase !== 'leaving-row') wakes.push(commit(s, now, effects), raise(s, now, effects), leave(s, now, effects));
-  for (const a of s.agents.values()) if (a.status !== 'dead' && a.status !== 'gone') flush(a, now.mono, effects);
+  if (s.phase !== 'leaving-row')
+    wakes.push(commit(s, now, effects), raise(s, now, effects), leave(s, now, effects));
+  for (const a of s.agents.values())
+    if (a.status !== 'dead' && a.status !== 'gone') flush(a, now.mono, effects);
   s.dueAt = Math.min(...wakes);
   return { effects, wakeAt: s.dueAt };
 }
@@ -75,6 +82,8 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
       s.raising = 'wanted';
       s.raiseAfter = now.mono + RETRY_MS;
       return;
+    case 'adopt':
+      return adopt(s, e, now);
     case 'enrolled':
       return onEnrolled(s, e.incarnation);
     case 'enrol-failed':
@@ -104,51 +113,6 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
     case 'tick':
       return;
   }
-}
-
-/** Takes a leased job into the books; one that cannot be started at all is FAILED with the reason. */
-function admit(s: CoordinatorState, job: LeasedJob, apps: ReadonlyMap<string, AppFacts | null>, now: Now): void {
-  const facts = apps.get(job.application) ?? null;
-  const entry: Entry = {
-    job,
-    app: { index: 0, name: job.application, executable: '', envscript: '' },
-    phase: 'queued',
-    share: 1 / packingOf(s.config.mode, job),
-    on: [],
-    leasedAt: now.wall,
-    sentAt: 0,
-    startedAt: null,
-    runningCommitted: false,
-    killSent: 0,
-    userKilled: false,
-    retractSent: false,
-    sentEpoch: 0,
-    avoid: [],
-  };
-  s.entries.set(job.id, entry);
-  s.lastBusyAt = now.mono;
-  const refusal = facts === null ? `application ${job.application} is not registered` : unsupported(facts);
-  if (refusal !== null || facts === null) return releaseAsFailed(s, entry, refusal ?? '');
-  if (s.phase !== 'running') return release(s, entry, { to: 'keep', message: '' });
-  entry.app = appOf(s, facts);
-  s.typicalShare = entry.share;
-  s.queue.push(entry);
-}
-
-function unsupported(app: AppFacts): string | null {
-  const what = app.preprocess === '' ? (app.postprocess === '' ? null : 'postprocess') : 'preprocess';
-  return what === null ? null : `application ${app.name} has a ${what} script, which is not supported yet`;
-}
-
-/** The launcher's own number for an application as it is now: an edited one is another, and is sent again. */
-function appOf(s: CoordinatorState, f: AppFacts): App {
-  const key = JSON.stringify([f.name, f.executable, f.envscript]);
-  let app = s.apps.get(key);
-  if (!app) {
-    app = { index: s.apps.size + 1, name: f.name, executable: f.executable, envscript: f.envscript };
-    s.apps.set(key, app);
-  }
-  return app;
 }
 
 /** Asks for jobs when there is room for them and it is worth a statement. Returns when it wants to ask again. */
@@ -187,7 +151,17 @@ function onKilled(s: CoordinatorState, id: string, attempt: number): void {
 function clear(s: CoordinatorState, id: string, attempt: number): void {
   const asked = s.releases.some((r) => r.id === id) || s.flight?.rows.releases.some((r) => r.id === id);
   if (asked) return;
-  s.releases.push({ id, attempt, node: null, to: 'keep', outcome: null, message: '', lostEnd: false, nodeLost: false, countTry: false });
+  s.releases.push({
+    id,
+    attempt,
+    node: null,
+    to: 'keep',
+    outcome: null,
+    message: '',
+    lostEnd: false,
+    nodeLost: false,
+    countTry: false,
+  });
 }
 
 // --- unknown outcomes ---
@@ -215,13 +189,19 @@ function onRaised(
   const held = new Map(e.held.map((j) => [j.id, j]));
   for (const entry of s.entries.values()) {
     if (held.get(entry.job.id)?.attempt === entry.job.attempt || entry.phase === 'over') continue;
-    effects.push({ kind: 'log', level: 'warn', text: 'an attempt is not ours any more', fields: { job: entry.job.id } });
+    effects.push({
+      kind: 'log',
+      level: 'warn',
+      text: 'an attempt is not ours any more',
+      fields: { job: entry.job.id },
+    });
     if (entry.phase === 'queued') s.queue.splice(s.queue.indexOf(entry), 1);
     vacate(s, entry);
     s.entries.delete(entry.job.id);
   }
   // An attempt that is over in our books may be leased again already, by the very lease that was lost.
-  for (const job of e.held) if (s.entries.get(job.id)?.job.attempt !== job.attempt) admit(s, job, e.apps, now);
+  for (const job of e.held)
+    if (s.entries.get(job.id)?.job.attempt !== job.attempt) admit(s, job, e.apps, now);
   if (s.flight) s.retryAt = now.mono;
 }
 
@@ -254,7 +234,13 @@ function idle(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): numb
   return now.mono;
 }
 
-function beginLeave(s: CoordinatorState, reason: string, hard: boolean, now: Now, effects: CoordinatorEffect[]): void {
+function beginLeave(
+  s: CoordinatorState,
+  reason: string,
+  hard: boolean,
+  now: Now,
+  effects: CoordinatorEffect[],
+): void {
   if (s.phase === 'leaving-row') return;
   const first = s.phase === 'running';
   if (first) {
@@ -268,7 +254,8 @@ function beginLeave(s: CoordinatorState, reason: string, hard: boolean, now: Now
       releaseUnstarted(s, entry, '');
     }
   } else if (!hard) return;
-  for (const entry of s.entries.values()) if (entry.phase === 'sent') sendKill(s, entry, hard ? KILL_NOW : KILL_TIMEOUT);
+  for (const entry of s.entries.values())
+    if (entry.phase === 'sent') sendKill(s, entry, hard ? KILL_NOW : KILL_TIMEOUT);
   if (!first) return;
   for (const a of s.agents.values()) if (a.status !== 'dead') command(a, { drain: {} });
 }
@@ -276,12 +263,25 @@ function beginLeave(s: CoordinatorState, reason: string, hard: boolean, now: Now
 /** Leaves the row when nothing is held and everything is written, or when the time for leaving is over. */
 function leave(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): number {
   if (s.phase !== 'leaving') return Infinity;
-  const open = s.entries.size > 0 || s.uncommitted.length > 0 || s.releases.length > 0 || s.flight !== null || s.leasing || s.raising !== 'no';
+  const open =
+    s.entries.size > 0 ||
+    s.uncommitted.length > 0 ||
+    s.releases.length > 0 ||
+    s.flight !== null ||
+    s.leasing ||
+    s.raising !== 'no';
   if (open && now.mono < s.leaveDeadline) {
-    for (const entry of s.entries.values()) if (entry.phase === 'sent' && entry.killSent === 0) sendKill(s, entry, KILL_TIMEOUT);
+    for (const entry of s.entries.values())
+      if (entry.phase === 'sent' && entry.killSent === 0) sendKill(s, entry, KILL_TIMEOUT);
     return s.leaveDeadline;
   }
-  if (open) effects.push({ kind: 'log', level: 'warn', text: 'leaving with jobs still held: a rescue takes them', fields: { held: s.entries.size } });
+  if (open)
+    effects.push({
+      kind: 'log',
+      level: 'warn',
+      text: 'leaving with jobs still held: a rescue takes them',
+      fields: { held: s.entries.size },
+    });
   s.phase = 'leaving-row';
   effects.push({ kind: 'leave-row' });
   return Infinity;

@@ -35,7 +35,10 @@ export function command(a: Agent, body: Omit<Command, 'seq'>): void {
 export function start(a: Agent, job: Job, app: App): void {
   const last = a.unacked.at(-1);
   const fits = a.openBytes < BYTES_PER_START;
-  const open = last && last.seq > a.sentCommand && last.start && last.start.jobs.length < JOBS_PER_START && fits ? last.start : null;
+  const open =
+    last && last.seq > a.sentCommand && last.start && last.start.jobs.length < JOBS_PER_START && fits
+      ? last.start
+      : null;
   a.openBytes = (open ? a.openBytes : 0) + bytesOf(job);
   const apps = a.knownApps.has(app.index) ? [] : [app];
   a.knownApps.add(app.index);
@@ -46,7 +49,8 @@ export function start(a: Agent, job: Job, app: App): void {
 }
 
 function bytesOf(j: Job): number {
-  const units = j.args.length + j.environVars.length + j.userWorkdir.length + j.mpiFlags.length + j.parents.length;
+  const units =
+    j.args.length + j.environVars.length + j.userWorkdir.length + j.mpiFlags.length + j.parents.length;
   return BYTES_PER_JOB + (units + j.name.length + j.workflow.length + j.hosts.join().length) * BYTES_PER_UNIT;
 }
 
@@ -94,7 +98,8 @@ function fitting(unacked: readonly Command[], first: number): number {
   let n = 0;
   while (first + n < unacked.length && n < COMMANDS_PER_MESSAGE && bytes < BYTES_PER_MESSAGE) {
     for (const job of unacked[first + n]!.start?.jobs ?? []) bytes += bytesOf(job);
-    for (const answer of unacked[first + n]!.committed?.answers ?? []) bytes += answer.json.length * BYTES_PER_UNIT;
+    for (const answer of unacked[first + n]!.committed?.answers ?? [])
+      bytes += answer.json.length * BYTES_PER_UNIT;
     n += 1;
   }
   return n;

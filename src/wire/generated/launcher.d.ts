@@ -694,6 +694,9 @@ export namespace balsam {
                 /** Job hosts. */
                 hosts: string[];
 
+                /** Job nodes. */
+                nodes: number[];
+
                 /**
                  * Creates a new Job instance using the specified properties.
                  * @param [properties] Properties to set
@@ -776,6 +779,9 @@ export namespace balsam {
 
                     /** Job hosts */
                     hosts?: (string[]|null);
+
+                    /** Job nodes */
+                    nodes?: (number[]|null);
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
@@ -1525,6 +1531,9 @@ export namespace balsam {
                 /** HeldAttempt started. */
                 started: boolean;
 
+                /** HeldAttempt nodes. */
+                nodes: number[];
+
                 /**
                  * Creates a new HeldAttempt instance using the specified properties.
                  * @param [properties] Properties to set
@@ -1565,6 +1574,9 @@ export namespace balsam {
 
                     /** HeldAttempt started */
                     started?: (boolean|null);
+
+                    /** HeldAttempt nodes */
+                    nodes?: (number[]|null);
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];

@@ -853,6 +853,7 @@ export const balsam = $root.balsam = (() => {
 
                 const Job = function (properties) {
                     this.hosts = [];
+                    this.nodes = [];
                     if (properties)
                         for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                             if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -876,6 +877,7 @@ export const balsam = $root.balsam = (() => {
                 Job.prototype.threadsPerCore = 0;
                 Job.prototype.packing = 0;
                 Job.prototype.hosts = $util.emptyArray;
+                Job.prototype.nodes = $util.emptyArray;
 
                 Job.create = function(properties) {
                     return new Job(properties);
@@ -923,6 +925,8 @@ export const balsam = $root.balsam = (() => {
                     if (message.hosts != null && message.hosts.length)
                         for (let i = 0; i < message.hosts.length; ++i)
                             writer.uint32(138).string(message.hosts[i]);
+                    if (message.nodes != null && message.nodes.length)
+                        writer.uint32(146).uint32s(message.nodes);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -1106,6 +1110,20 @@ export const balsam = $root.balsam = (() => {
                                 if (!(message.hosts && message.hosts.length))
                                     message.hosts = [];
                                 message.hosts.push(reader.stringVerify());
+                                continue;
+                            }
+                        case 18: {
+                                if (wireType === 2) {
+                                    if (!(message.nodes && message.nodes.length))
+                                        message.nodes = [];
+                                    reader.uint32s(message.nodes);
+                                    continue;
+                                }
+                                if (wireType !== 0)
+                                    break;
+                                if (!(message.nodes && message.nodes.length))
+                                    message.nodes = [];
+                                message.nodes.push(reader.uint32());
                                 continue;
                             }
                         }
@@ -2125,6 +2143,7 @@ export const balsam = $root.balsam = (() => {
             v1.HeldAttempt = (function() {
 
                 const HeldAttempt = function (properties) {
+                    this.nodes = [];
                     if (properties)
                         for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                             if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -2134,6 +2153,7 @@ export const balsam = $root.balsam = (() => {
                 HeldAttempt.prototype.id = "";
                 HeldAttempt.prototype.attempt = 0;
                 HeldAttempt.prototype.started = false;
+                HeldAttempt.prototype.nodes = $util.emptyArray;
 
                 HeldAttempt.create = function(properties) {
                     return new HeldAttempt(properties);
@@ -2152,6 +2172,8 @@ export const balsam = $root.balsam = (() => {
                         writer.uint32(16).uint32(message.attempt);
                     if (message.started != null && $Object.hasOwnProperty.call(message, "started") && message.started !== false)
                         writer.uint32(24).bool(message.started);
+                    if (message.nodes != null && message.nodes.length)
+                        writer.uint32(34).uint32s(message.nodes);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2210,6 +2232,20 @@ export const balsam = $root.balsam = (() => {
                                     message.started = value;
                                 else
                                     delete message.started;
+                                continue;
+                            }
+                        case 4: {
+                                if (wireType === 2) {
+                                    if (!(message.nodes && message.nodes.length))
+                                        message.nodes = [];
+                                    reader.uint32s(message.nodes);
+                                    continue;
+                                }
+                                if (wireType !== 0)
+                                    break;
+                                if (!(message.nodes && message.nodes.length))
+                                    message.nodes = [];
+                                message.nodes.push(reader.uint32());
                                 continue;
                             }
                         }

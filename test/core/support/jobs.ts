@@ -39,6 +39,7 @@ export function agentJob(id: string, over: Partial<Job> = {}): Job {
     threadsPerCore: 1,
     packing: 2,
     hosts: [],
+    nodes: [],
     ...over,
   };
 }

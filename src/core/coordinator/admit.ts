@@ -1,0 +1,65 @@
+/**
+ * How jobs come into the books of a coordinator: those that a lease brought, and the entries that a takeover makes.
+ */
+import type { App } from '../messages.ts';
+import type { LeasedJob } from './batch.ts';
+import type { AppFacts, Now } from './event.ts';
+import { packingOf } from './placement.ts';
+import { release, releaseAsFailed } from './release.ts';
+import type { CoordinatorState, Entry } from './state.ts';
+
+/** Takes a leased job into the books; one that cannot be started at all is FAILED with the reason. */
+export function admit(
+  s: CoordinatorState,
+  job: LeasedJob,
+  apps: ReadonlyMap<string, AppFacts | null>,
+  now: Now,
+): void {
+  const facts = apps.get(job.application) ?? null;
+  const entry = makeEntry(s, job, now);
+  s.entries.set(job.id, entry);
+  s.lastBusyAt = now.mono;
+  const refusal = facts === null ? `application ${job.application} is not registered` : unsupported(facts);
+  if (refusal !== null || facts === null) return releaseAsFailed(s, entry, refusal ?? '');
+  if (s.phase !== 'running') return release(s, entry, { to: 'keep', message: '' });
+  entry.app = appOf(s, facts);
+  s.typicalShare = entry.share;
+  s.queue.push(entry);
+}
+
+function unsupported(app: AppFacts): string | null {
+  const what = app.preprocess === '' ? (app.postprocess === '' ? null : 'postprocess') : 'preprocess';
+  return what === null ? null : `application ${app.name} has a ${what} script, which is not supported yet`;
+}
+
+/** The launcher's own number for an application as it is now: an edited one is another, and is sent again. */
+export function appOf(s: CoordinatorState, f: AppFacts): App {
+  const key = JSON.stringify([f.name, f.executable, f.envscript]);
+  let app = s.apps.get(key);
+  if (!app) {
+    app = { index: s.apps.size + 1, name: f.name, executable: f.executable, envscript: f.envscript };
+    s.apps.set(key, app);
+  }
+  return app;
+}
+
+/** A new entry, queued, with no place and no application yet. */
+export function makeEntry(s: CoordinatorState, job: LeasedJob, now: Now): Entry {
+  return {
+    job,
+    app: { index: 0, name: job.application, executable: '', envscript: '' },
+    phase: 'queued',
+    share: 1 / packingOf(s.config.mode, job),
+    on: [],
+    leasedAt: now.wall,
+    sentAt: 0,
+    startedAt: null,
+    runningCommitted: false,
+    killSent: 0,
+    userKilled: false,
+    retractSent: false,
+    sentEpoch: 0,
+    avoid: [],
+    gang: [],
+  };
+}

@@ -1,0 +1,97 @@
+/**
+ * Takeover (PROTOCOL 3): a successor finds by the database what its launcher holds, and hears from each agent what of it
+ * runs there. Running attempts are adopted, not restarted. A held job that nobody named is released, never placed: when
+ * every incarnation has said hello and its reports are in, that proves that it never started; when D has passed, not.
+ */
+import type { CoordinatorEffect, CoordinatorEvent, Now } from './event.ts';
+import type { HeldAttempt } from '../messages.ts';
+import { vacate } from './placement.ts';
+import { release, releaseLost, releaseUnstarted } from './release.ts';
+import { appOf, makeEntry } from './admit.ts';
+import type { Agent, CoordinatorState, Entry } from './state.ts';
+
+/** Takes what a predecessor held into the books, without a place. */
+export function adopt(s: CoordinatorState, e: Extract<CoordinatorEvent, { kind: 'adopt' }>, now: Now): void {
+  s.adoption = { awaiting: new Set(e.incarnations), until: now.mono + s.config.chain.agentDead };
+  for (const job of e.held) {
+    if (s.entries.has(job.id)) continue;
+    const entry = makeEntry(s, job, now);
+    const facts = e.apps.get(job.application);
+    if (facts) entry.app = appOf(s, facts);
+    entry.phase = 'adopting';
+    entry.runningCommitted = job.state === 'RUNNING';
+    entry.userKilled = job.state === 'USER_KILLED';
+    s.entries.set(job.id, entry);
+  }
+}
+
+/** The agent holds it, or speaks of its end: it is where it is. */
+export function adoptBy(a: Agent, entry: Entry, epoch: number): void {
+  entry.phase = 'sent';
+  entry.on = [a.incarnation];
+  entry.sentEpoch = epoch;
+  a.entries.set(entry.job.id, entry);
+  a.used += entry.share;
+}
+
+/** What an agent names in its inventory; the other nodes of a gang are taken as their agents come. */
+export function adoptHeld(s: CoordinatorState, a: Agent, held: readonly HeldAttempt[], now: Now): void {
+  for (const h of held) {
+    const entry = s.entries.get(h.id);
+    if (entry?.phase !== 'adopting' || entry.job.attempt !== h.attempt) continue;
+    adoptBy(a, entry, s.epoch);
+    entry.gang = [...h.nodes];
+    if (h.started) entry.startedAt = now.wall;
+  }
+  for (const entry of s.entries.values()) {
+    const lead = entry.phase === 'sent' && entry.gang.includes(a.node) && entry.on.length < entry.gang.length;
+    if (lead && !entry.on.includes(a.incarnation)) joinGang(a, entry);
+  }
+  for (const h of held) if (h.nodes.length > 1) joinGangs(s, s.entries.get(h.id));
+}
+
+/** The agents of a gang that had joined before its lead. */
+function joinGangs(s: CoordinatorState, entry: Entry | undefined): void {
+  if (entry?.phase !== 'sent') return;
+  for (const a of s.agents.values()) {
+    const other =
+      entry.gang.includes(a.node) && !entry.on.includes(a.incarnation) && a.joinedEpoch === s.epoch;
+    if (other && a.status !== 'dead' && a.status !== 'gone') joinGang(a, entry);
+  }
+}
+
+function joinGang(a: Agent, entry: Entry): void {
+  entry.on.push(a.incarnation);
+  a.entries.set(entry.job.id, entry);
+  a.used += entry.share;
+}
+
+/** An incarnation has said what it holds, or has ended and left nothing. */
+export function heardOf(s: CoordinatorState, incarnation: string): void {
+  s.adoption?.awaiting.delete(incarnation);
+}
+
+/** Releases what nobody named, as soon as that is known. Returns when it wants to look again. */
+export function settle(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): number {
+  if (!s.adoption) return Infinity;
+  const allHeard =
+    s.adoption.awaiting.size === 0 &&
+    [...s.agents.values()].every((a) => a.doubtful === null && a.joinedEpoch === s.epoch);
+  if (!allHeard && now.mono < s.adoption.until) return s.adoption.until;
+  s.adoption = null;
+  let released = 0;
+  for (const entry of s.entries.values()) {
+    if (entry.phase !== 'adopting') continue;
+    released += 1;
+    vacate(s, entry);
+    if (entry.userKilled) release(s, entry, { to: 'keep', message: '' });
+    else if (allHeard && !entry.runningCommitted)
+      releaseUnstarted(s, entry, 'its start command was never received');
+    else releaseLost(s, entry, '', 'its coordinator died');
+  }
+  if (released > 0) {
+    const text = allHeard ? 'released what no agent has' : 'released what no agent named in time';
+    effects.push({ kind: 'log', level: 'warn', text, fields: { jobs: released, rule: 'PROTOCOL 3' } });
+  }
+  return Infinity;
+}
