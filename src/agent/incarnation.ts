@@ -108,6 +108,8 @@ export class Incarnation {
       asRoot: process.getuid?.() === 0,
     };
     this.#openGuard();
+    // The core asks for it with the first job; it takes as long to start as the agent to join.
+    this.#openHelper(0);
     this.#state = makeAgentState(
       {
         node: this.#setup.node,
@@ -193,7 +195,8 @@ export class Incarnation {
       case 'send':
         return this.#send(e.body);
       case 'open-helper':
-        return this.#openHelper(e.helper);
+        if (!this.#helpers.has(e.helper)) this.#openHelper(e.helper);
+        return;
       case 'start':
         return void this.#start(e).catch((error: unknown) => {
           const { helper, token } = e;

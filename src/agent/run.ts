@@ -14,7 +14,7 @@ import { makeLog } from '../base/log.ts';
 import { parseCpuList } from '../../native-free/cpu-list.ts';
 import { processIdentity, readInventory } from '../../native-free/inventory.ts';
 import { parseEnviron, scrubNames } from '../process/environment.ts';
-import { chooseHelper } from '../process/helper.ts';
+import { chooseHelper, type HelperChoice } from '../process/helper.ts';
 import { readKeyFile } from '../wire/curve.ts';
 import { placeFromEnvironment, readAgentFile, shareOfCpus, type AgentFile, type Place } from './config.ts';
 import { sweepChannelDirectories } from './socket-directory.ts';
@@ -30,8 +30,14 @@ export interface AgentOptions {
 /** Runs until drained; resolves with the exit code of the process. */
 export async function runAgent(options: AgentOptions): Promise<number> {
   assertChain(CHAIN);
+  // Looked for while the coordinator is still starting: it takes a tenth of a second where python3 is a manager's script.
+  const helper = chooseHelper('auto');
   const file = await readAgentFile(options.file);
-  const setup = await prepare(file, options.node);
+  const setup = await prepare(
+    file,
+    options.node,
+    file.helper === 'auto' ? helper : chooseHelper(file.helper),
+  );
   const { log } = setup;
   let current: Incarnation | null = null;
   let stopping = false;
@@ -52,7 +58,11 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   }
 }
 
-async function prepare(file: AgentFile, node: number | null): Promise<NodeSetup> {
+async function prepare(
+  file: AgentFile,
+  node: number | null,
+  choice: Promise<HelperChoice>,
+): Promise<NodeSetup> {
   const place: Place | null =
     node === null
       ? placeFromEnvironment(process.env)
@@ -67,7 +77,7 @@ async function prepare(file: AgentFile, node: number | null): Promise<NodeSetup>
       place,
     );
   const environ = await readFile(file.environ);
-  const [helper, keys] = await Promise.all([chooseHelper(file.helper), readKeyFile(file.clientKey)]);
+  const [helper, keys] = await Promise.all([choice, readKeyFile(file.clientKey)]);
   const values = parseEnviron(environ);
   const names = [...values.keys()];
   const ranks = new Set(scrubNames(names, { forMpirun: false }));

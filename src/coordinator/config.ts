@@ -16,12 +16,18 @@ const schema = z.object({
   idleExitMs: z.nullable(z.number()),
   anyOwner: z.boolean(),
   addresses: z.array(z.string()).check(z.minLength(1)),
-  port: z.nullable(z.int()),
   serverKey: z.string(),
   schedulerId: z.string(),
+  /** We follow a dead coordinator of the same launcher: its port, and what its last beat said. */
+  predecessor: z.nullable(
+    z.object({ launcher: z.int(), port: z.int(), epoch: z.int(), confirmedAt: z.number() }),
+  ),
 });
 
 export type CoordinatorFile = z.infer<typeof schema>;
+
+/** What is known of a dead coordinator. `confirmedAt` is of this host's monotonic clock. */
+export type Predecessor = NonNullable<CoordinatorFile['predecessor']>;
 
 export async function readCoordinatorFile(path: string): Promise<CoordinatorFile> {
   return schema.parse(JSON.parse(await readFile(path, 'utf8')));
@@ -31,7 +37,17 @@ export async function readCoordinatorFile(path: string): Promise<CoordinatorFile
 export type ToWarden =
   | { kind: 'bound'; launcher: number; port: number }
   | { kind: 'beat'; epoch: number; confirmedAt: number }
-  | { kind: 'progress'; finished: number; failed: number; other: number; running: number; queued: number; waiting: number; agents: number; degraded: boolean }
+  | {
+      kind: 'progress';
+      finished: number;
+      failed: number;
+      other: number;
+      running: number;
+      queued: number;
+      waiting: number;
+      agents: number;
+      degraded: boolean;
+    }
   | { kind: 'end'; code: 'left' | 'fenced'; reason: string };
 
 /** What a warden tells its coordinator. The end of the channel means that the warden is gone. */

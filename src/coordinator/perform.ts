@@ -4,10 +4,8 @@
  */
 import { WorldError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import type { CoordinatorEffect, CoordinatorEvent, AppFacts } from '../core/coordinator/event.ts';
-import type { LeasedJob } from '../core/coordinator/batch.ts';
+import type { CoordinatorEffect, CoordinatorEvent } from '../core/coordinator/event.ts';
 import { PROTOCOL_VERSION, type Body, type Join, type ProcessIdentity } from '../core/messages.ts';
-import { applicationsByName } from '../store/application-store.ts';
 import { commitBatch } from '../store/commit-store.ts';
 import type { Database } from '../store/connection.ts';
 import { addRoster, leave, raiseEpoch } from '../store/launcher-store.ts';
@@ -15,6 +13,7 @@ import { countWaiting, heldJobs, leaseJobs, matchWorkflows } from '../store/leas
 import type { RosterMember } from '../store/rows.ts';
 import { encodeEnvelope } from '../wire/codec.ts';
 import type { RouterLink } from '../wire/router-link.ts';
+import { factsOf } from './applications.ts';
 import type { CoordinatorFile } from './config.ts';
 import { answerRequests } from './requests.ts';
 
@@ -127,15 +126,7 @@ export class Performer {
       anyOwner: file.anyOwner,
     });
     if (!fenced) throw new WorldError('fenced', 'the launcher row is not ours any more');
-    return { kind: 'leased', asked: e.limit, jobs, apps: await this.#apps(jobs) };
-  }
-
-  async #apps(jobs: readonly LeasedJob[]): Promise<Map<string, AppFacts | null>> {
-    const names = [...new Set(jobs.map((j) => j.application))];
-    const apps = new Map<string, AppFacts | null>(names.map((n) => [n, null]));
-    if (names.length > 0)
-      for (const [name, row] of await applicationsByName(this.#o.work, names)) apps.set(name, row);
-    return apps;
+    return { kind: 'leased', asked: e.limit, jobs, apps: await factsOf(work, jobs) };
   }
 
   async #commit(e: Extract<CoordinatorEffect, { kind: 'commit' }>): Promise<CoordinatorEvent> {
@@ -177,7 +168,7 @@ export class Performer {
     const epoch = await raiseEpoch(this.#o.work, this.#o.launcher, this.#o.epoch());
     if (epoch === null) throw new WorldError('fenced', 'the launcher row is not ours any more');
     const held = await heldJobs(this.#o.work, this.#o.launcher);
-    return { kind: 'raised', epoch, held, apps: await this.#apps(held) };
+    return { kind: 'raised', epoch, held, apps: await factsOf(this.#o.work, held) };
   }
 
   async #leave(): Promise<CoordinatorEvent> {

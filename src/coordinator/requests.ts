@@ -7,17 +7,16 @@
 import { messageOf, WorldError } from '../base/errors.ts';
 import type { ApplicationFields } from '../core/job-channel.ts';
 import type { JobRequest, RequestAnswer } from '../core/coordinator/event.ts';
-import {
-  getApplication,
-  getOrCreateApplication,
-  updateApplication,
-} from '../store/application-store.ts';
+import { getApplication, getOrCreateApplication, updateApplication } from '../store/application-store.ts';
 import type { Database } from '../store/connection.ts';
 import { jobRecords } from '../store/lease-store.ts';
 import type { ApplicationRow } from '../store/rows.ts';
 
 /** Answers each request; one that fails does not spoil the others. */
-export async function answerRequests(db: Database, requests: readonly JobRequest[]): Promise<RequestAnswer[]> {
+export async function answerRequests(
+  db: Database,
+  requests: readonly JobRequest[],
+): Promise<RequestAnswer[]> {
   const ids = [...new Set(requests.filter((r) => r.op === 'job.get').map((r) => r.job))];
   let records: Awaited<ReturnType<typeof jobRecords>> | null = null;
   let failure = '';
@@ -74,5 +73,7 @@ async function ask(
 function sentence(error: unknown): string {
   const text = messageOf(error);
   if (text.startsWith('[')) return text;
-  return error instanceof WorldError && error.code !== 'rejected' ? `[unavailable] ${text}` : `[refused] ${text}`;
+  return error instanceof WorldError && error.code !== 'rejected'
+    ? `[unavailable] ${text}`
+    : `[refused] ${text}`;
 }

@@ -11,23 +11,31 @@ import { systemClock } from '../base/clock.ts';
 import { CHAIN, KILL_POLL_MS, assertChain } from '../base/limits.ts';
 import { makeLog, type Logger } from '../base/log.ts';
 import { messageOf, WorldError } from '../base/errors.ts';
-import { openDatabase } from '../cluster/open.ts';
 import type { CoordinatorEvent } from '../core/coordinator/event.ts';
-import { COORDINATOR_DEFAULTS, makeCoordinatorState, type CoordinatorState } from '../core/coordinator/state.ts';
+import {
+  COORDINATOR_DEFAULTS,
+  makeCoordinatorState,
+  type CoordinatorState,
+} from '../core/coordinator/state.ts';
 import { coordinatorStep } from '../core/coordinator/step.ts';
 import type { Database } from '../store/connection.ts';
-import { heartbeat, killedJobs, registerLauncher } from '../store/launcher-store.ts';
+import { heartbeat, killedJobs } from '../store/launcher-store.ts';
 import { listen } from '../store/notify.ts';
 import { decodeEnvelope } from '../wire/codec.ts';
 import { readKeyFile } from '../wire/curve.ts';
 import { RouterLink } from '../wire/router-link.ts';
 import { readCoordinatorFile, type CoordinatorFile, type ToCoordinator, type ToWarden } from './config.ts';
+import { echoFor } from './caretaker.ts';
 import { Performer } from './perform.ts';
+import { rescueDead } from './rescuer.ts';
+import { openSession, type Session } from './session.ts';
 
 /** Events that wait for the core; links wait when it is full. Guess: two seconds of a thousand agents. */
 const MAILBOX = 50_000;
-/** Connections for leases, commits, applications and the roster; the heartbeat has one of its own. */
-const WORK_CONNECTIONS = 3;
+/** How often it is looked whether another launcher died, milliseconds (PROTOCOL 4). */
+const RESCUE_EVERY_MS = 60_000;
+/** Exit code of a coordinator whose launcher row is not its own any more. */
+const EXIT_FENCED = 3;
 /** How often the warden is told how far we are, milliseconds. */
 const PROGRESS_MS = 500;
 
@@ -37,34 +45,48 @@ export async function runCoordinator(path: string): Promise<number> {
   const file = await readCoordinatorFile(path);
   const log = makeLog('coordinator', { launcher: file.name });
   const toWarden = (message: ToWarden): void => void process.send?.(message);
-  const opened = { path: file.dbPath, role: 'coordinator', applicationName: `balsam ${file.name}` } as const;
-  const [keys, work, heart] = await Promise.all([
-    readKeyFile(file.serverKey),
-    openDatabase({ ...opened, max: WORK_CONNECTIONS }),
-    openDatabase({ ...opened, max: 1 }),
-  ]);
-  const launcher = await registerLauncher(work, { ...file, nodes: file.nodes.length });
-  const coordinator = new Coordinator(file, launcher, work, heart, log, toWarden);
-  const link = new RouterLink({
+  const keys = await readKeyFile(file.serverKey);
+  let coordinator: Coordinator | null = null;
+  const { predecessor } = file;
+  const link: RouterLink = new RouterLink({
     keys,
     clientKeys: [keys.peerPublicKey],
-    onMessage: (identity, bytes) => coordinator.onBytes(identity, bytes),
+    onMessage: (identity, bytes) => {
+      if (coordinator) return coordinator.onBytes(identity, bytes);
+      if (predecessor) echoFor(predecessor, link, identity, bytes);
+      return undefined;
+    },
     onStranger: (stranger) => log.warn({ ...stranger }, 'refused a stranger at the port'),
   });
-  const { port } = await link.bind({ addresses: file.addresses, ...(file.port === null ? {} : { port: file.port }) });
-  log.info({ id: launcher.id, epoch: launcher.epoch, port }, 'bound');
-  toWarden({ kind: 'bound', launcher: launcher.id, port });
-  process.on('message', (m: ToCoordinator) => coordinator.post({ kind: 'leave', reason: m.reason, now: m.now }));
-  process.on('disconnect', () => coordinator.post({ kind: 'leave', reason: 'the warden is gone', now: false }));
-  const end = await coordinator.run(link);
-  toWarden({ kind: 'end', ...end });
-  await Promise.all([link.close(), work.close(), heart.close()]);
-  log.info(end, 'ended');
-  return end.code === 'left' ? 0 : 3;
+  // A successor echoes before it has a database; the first coordinator has nobody to echo to.
+  const bound = predecessor ? await link.bind({ addresses: file.addresses, port: predecessor.port }) : null;
+  const beats = setInterval(() => {
+    const beat = coordinator?.beat() ?? predecessor;
+    if (beat) toWarden({ kind: 'beat', epoch: beat.epoch, confirmedAt: beat.confirmedAt });
+  }, CHAIN.beat);
+  try {
+    const session = await openSession(file, log);
+    coordinator = new Coordinator(file, session, log, toWarden);
+    const { port } = bound ?? (await link.bind({ addresses: file.addresses }));
+    log.info({ id: session.id, epoch: session.epoch, port, successor: predecessor !== null }, 'bound');
+    toWarden({ kind: 'bound', launcher: session.id, port });
+    toWarden({ kind: 'beat', ...coordinator.beat() });
+    const post = (event: CoordinatorEvent): void => coordinator?.post(event);
+    process.on('message', (m: ToCoordinator) => post({ kind: 'leave', reason: m.reason, now: m.now }));
+    process.on('disconnect', () => post({ kind: 'leave', reason: 'the warden is gone', now: false }));
+    const end = await coordinator.run(link);
+    toWarden({ kind: 'end', ...end });
+    await Promise.all([link.close(), session.work.close(), session.heart.close()]);
+    log.info(end, 'ended');
+    return end.code === 'left' ? 0 : EXIT_FENCED;
+  } finally {
+    clearInterval(beats);
+  }
 }
 
 class Coordinator {
   readonly #file: CoordinatorFile;
+  readonly #session: Session;
   readonly #launcher: { id: number; epoch: number };
   readonly #work: Database;
   readonly #heart: Database;
@@ -79,18 +101,13 @@ class Coordinator {
   #refused = 0;
   #over = false;
 
-  constructor(
-    file: CoordinatorFile,
-    launcher: { id: number; epoch: number },
-    work: Database,
-    heart: Database,
-    log: Logger,
-    toWarden: (m: ToWarden) => void,
-  ) {
+  constructor(file: CoordinatorFile, session: Session, log: Logger, toWarden: (m: ToWarden) => void) {
     this.#file = file;
+    this.#session = session;
+    const launcher = session;
     this.#launcher = launcher;
-    this.#work = work;
-    this.#heart = heart;
+    this.#work = session.work;
+    this.#heart = session.heart;
     this.#log = log;
     this.#toWarden = toWarden;
     const mono = systemClock.monotonic();
@@ -106,7 +123,11 @@ class Coordinator {
       launcher.epoch,
       mono,
     );
-    this.#actor = new Actor<CoordinatorEvent>({ name: 'coordinator', capacity: MAILBOX, receive: (batch) => this.#step(batch) });
+    this.#actor = new Actor<CoordinatorEvent>({
+      name: 'coordinator',
+      capacity: MAILBOX,
+      receive: (batch) => this.#step(batch),
+    });
     this.#timers = new Timers(this.#actor);
   }
 
@@ -116,7 +137,11 @@ class Coordinator {
 
   onBytes(identity: string, bytes: Uint8Array): void | Promise<void> {
     const decoded = decodeEnvelope(bytes);
-    if (!decoded.ok || decoded.envelope.launcher !== this.#launcher.id || decoded.envelope.incarnation !== identity) {
+    if (
+      !decoded.ok ||
+      decoded.envelope.launcher !== this.#launcher.id ||
+      decoded.envelope.incarnation !== identity
+    ) {
       this.#refused += 1;
       const reason = decoded.ok ? 'another launcher or incarnation' : decoded.reason;
       return this.#log.warn({ reason, refused: this.#refused }, 'refused a message');
@@ -142,10 +167,12 @@ class Coordinator {
     const loops = [
       setInterval(() => void this.#beat(), CHAIN.launcherHeartbeat),
       setInterval(() => void this.#lookForKills(), KILL_POLL_MS),
-      setInterval(() => this.#tellWarden(), CHAIN.beat),
+      setInterval(() => void this.#rescue(), RESCUE_EVERY_MS),
       setInterval(() => void this.#tellProgress(), PROGRESS_MS),
     ];
+    if (this.#session.adopt) this.post({ kind: 'adopt', ...this.#session.adopt });
     this.post({ kind: 'tick' });
+    void this.#rescue();
     try {
       const failed = async (done: Promise<void>): Promise<never> => {
         await done;
@@ -211,8 +238,14 @@ class Coordinator {
     }
   }
 
-  #tellWarden(): void {
-    this.#toWarden({ kind: 'beat', epoch: this.#state.epoch, confirmedAt: this.#state.confirmedAt });
+  /** What the warden is told twice a second; a successor begins with it. */
+  beat(): { epoch: number; confirmedAt: number } {
+    return { epoch: this.#state.epoch, confirmedAt: this.#state.confirmedAt };
+  }
+
+  /** Looks for dead launchers; what it takes back wakes us and the others. */
+  async #rescue(): Promise<void> {
+    if (!this.#over) await rescueDead(this.#work, this.#launcher.id, this.#log);
   }
 
   #waiting = 0;
@@ -233,6 +266,14 @@ class Coordinator {
       running += Math.round(a.entries.size / Math.max(1, a.used));
     }
     const queued = held - running;
-    this.#toWarden({ kind: 'progress', ...s.done, running, queued, waiting, agents, degraded: s.degradedSince !== null });
+    this.#toWarden({
+      kind: 'progress',
+      ...s.done,
+      running,
+      queued,
+      waiting,
+      agents,
+      degraded: s.degradedSince !== null,
+    });
   }
 }

@@ -64,6 +64,20 @@ export async function raiseEpoch(db: Database, id: number, epoch: number): Promi
   return row?.epoch ?? null;
 }
 
+/**
+ * Takeover by a successor: epoch + 1 in one statement with the row's lock, so that a zombie of the predecessor sees it
+ * (PROTOCOL 1). The new epoch, which counts as a confirmed heartbeat; null when the launcher is dead or has ended.
+ */
+export async function takeOver(db: Database, id: number): Promise<number | null> {
+  const [row] = await db.run(
+    (sql) => sql<{ epoch: number }[]>`
+      with l as materialized (select id from launcher where id = ${id} and state = 'alive' for update)
+      update launcher set epoch = launcher.epoch + 1, heartbeat_at = clock_timestamp() from l where launcher.id = l.id
+      returning launcher.epoch`,
+  );
+  return row?.epoch ?? null;
+}
+
 /** Ends the launcher: nothing is leased or written under it any more. false: it is not ours. A repeat gives false. */
 export async function leave(db: Database, id: number, epoch: number): Promise<boolean> {
   const rows = await db.run(

@@ -4,8 +4,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
+import * as z from 'zod/mini';
+import { judgeProcess, processIdentity } from '../../native-free/process-identity.ts';
 import { removeChannelDirectories } from '../agent/socket-directory.ts';
 import { layoutOf } from '../cluster/layout.ts';
 import { makeLauncherKeys, writeKeyFile } from '../wire/curve.ts';
@@ -23,6 +26,17 @@ export interface LauncherFiles {
   /** Log of warden and coordinator; an agent's is this with `.node<N>` behind it. */
   log: string;
 }
+
+/** Who made a launcher's directory: a file in it. */
+const OWNER = 'owner.json';
+const ownerSchema = z.object({
+  pid: z.int(),
+  startTime: z.int(),
+  bootId: z.string(),
+  pidNamespace: z.string(),
+  uid: z.int(),
+  tag: z.string().check(z.regex(/^[0-9a-f]{8}$/)),
+});
 
 /** Makes the directory, the keys and the copy of the environment. */
 export async function makeLauncherFiles(dbPath: string, startedAt: Date): Promise<LauncherFiles> {
@@ -45,10 +59,38 @@ export async function makeLauncherFiles(dbPath: string, startedAt: Date): Promis
     agents: at('agents.json'),
     log: path.join(layout.log, `launcher_${stamp}_${process.pid}.log`),
   };
+  const me = processIdentity(process.pid);
+  if (me) writeJson(at(OWNER), { ...me, tag });
   const keys = makeLauncherKeys();
   await Promise.all([writeKeyFile(files.serverKey, keys.server), writeKeyFile(files.clientKey, keys.client)]);
   writeFileSync(files.environ, readFileSync('/proc/self/environ'), { mode: 0o600 });
   return files;
+}
+
+/**
+ * Removes what wardens of this host left that were killed: their directories hold keys and a copy of an environment. One is
+ * touched only when its owner, known by pid, start time and boot, is proven gone; never fails, it is only tidying.
+ */
+export async function removeAbandonedFiles(dbPath: string): Promise<void> {
+  const keys = layoutOf(dbPath).keys;
+  for (const name of await readdir(keys).catch(() => [])) {
+    const directory = path.join(keys, name);
+    // oxlint-disable-next-line no-await-in-loop -- no hurry, and no burst of reads on a shared file system
+    const text = await readFile(path.join(directory, OWNER), 'utf8').catch(() => null);
+    const owner = text === null ? null : ownerSchema.safeParse(safeJson(text)).data;
+    if (!owner || judgeProcess(owner) !== 'dead') continue;
+    removeChannelDirectories(owner.tag);
+    // oxlint-disable-next-line no-await-in-loop
+    await rm(directory, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+function safeJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // its owner was killed while writing it
+  }
 }
 
 /** Whole or not at all: agents may be waiting for this file to appear. */

@@ -39,7 +39,12 @@ export function startAgent(files: LauncherFiles, node: number): ChildProcess {
  * Starts one agent per node by mpirun: unbound, and so that the others live on when one dies. Its own output (and the
  * agents', which mpirun forwards) goes to one file.
  */
-export function startAgentsByMpirun(files: LauncherFiles, mpi: MpiFlavour, nodes: number, hosts: readonly string[] | null): ChildProcess {
+export function startAgentsByMpirun(
+  files: LauncherFiles,
+  mpi: MpiFlavour,
+  nodes: number,
+  hosts: readonly string[] | null,
+): ChildProcess {
   const agent = [process.execPath, programOf('agent'), files.agents];
   const asRoot = process.getuid?.() === 0;
   const args =
@@ -52,9 +57,18 @@ export function startAgentsByMpirun(files: LauncherFiles, mpi: MpiFlavour, nodes
           '--enable-recovery',
           ...(hosts ? ['--host', hosts.map((h) => `${h}:1`).join(','), '--map-by', 'node'] : []),
         ]
-      : ['-bind-to', 'none', '-disable-auto-cleanup', ...(hosts ? ['-hosts', hosts.join(','), '-ppn', '1'] : [])];
+      : [
+          '-bind-to',
+          'none',
+          '-disable-auto-cleanup',
+          ...(hosts ? ['-hosts', hosts.join(','), '-ppn', '1'] : []),
+        ];
   return withLog(`${files.log}.agents`, (fd) =>
-    spawn(mpi.mpirun, [...args, '-n', String(nodes), ...agent], { stdio: ['ignore', fd, fd], detached: true, env: withoutRanks() }),
+    spawn(mpi.mpirun, [...args, '-n', String(nodes), ...agent], {
+      stdio: ['ignore', fd, fd],
+      detached: true,
+      env: withoutRanks(),
+    }),
   );
 }
 
@@ -66,7 +80,9 @@ function withoutRanks(): NodeJS.ProcessEnv {
 }
 
 /** Resolves when the process has ended, with how. */
-export function ended(child: ChildProcess): Promise<{ code: number | null; signal: NodeJS.Signals | null; error: Error | null }> {
+export function ended(
+  child: ChildProcess,
+): Promise<{ code: number | null; signal: NodeJS.Signals | null; error: Error | null }> {
   return new Promise((resolve) => {
     child.once('error', (error) => resolve({ code: null, signal: null, error }));
     child.once('exit', (code, signal) => resolve({ code, signal, error: null }));

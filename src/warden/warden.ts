@@ -7,10 +7,17 @@
 import type { ChildProcess } from 'node:child_process';
 import { hostname, networkInterfaces } from 'node:os';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
-import { CHAIN, KILL_GRACE_MS, LEAVE_MS, assertChain } from '../base/limits.ts';
-import type { ToWarden } from '../coordinator/config.ts';
+import { CHAIN, KILL_GRACE_MS, assertChain } from '../base/limits.ts';
+import type { Predecessor, ToWarden } from '../coordinator/config.ts';
 import { detectMpi, type MpiFlavour } from '../process/mpi/flavour.ts';
-import { makeLauncherFiles, removeLauncherFiles, writeJson, type LauncherFiles } from './files.ts';
+import {
+  makeLauncherFiles,
+  removeAbandonedFiles,
+  removeLauncherFiles,
+  writeJson,
+  type LauncherFiles,
+} from './files.ts';
+import { CoordinatorKeeper } from './coordinator-keeper.ts';
 import { ended, startAgent, startAgentsByMpirun, startCoordinator } from './processes.ts';
 
 export interface LauncherOptions {
@@ -48,6 +55,8 @@ export interface LauncherEnd {
   reason: string;
 }
 
+/** Times that a launcher begins anew after it was declared dead. Guess: once is bad luck, thrice is a broken clock. */
+const LIVES = 3;
 /** Restarts of agents within the window; more means that the node or the installation is broken. Guess. */
 const AGENT_RESTARTS = 5;
 const RESTART_WINDOW_MS = 60_000;
@@ -55,22 +64,25 @@ const RESTART_WINDOW_MS = 60_000;
 const AGENTS_LEAVE_MS = 2_000;
 /** Those that were drained end sooner than this; what has not is told by a signal. Measured: 30–60 ms. */
 const AGENTS_ASK_MS = 250;
-/** A leaving coordinator that does not end in its time is ended this much later. */
-const LEAVE_SLACK_MS = 3_000;
-
 /** Runs one launcher to its end. UserError when it can't be started. */
 export async function runLauncher(options: LauncherOptions, watch: LauncherWatch): Promise<LauncherEnd> {
   assertChain(CHAIN);
   const nodes = chosenNodes(options);
   const mpi = options.launch === 'mpirun' ? await needMpi(options.mpi) : null;
   const startedAt = new Date();
-  const files = await makeLauncherFiles(options.dbPath, startedAt);
-  const warden = new Warden(options, nodes, mpi, files, watch);
-  try {
-    watch.onStart(files);
-    return await warden.run(startedAt);
-  } finally {
-    removeLauncherFiles(files);
+  void removeAbandonedFiles(options.dbPath);
+  for (let time = 1; ; time++) {
+    const files = await makeLauncherFiles(options.dbPath, new Date());
+    const warden = new Warden(options, nodes, mpi, files, watch, startedAt);
+    try {
+      watch.onStart(files);
+      const end = await warden.run();
+      // Declared dead while it lived (PROTOCOL 4): all of it begins anew, under a new id and new keys.
+      if (!end.fenced || time >= LIVES) return end;
+      watch.onNote('this launcher was declared dead: its jobs were ended, another begins in its place');
+    } finally {
+      removeLauncherFiles(files);
+    }
   }
 }
 
@@ -99,13 +111,12 @@ class Warden {
   readonly #mpi: MpiFlavour | null;
   readonly #files: LauncherFiles;
   readonly #watch: LauncherWatch;
+  readonly #startedAt: Date;
   readonly #agents = new Set<ChildProcess>();
   readonly #restarts: number[] = [];
-  #coordinator!: ChildProcess;
-  #end: { code: string; reason: string } | null = null;
+  readonly #keeper: CoordinatorKeeper;
   #signals = 0;
   #leaving = false;
-  #hammer: NodeJS.Timeout | undefined;
 
   constructor(
     o: LauncherOptions,
@@ -113,40 +124,42 @@ class Warden {
     mpi: MpiFlavour | null,
     files: LauncherFiles,
     watch: LauncherWatch,
+    startedAt: Date,
   ) {
     this.#o = o;
     this.#nodes = nodes;
     this.#mpi = mpi;
     this.#files = files;
     this.#watch = watch;
+    this.#startedAt = startedAt;
+    this.#keeper = new CoordinatorKeeper({
+      start: (predecessor) => {
+        this.#writeCoordinatorFile(predecessor);
+        return startCoordinator(this.#files);
+      },
+      onMessage: (m) => this.#onMessage(m),
+      onNote: (text) => this.#watch.onNote(text),
+    });
   }
 
-  async run(startedAt: Date): Promise<LauncherEnd> {
+  async run(): Promise<LauncherEnd & { fenced: boolean }> {
     const onSignal = (signal: string): void => this.#onSignal(signal);
     process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
     try {
-      this.#writeCoordinatorFile(startedAt);
-      this.#coordinator = startCoordinator(this.#files);
-      this.#coordinator.on('message', (m: ToWarden) => this.#onMessage(m));
+      const end = this.#keeper.run();
       this.#startAgents();
-      const how = await ended(this.#coordinator);
+      const how = await end;
       this.#leaving = true;
       await this.#endAgents();
-      return this.#judge(how);
+      if (how.code === 'left') return { exitCode: 0, reason: how.reason, fenced: false };
+      const reason = `the coordinator failed: ${how.reason}; see ${this.#files.log}`;
+      return { exitCode: EXIT_FAILED, reason, fenced: how.code === 'fenced' };
     } finally {
-      clearTimeout(this.#hammer);
       process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
     }
   }
 
-  #judge(how: Awaited<ReturnType<typeof ended>>): LauncherEnd {
-    if (this.#end?.code === 'left') return { exitCode: 0, reason: this.#end.reason };
-    const why =
-      this.#end?.reason ?? how.error?.message ?? `it ended with ${how.signal ?? `code ${how.code}`}`;
-    return { exitCode: EXIT_FAILED, reason: `the coordinator failed: ${why}; see ${this.#files.log}` };
-  }
-
-  #writeCoordinatorFile(startedAt: Date): void {
+  #writeCoordinatorFile(predecessor: Predecessor | null): void {
     const o = this.#o;
     const remote = o.hosts !== null;
     writeJson(this.#files.coordinator, {
@@ -156,13 +169,13 @@ class Warden {
       mode: o.mode,
       wfFilter: o.wfFilter,
       nodes: this.#nodes,
-      endAt: o.timeLimitMinutes === null ? null : startedAt.getTime() + o.timeLimitMinutes * 60_000,
+      endAt: o.timeLimitMinutes === null ? null : this.#startedAt.getTime() + o.timeLimitMinutes * 60_000,
       idleExitMs: o.persistent ? null : o.idleExitSeconds * 1_000,
       anyOwner: o.anyOwner,
       addresses: remote ? ['*'] : ['127.0.0.1'],
-      port: null,
       serverKey: this.#files.serverKey,
       schedulerId: o.schedulerId,
+      predecessor,
     });
   }
 
@@ -173,8 +186,6 @@ class Warden {
       case 'progress':
         return this.#watch.onProgress(m);
       case 'end':
-        this.#end = m;
-        return;
       case 'beat':
         return;
     }
@@ -235,8 +246,7 @@ class Warden {
   }
 
   #leave(reason: string, now: boolean): void {
-    if (this.#coordinator.connected) this.#coordinator.send({ kind: 'leave', reason, now }, () => undefined);
-    this.#hammer ??= setTimeout(() => this.#coordinator.kill('SIGKILL'), LEAVE_MS + LEAVE_SLACK_MS);
+    this.#keeper.leave(reason, now);
   }
 
   #signalAgents(signal: 'SIGTERM' | 'SIGKILL'): void {
@@ -249,9 +259,8 @@ class Warden {
     if (all.length === 0) return;
     const asked = setTimeout(() => this.#signalAgents('SIGTERM'), AGENTS_ASK_MS);
     const timer = setTimeout(() => this.#signalAgents('SIGKILL'), AGENTS_LEAVE_MS);
-    await Promise.all(
-      all.map((child) => (child.exitCode === null && child.signalCode === null ? ended(child) : null)),
-    );
+    const alive = all.filter((child) => child.exitCode === null && child.signalCode === null);
+    await Promise.all(alive.map((child) => ended(child)));
     clearTimeout(asked);
     clearTimeout(timer);
   }

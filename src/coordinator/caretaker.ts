@@ -1,0 +1,38 @@
+/**
+ * The first moments of a successor (PROTOCOL 3): until the database has confirmed it, it echoes heartbeats under its
+ * predecessor's epoch, no longer than S after that one's last confirmed heartbeat, and does nothing else: so no job ends
+ * because Postgres is away while a coordinator is replaced.
+ */
+import { systemClock } from '../base/clock.ts';
+import { CHAIN } from '../base/limits.ts';
+import { PROTOCOL_VERSION } from '../core/messages.ts';
+import { decodeEnvelope, encodeEnvelope } from '../wire/codec.ts';
+import type { ServerLink } from '../wire/link.ts';
+import type { Predecessor } from './config.ts';
+
+/** Answers a heartbeat of an agent that follows the predecessor; anything else waits for the coordinator. */
+export function echoFor(
+  predecessor: Predecessor,
+  link: ServerLink,
+  identity: string,
+  bytes: Uint8Array,
+): void {
+  const decoded = decodeEnvelope(bytes);
+  if (
+    !decoded.ok ||
+    decoded.envelope.launcher !== predecessor.launcher ||
+    decoded.envelope.incarnation !== identity
+  )
+    return;
+  const { envelope } = decoded;
+  if (!envelope.heartbeat || envelope.epoch !== predecessor.epoch) return;
+  if (systemClock.monotonic() - predecessor.confirmedAt > CHAIN.pause) return;
+  const echo = { number: envelope.heartbeat.number, receivedReports: 0, committedReports: 0 };
+  const { launcher, epoch } = predecessor;
+  link
+    .send(
+      identity,
+      encodeEnvelope({ version: PROTOCOL_VERSION, launcher, epoch, incarnation: identity, echo }),
+    )
+    .catch(() => undefined);
+}

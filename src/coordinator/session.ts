@@ -1,0 +1,120 @@
+/**
+ * How a coordinator comes to its launcher row: the first one makes it; a successor ends its predecessor's sessions, raises
+ * the epoch and reads what the launcher holds (PROTOCOL 3), waiting for Postgres as long as it takes.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { messageOf, UserError, WorldError } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import { openDatabase } from '../cluster/open.ts';
+import type { CoordinatorEvent } from '../core/coordinator/event.ts';
+import { processIdentity } from '../../native-free/inventory.ts';
+import { hostname } from 'node:os';
+import type { Database } from '../store/connection.ts';
+import { addRoster, registerLauncher, takeOver } from '../store/launcher-store.ts';
+import { heldJobs } from '../store/lease-store.ts';
+import { endSessions, rosterOf } from '../store/rescue-store.ts';
+import type { RosterMember } from '../store/rows.ts';
+import { factsOf } from './applications.ts';
+import type { CoordinatorFile } from './config.ts';
+
+/** Connections for leases, commits, applications and the roster; the heartbeat has one of its own. */
+const WORK_CONNECTIONS = 3;
+/** Between two tries of a successor to reach Postgres, milliseconds. */
+const RETRY_MS = 250;
+
+export interface Session {
+  id: number;
+  epoch: number;
+  work: Database;
+  heart: Database;
+  /** What a predecessor held; null for the first coordinator. */
+  adopt: Omit<Extract<CoordinatorEvent, { kind: 'adopt' }>, 'kind'> | null;
+}
+
+/** Opens the connections and takes the row. WorldError 'fenced' when the launcher was declared dead meanwhile. */
+export async function openSession(file: CoordinatorFile, log: Logger): Promise<Session> {
+  if (!file.predecessor) return begin(file);
+  for (;;) {
+    try {
+      return await succeed(file, file.predecessor.launcher, log);
+    } catch (error) {
+      const waits = error instanceof UserError || (error instanceof WorldError && error.code !== 'fenced');
+      if (!waits) throw error;
+      log.warn({ error: messageOf(error) }, 'the takeover waits for the database');
+      await pause(RETRY_MS);
+    }
+  }
+}
+
+/** All sessions of one launcher begin with this; the pid tells a coordinator from its predecessor. At most 63 bytes. */
+function sessionPrefix(file: CoordinatorFile): string {
+  return `balsam ${file.name.slice(-40)} `;
+}
+
+async function connections(file: CoordinatorFile): Promise<{ work: Database; heart: Database }> {
+  const opened = {
+    path: file.dbPath,
+    role: 'coordinator',
+    applicationName: `${sessionPrefix(file)}${process.pid}`,
+  } as const;
+  const [work, heart] = await Promise.all([
+    openDatabase({ ...opened, max: WORK_CONNECTIONS }),
+    openDatabase({ ...opened, max: 1 }),
+  ]);
+  return { work, heart };
+}
+
+async function begin(file: CoordinatorFile): Promise<Session> {
+  const { work, heart } = await connections(file);
+  const launcher = await registerLauncher(work, { ...file, nodes: file.nodes.length });
+  await enrolOurselves(work, launcher);
+  return { ...launcher, work, heart, adopt: null };
+}
+
+async function succeed(file: CoordinatorFile, id: number, log: Logger): Promise<Session> {
+  const { work, heart } = await connections(file);
+  try {
+    const killed = await endSessions(work, sessionPrefix(file), `${sessionPrefix(file)}${process.pid}`);
+    const epoch = await takeOver(work, id);
+    if (epoch === null)
+      throw new WorldError('fenced', 'the launcher was declared dead before its coordinator was replaced');
+    await enrolOurselves(work, { id, epoch });
+    const held = await heldJobs(work, id);
+    const roster = await rosterOf(work, id);
+    const incarnations = [...new Set(roster.map((m) => m.incarnation).filter((i) => i !== ''))];
+    log.warn(
+      { id, epoch, held: held.length, ended_sessions: killed, rule: 'PROTOCOL 3' },
+      'took over from a dead coordinator',
+    );
+    return { id, epoch, work, heart, adopt: { held, apps: await factsOf(work, held), incarnations } };
+  } catch (error) {
+    await Promise.all([work.close(), heart.close()]);
+    throw error;
+  }
+}
+
+/** Coordinator and warden are on the roster before anything is leased: proof of death needs all. */
+async function enrolOurselves(db: Database, launcher: { id: number; epoch: number }): Promise<void> {
+  const member = (kind: RosterMember['kind'], pid: number): RosterMember[] => {
+    const p = processIdentity(pid);
+    if (!p) return [];
+    const { bootId: boot_id, pidNamespace: pid_namespace, uid } = p;
+    return [
+      {
+        kind,
+        host: hostname(),
+        boot_id,
+        pid_namespace,
+        uid,
+        pid,
+        start_time: String(p.startTime),
+        node: '',
+        incarnation: '',
+      },
+    ];
+  };
+  const members = [...member('coordinator', process.pid), ...member('warden', process.ppid)];
+  if (!(await addRoster(db, launcher.id, launcher.epoch, members))) {
+    throw new WorldError('fenced', 'the launcher row is not ours any more');
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * Keeps one coordinator alive (PROTOCOL 0, 3): starts it, hears its beat, kills one that hangs, and starts a successor that
+ * is told the port, and the epoch and the confirmed heartbeat of the last beat. At most five successors in ten minutes.
+ * Called by the warden alone; it must never have two coordinators at once.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { systemClock } from '../base/clock.ts';
+import { CHAIN, LEAVE_MS } from '../base/limits.ts';
+import type { Predecessor, ToWarden } from '../coordinator/config.ts';
+import { ended } from './processes.ts';
+
+/** Successors within the window; more means that whatever ends them will end the next one too (PROTOCOL 0). */
+const SUCCESSORS = 5;
+const SUCCESSOR_WINDOW_MS = 600_000;
+/** How often the beat is looked at, and how late that look may be: a warden that stood still judges nobody, milliseconds. */
+const LOOK_MS = 250;
+const LOOK_LATE_MS = 1_000;
+/** A leaving coordinator that does not end in its time is ended this much later. */
+const LEAVE_SLACK_MS = 3_000;
+
+export interface CoordinatorEnd {
+  code: 'left' | 'fenced' | 'failed';
+  reason: string;
+}
+
+export interface KeeperOptions {
+  start: (predecessor: Predecessor | null) => ChildProcess;
+  onMessage: (message: ToWarden) => void;
+  onNote: (text: string) => void;
+}
+
+export class CoordinatorKeeper {
+  readonly #o: KeeperOptions;
+  readonly #successions: number[] = [];
+  #child!: ChildProcess;
+  #bound: { launcher: number; port: number } | null = null;
+  #beat: { epoch: number; confirmedAt: number } | null = null;
+  #beatAt = Infinity;
+  #end: CoordinatorEnd | null = null;
+  #leave: { reason: string; now: boolean } | null = null;
+  #hammer: NodeJS.Timeout | undefined;
+
+  constructor(options: KeeperOptions) {
+    this.#o = options;
+  }
+
+  /** Runs coordinators until one has ended on purpose, or no successor may be started. */
+  async run(): Promise<CoordinatorEnd> {
+    let lookedAt = systemClock.monotonic();
+    const looks = setInterval(() => {
+      const now = systemClock.monotonic();
+      // After standing still ourselves, what waits in the channel is read first.
+      if (now - lookedAt < LOOK_MS + LOOK_LATE_MS) this.#look(now);
+      lookedAt = now;
+    }, LOOK_MS);
+    try {
+      for (let predecessor: Predecessor | null = null; ;) {
+        const how = await this.#one(predecessor);
+        if (this.#end) return this.#end;
+        predecessor = this.#predecessor();
+        const reason = how.error?.message ?? `it ended with ${how.signal ?? `code ${how.code}`}`;
+        if (!predecessor || this.#leave || !this.#maySucceed()) return { code: 'failed', reason };
+        this.#o.onNote(`the coordinator died (${reason}): another takes over, jobs go on`);
+      }
+    } finally {
+      clearInterval(looks);
+      clearTimeout(this.#hammer);
+    }
+  }
+
+  /** Asks the coordinator to leave; `now` ends jobs without grace. */
+  leave(reason: string, now: boolean): void {
+    this.#leave = { reason, now };
+    if (this.#child.connected) this.#child.send({ kind: 'leave', reason, now }, () => undefined);
+    this.#hammer ??= setTimeout(() => this.#child.kill('SIGKILL'), LEAVE_MS + LEAVE_SLACK_MS);
+  }
+
+  async #one(predecessor: Predecessor | null): ReturnType<typeof ended> {
+    this.#beatAt = Infinity;
+    this.#child = this.#o.start(predecessor);
+    this.#child.on('message', (m: ToWarden) => this.#onMessage(m));
+    return ended(this.#child);
+  }
+
+  #onMessage(m: ToWarden): void {
+    if (m.kind === 'beat') {
+      this.#beat = { epoch: m.epoch, confirmedAt: m.confirmedAt };
+      this.#beatAt = systemClock.monotonic();
+    } else if (m.kind === 'bound') this.#bound = { launcher: m.launcher, port: m.port };
+    else if (m.kind === 'end') this.#end = { code: m.code, reason: m.reason };
+    this.#o.onMessage(m);
+  }
+
+  #look(now: number): void {
+    if (now - this.#beatAt <= CHAIN.beatSilence) return;
+    this.#o.onNote('the coordinator hangs: it is ended');
+    this.#beatAt = Infinity;
+    this.#child.kill('SIGKILL');
+  }
+
+  /** What a successor must know; null when the dead one had not begun. */
+  #predecessor(): Predecessor | null {
+    return this.#bound && this.#beat ? { ...this.#bound, ...this.#beat } : null;
+  }
+
+  #maySucceed(): boolean {
+    const now = systemClock.monotonic();
+    while (this.#successions.length > 0 && now - this.#successions[0]! > SUCCESSOR_WINDOW_MS)
+      this.#successions.shift();
+    this.#successions.push(now);
+    return this.#successions.length <= SUCCESSORS;
+  }
+}
