@@ -96,9 +96,9 @@ async function dispatched(
     idleExitMs: 1_000,
     anyOwner: false,
     addresses: ['127.0.0.1'],
-    port: null,
     serverKey: files.serverKey,
     schedulerId: '',
+    predecessor: null,
   });
   const coordinator = startCoordinator(files, options);
   const agents = fork(path.join(ROOT, 'bench/support/stub-agents.ts'), [files.agents, String(AGENTS)], {
