@@ -164,6 +164,17 @@ coordinatorTest(
   },
 );
 
+coordinatorTest('who has a reservation is placed, whoever came back before it', {}, (t, rig) => {
+  rig.agents('n0');
+  rig.leased(leasedJob('A'), leasedJob('P', whole));
+  rig.leased(leasedJob('W', { ...whole, ...once }));
+  t.deepEqual(rig.take(), ['n0: start A#1 P#1', 'n0: retract P#1']);
+  rig.retracted('n0', 'P');
+  rig.ended('n0', 'A');
+  t.deepEqual(rig.phases(), { A: 'over', P: 'queued', W: 'claimed' });
+  rig.take();
+});
+
 // --- stealing ---
 
 coordinatorTest('when nothing waits, a node that idles gets what another has ahead', {}, (t, rig) => {

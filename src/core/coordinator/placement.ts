@@ -65,8 +65,10 @@ export function place(s: CoordinatorState, mono: number): void {
   const heap = makeHeap(free);
   const rest: Entry[] = [];
   let blockedShare = Infinity;
+  // Who has a reservation is tried whoever is before it: those may be waiting for the very nodes that it keeps free.
+  const reserving = [...s.agents.values()].find((a) => a.reservedFor !== null)?.reservedFor;
   for (const entry of s.queue) {
-    if (entry.job.numNodes > 1) {
+    if (entry.job.numNodes > 1 || entry.job.id === reserving) {
       if (!placeReserving(s, entry, heap, mono)) rest.push(entry);
     } else if (entry.share < blockedShare && placeOne(s, entry, heap, mono)) {
       continue;

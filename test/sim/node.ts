@@ -1,0 +1,257 @@
+/**
+ * One incarnation of a node's helpers and its guard, as their contracts say: a helper runs its starts in order and answers
+ * each exactly once; the guard ends everything when the lease is over or the agent is gone. Processes are rows of one
+ * table of the world, where it is seen when two of one job live.
+ */
+import type { AgentEffect, AgentEvent } from '../../src/core/agent/event.ts';
+import { WHOLE } from '../../src/core/slots.ts';
+import type { World } from './world.ts';
+
+export interface Process {
+  job: string;
+  attempt: number;
+  node: number;
+  incarnation: string;
+  share: number;
+  cpus: readonly number[];
+}
+
+/** What a job does when it runs. */
+export interface Behaviour {
+  runMs: number;
+  exitCode: number;
+  /** Ends at TERM; else only KILL ends it. */
+  obeys: boolean;
+  /** Fails before exec, here and now. */
+  failsToStart: boolean;
+  /** Writes one patch in the middle. */
+  patches: boolean;
+}
+
+/** Everything that lives, and everything that ever began. */
+export class ProcessTable {
+  readonly live = new Set<Process>();
+  readonly began = new Map<string, Process>();
+  readonly #world: World;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  begin(p: Process): void {
+    for (const other of this.live) {
+      if (other.job === p.job)
+        this.#world.violated(`two live processes of ${p.job}: ${line(other)} and ${line(p)}`);
+    }
+    const key = `${p.job} ${p.attempt}`;
+    if (this.began.has(key)) this.#world.violated(`${p.job}#${p.attempt} was started twice`);
+    this.began.set(key, p);
+    this.live.add(p);
+    const here = [...this.live].filter((x) => x.node === p.node);
+    this.#world.check(here.reduce((n, x) => n + x.share, 0) <= WHOLE, `node ${p.node} is more than full`);
+    const cpus = here.flatMap((x) => x.cpus);
+    this.#world.check(new Set(cpus).size === cpus.length, `a CPU of node ${p.node} was given twice`);
+    this.#world.trace(`node ${p.node}: begins ${line(p)}`);
+  }
+
+  end(p: Process): void {
+    if (this.live.delete(p)) this.#world.trace(`node ${p.node}: ended ${line(p)}`);
+  }
+}
+
+function line(p: Process): string {
+  return `${p.job}#${p.attempt} (${p.incarnation})`;
+}
+
+interface Waiting {
+  token: number;
+  start: Extract<AgentEffect, { kind: 'start' }>;
+}
+
+interface Running extends Waiting {
+  process: Process;
+  behaviour: Behaviour;
+  began: number;
+  killAt: number;
+  termSent: boolean;
+}
+
+interface HelperSim {
+  queue: Waiting[];
+  running: Running | null;
+}
+
+export interface NodeOptions {
+  world: World;
+  table: ProcessTable;
+  node: number;
+  incarnation: string;
+  behave: (job: string, attempt: number, node: number) => Behaviour;
+  /** To the agent; `localTime` converts true time to the host's clock. */
+  post: (e: AgentEvent) => void;
+  localTime: (at: number) => number;
+  trueTime: (local: number) => number;
+}
+
+/** From begin to the helper's word that a job runs, when it still does. */
+const ANNOUNCE_MS = 20;
+
+export class NodeSim {
+  readonly #o: NodeOptions;
+  readonly #helpers = new Map<number, HelperSim>();
+  #leaseUntil = Infinity;
+  #over = false;
+  /** Patches of a job, by reference, until they are answered. */
+  readonly patches = new Map<number, { job: string; attempt: number; value: number }>();
+  #nextRef = 1;
+
+  constructor(options: NodeOptions) {
+    this.#o = options;
+  }
+
+  get alive(): number {
+    return [...this.#o.table.live].filter((p) => p.incarnation === this.#o.incarnation).length;
+  }
+
+  openHelper(helper: number): void {
+    this.#helpers.set(helper, { queue: [], running: null });
+  }
+
+  start(e: Extract<AgentEffect, { kind: 'start' }>): void {
+    const h = this.#helpers.get(e.helper)!;
+    h.queue.push({ token: e.token, start: e });
+    this.#o.world.after(0.3, () => this.#next(e.helper, h));
+  }
+
+  recall(helper: number, token: number): void {
+    this.#o.world.after(this.#o.world.between(0, 2), () => this.#takeBack(helper, token));
+  }
+
+  #takeBack(helper: number, token: number): boolean {
+    const h = this.#helpers.get(helper);
+    const at = h?.queue.findIndex((x) => x.token === token) ?? -1;
+    if (!h || at < 0) return false;
+    h.queue.splice(at, 1);
+    this.#post({ kind: 'job-recalled', helper, token });
+    return true;
+  }
+
+  kill(helper: number, token: number, graceMs: number): void {
+    this.#o.world.after(this.#o.world.between(0, 2), () => {
+      if (this.#takeBack(helper, token)) return;
+      const r = this.#helpers.get(helper)?.running;
+      if (r?.token === token) this.#end(helper, r, graceMs);
+    });
+  }
+
+  #end(helper: number, r: Running, graceMs: number): void {
+    const w = this.#o.world;
+    if (!r.termSent && r.behaviour.obeys) w.after(w.between(0, 50), () => this.#ended(helper, r, 15));
+    r.termSent = true;
+    r.killAt = Math.min(r.killAt, w.now + graceMs);
+    w.at(r.killAt, () => this.#ended(helper, r, 9));
+  }
+
+  /** The agent's lease: at its end the guard KILLs helpers and jobs. */
+  lease(untilLocal: number): void {
+    const until = this.#o.trueTime(untilLocal);
+    this.#leaseUntil = until;
+    this.#o.world.at(until, () => {
+      if (this.#leaseUntil !== until || this.#over) return;
+      if (this.alive > 0) this.#o.world.trace(`guard of ${this.#o.incarnation}: the lease is over`);
+      for (const helper of this.#helpers.keys()) this.loseHelper(helper);
+    });
+  }
+
+  /** A helper dies; its job is ended before that is said. */
+  loseHelper(helper: number): void {
+    const h = this.#helpers.get(helper);
+    if (!h || this.#over) return;
+    if (h.running) this.#o.table.end(h.running.process);
+    this.#helpers.set(helper, { queue: [], running: null });
+    this.#post({ kind: 'helper-lost', helper });
+  }
+
+  get helpers(): number[] {
+    return [...this.#helpers.keys()];
+  }
+
+  /** The agent is gone: the guard reads EOF. Nothing is told to anybody any more. */
+  close(): void {
+    this.#over = true;
+    for (const h of this.#helpers.values()) if (h.running) this.#o.table.end(h.running.process);
+    this.#helpers.clear();
+  }
+
+  #next(helper: number, h: HelperSim): void {
+    if (this.#over || this.#helpers.get(helper) !== h || h.running) return;
+    const next = h.queue.shift();
+    if (!next) return;
+    const { job, allocation } = next.start;
+    const { world, node, incarnation } = this.#o;
+    const behaviour = this.#o.behave(job.id, job.attempt, node);
+    if (behaviour.failsToStart) {
+      this.#post({ kind: 'job-failed', helper, token: next.token, stage: 'exec', message: 'no such file' });
+      return this.#next(helper, h);
+    }
+    const cpus = allocation.cpus ?? [];
+    const process = { job: job.id, attempt: job.attempt, node, incarnation, share: allocation.share, cpus };
+    const r: Running = { ...next, process, behaviour, began: world.now, killAt: Infinity, termSent: false };
+    h.running = r;
+    this.#o.table.begin(process);
+    world.after(ANNOUNCE_MS, () => {
+      if (h.running === r && !this.#over) this.#post({ kind: 'job-started', helper, token: r.token });
+    });
+    if (behaviour.patches && behaviour.runMs !== Infinity)
+      world.after(behaviour.runMs / 2, () => this.#patch(h, r));
+    if (behaviour.runMs !== Infinity) world.after(behaviour.runMs, () => this.#ended(helper, r, 0));
+  }
+
+  #patch(h: HelperSim, r: Running): void {
+    if (h.running !== r || this.#over) return;
+    const ref = this.#nextRef++;
+    const { job, attempt } = r.process;
+    const value = this.#o.world.int(1, 1_000);
+    this.patches.set(ref, { job, attempt, value });
+    const dataJson = JSON.stringify({ [`a${attempt}`]: value });
+    this.#post({
+      kind: 'patch',
+      ref,
+      job,
+      attempt,
+      dataJson,
+      removed: [],
+      fieldsJson: '',
+      durable: value % 2 === 0,
+    });
+  }
+
+  #ended(helper: number, r: Running, signal: number): void {
+    const h = this.#helpers.get(helper);
+    if (this.#over || h?.running !== r) return;
+    h.running = null;
+    const { world, localTime, table } = this.#o;
+    table.end(r.process);
+    const event: AgentEvent = {
+      kind: 'job-ended',
+      helper,
+      token: r.token,
+      exitCode: signal === 0 ? r.behaviour.exitCode : null,
+      signal: signal === 0 ? null : signal,
+      userS: null,
+      systemS: null,
+      maxRssKib: null,
+      startedAt: localTime(r.began),
+      endedAt: localTime(world.now),
+      tail: '',
+    };
+    // The job channel is read to its end first: what the helper says of the next job may overtake that.
+    if (world.chance() < 0.05) world.after(world.between(0, 100), () => this.#post(event));
+    else this.#post(event);
+    this.#next(helper, h);
+  }
+
+  #post(e: AgentEvent): void {
+    if (!this.#over) this.#o.post(e);
+  }
+}
