@@ -8,7 +8,8 @@ import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ToWarden } from '../src/coordinator/config.ts';
+import type { AgentFile } from '../src/agent/config.ts';
+import type { CoordinatorFile, ToWarden } from '../src/coordinator/config.ts';
 import {
   makeLauncherFiles,
   removeLauncherFiles,
@@ -85,7 +86,7 @@ async function dispatched(
 ): Promise<Record<string, number>> {
   await fill(database, count);
   const files = await makeLauncherFiles(database.path, new Date());
-  writeJson(files.coordinator, {
+  const file: CoordinatorFile = {
     dbPath: database.path,
     name: files.name,
     host: 'bench',
@@ -99,7 +100,8 @@ async function dispatched(
     serverKey: files.serverKey,
     schedulerId: '',
     predecessor: null,
-  });
+  };
+  writeJson(files.coordinator, file);
   const coordinator = startCoordinator(files, options);
   const agents = fork(path.join(ROOT, 'bench/support/stub-agents.ts'), [files.agents, String(AGENTS)], {
     stdio: ['ignore', 2, 2, 'ipc'],
@@ -110,9 +112,12 @@ async function dispatched(
     coordinator.on('message', (m: ToWarden) => {
       if (m.kind === 'bound') writeAgentFile(files, database.path, m.launcher, m.port);
     });
-    await ended(coordinator, 'the coordinator');
+    // Stub agents that fail early would leave the coordinator waiting for ever; drained ones end with it.
+    const stubs = ended(agents, 'the stub agents').then(() => ended(coordinator, 'the coordinator'));
+    await Promise.race([stubs, ended(coordinator, 'the coordinator')]);
+    stubs.catch(() => undefined);
     const cpu = meter.stop();
-    const stubs = others.stop();
+    const stubCpu = others.stop();
     const [row] = await database.db.sql.unsafe<{ n: number; s: number }[]>(
       `select count(*) filter (where a.outcome = 'RUN_DONE')::int as n,
         extract(epoch from max(j.updated_at) - min(a.leased_at))::float8 as s from attempt a join job j on j.id = a.job_id`,
@@ -124,7 +129,7 @@ async function dispatched(
       cpu_us_postgres: us(cpu.postgres),
       // In this row the coordinator is the root of what is measured, and so are the stubs.
       cpu_us_coordinator: us(cpu.warden),
-      cpu_us_stubs: us(stubs.warden),
+      cpu_us_stubs: us(stubCpu.warden),
     };
   } finally {
     agents.kill('SIGKILL');
@@ -143,8 +148,9 @@ function startCoordinator(files: LauncherFiles, options: RowOptions): ChildProce
 }
 
 function writeAgentFile(files: LauncherFiles, dbPath: string, launcher: number, port: number): void {
-  writeJson(files.agents, {
+  const file: AgentFile = {
     launcher,
+    tag: files.tag,
     endpoints: [`tcp://127.0.0.1:${port}`],
     dbPath,
     nodesHere: AGENTS,
@@ -154,7 +160,8 @@ function writeAgentFile(files: LauncherFiles, dbPath: string, launcher: number, 
     killGraceMs: 5_000,
     environ: files.environ,
     clientKey: files.clientKey,
-  });
+  };
+  writeJson(files.agents, file);
 }
 
 /** The store's own benchmark, against this database. */

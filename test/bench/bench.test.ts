@@ -30,6 +30,7 @@ for (const row of ['no-op', 'dispatch', 'create', 'latency']) {
     for (const name of ['BALSAM_DB_PATH', 'BALSAM_JOB_ID']) delete env[name];
     const { stdout } = await run(process.execPath, [BENCH, row, '--small', '--json', '--results', results], {
       env,
+      timeout: 200_000,
     });
     const lines = readFileSync(results, 'utf8').trim().split('\n');
     t.is(stdout.trim().split('\n').length, lines.length, 'what is printed is what is recorded');
