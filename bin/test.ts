@@ -18,7 +18,8 @@ for await (const line of createInterface({ input: child.stdout })) {
   const result = /^(ok|not ok) \d+ - (.*)$/.exec(line);
   if (!result) {
     // Below a failure TAP has its details; what a test printed itself begins with #.
-    if (inFailure || (line.startsWith('#') && !/^# (tests|pass|fail|skip)/.test(line) && !isTitle(line))) console.log(line);
+    if (inFailure || (line.startsWith('#') && !/^# (tests|pass|fail|skip)/.test(line) && !isTitle(line)))
+      console.log(line);
     continue;
   }
   const [, verdict, title = ''] = result;
@@ -29,7 +30,10 @@ for await (const line of createInterface({ input: child.stdout })) {
     console.log(`FAILED ${title}`);
   } else {
     passed += 1;
-    if (process.stdout.isTTY) process.stdout.write(`\r\u001B[K${passed} passed  ${title.slice(0, (process.stdout.columns ?? 80) - 20)}`);
+    if (process.stdout.isTTY)
+      process.stdout.write(
+        `\r\u001B[K${passed} passed  ${title.slice(0, (process.stdout.columns ?? 80) - 20)}`,
+      );
   }
 }
 const code: number = await new Promise((resolve) => {

@@ -18,8 +18,7 @@ import type { LogicalCpu } from './cpu-topology.ts';
 import type { Gpu } from './gpu.ts';
 import type { NumaNode } from './numa.ts';
 
-export { isSameProcessAlive, judgeProcess, processIdentity } from './process-identity.ts';
-export type { ProcessIdentity } from './process-identity.ts';
+export { judgeProcess, processIdentity } from './process-identity.ts';
 export type { Gpu, LogicalCpu, NumaNode };
 
 export type Inventory = {

@@ -14,18 +14,54 @@ export const launcherCommand = defineCommand({
   args: {
     'consume-all': { type: 'boolean', description: 'run all jobs of the database' },
     'wf-filter': { type: 'string', description: 'run only jobs whose workflow contains this' },
-    'job-mode': { type: 'enum', options: ['mixed', 'mpi', 'serial'], default: 'mixed', description: 'mixed: pack jobs of one node and spread the others; mpi: one job a node; serial: jobs of one rank only' },
-    'time-limit-minutes': { type: 'string', default: '0', valueHint: 'MINUTES', description: 'leave after this; 0: what the batch system says, else never' },
-    nodes: { type: 'string', valueHint: 'N', description: 'nodes: logical ones of this machine, or of the batch allocation' },
+    'job-mode': {
+      type: 'enum',
+      options: ['mixed', 'mpi', 'serial'],
+      default: 'mixed',
+      description:
+        'mixed: pack jobs of one node and spread the others; mpi: one job a node; serial: jobs of one rank only',
+    },
+    'time-limit-minutes': {
+      type: 'string',
+      default: '0',
+      valueHint: 'MINUTES',
+      description: 'leave after this; 0: what the batch system says, else never',
+    },
+    nodes: {
+      type: 'string',
+      valueHint: 'N',
+      description: 'nodes: logical ones of this machine, or of the batch allocation',
+    },
     'limit-nodes': { type: 'string', valueHint: 'N', description: 'use only so many of them' },
     'offset-nodes': { type: 'string', default: '0', valueHint: 'N', description: 'leave out the first ones' },
     'gpus-per-node': { type: 'string', valueHint: 'N', description: 'GPUs of each node; default: look' },
     persistent: { type: 'boolean', description: 'stay when nothing is left to run' },
-    'idle-exit-seconds': { type: 'string', valueHint: 'S', description: 'leave after this without work; default 10, in serial mode 120' },
-    launch: { type: 'enum', options: ['local', 'mpirun'], description: 'how agents are started; default: local on one machine, mpirun on several hosts' },
-    hosts: { type: 'string', valueHint: 'A,B', description: 'hosts for mpirun; default: those of the batch allocation' },
-    helper: { type: 'enum', options: ['auto', 'python', 'node'], default: 'auto', description: 'what starts job processes' },
-    mpi: { type: 'string', valueHint: 'NAME', description: 'openmpi, mpich or the path of an mpirun; default: the one on PATH' },
+    'idle-exit-seconds': {
+      type: 'string',
+      valueHint: 'S',
+      description: 'leave after this without work; default 10, in serial mode 120',
+    },
+    launch: {
+      type: 'enum',
+      options: ['local', 'mpirun'],
+      description: 'how agents are started; default: local on one machine, mpirun on several hosts',
+    },
+    hosts: {
+      type: 'string',
+      valueHint: 'A,B',
+      description: 'hosts for mpirun; default: those of the batch allocation',
+    },
+    helper: {
+      type: 'enum',
+      options: ['auto', 'python', 'node'],
+      default: 'auto',
+      description: 'what starts job processes',
+    },
+    mpi: {
+      type: 'string',
+      valueHint: 'NAME',
+      description: 'openmpi, mpich or the path of an mpirun; default: the one on PATH',
+    },
     'any-owner': { type: 'boolean', description: 'run jobs made by other database users too' },
   },
   async run({ args }) {
@@ -35,7 +71,14 @@ export const launcherCommand = defineCommand({
       throw new UserError('balsam launcher needs either --consume-all or --wf-filter TEXT');
     }
     const mode = args['job-mode'] as keyof typeof IDLE_EXIT_SECONDS;
-    const [{ ensureServer }, { findDatabasePath }, { runLauncher }, { chooseScheduler }, { readBatchSettings }, { Progress }] = await Promise.all([
+    const [
+      { ensureServer },
+      { findDatabasePath },
+      { runLauncher },
+      { chooseScheduler },
+      { readBatchSettings },
+      { Progress },
+    ] = await Promise.all([
       import('../cluster/server.ts'),
       import('../cluster/layout.ts'),
       import('../warden/warden.ts'),
@@ -61,7 +104,8 @@ export const launcherCommand = defineCommand({
         offsetNodes: integer('--offset-nodes', args['offset-nodes'], 0),
         gpusPerNode: integer('--gpus-per-node', args['gpus-per-node'], 0) ?? null,
         persistent: args.persistent === true,
-        idleExitSeconds: integer('--idle-exit-seconds', args['idle-exit-seconds'], 0) ?? IDLE_EXIT_SECONDS[mode],
+        idleExitSeconds:
+          integer('--idle-exit-seconds', args['idle-exit-seconds'], 0) ?? IDLE_EXIT_SECONDS[mode],
         launch,
         hosts,
         helper: args.helper as 'auto' | 'python' | 'node',
@@ -72,7 +116,12 @@ export const launcherCommand = defineCommand({
       {
         onStart: (files) => void process.stdout.write(`Log: ${files.log}\n`),
         onProgress: (p) =>
-          progress.update({ done: p.finished, failed: p.failed, running: p.running, waiting: p.queued + p.waiting }),
+          progress.update({
+            done: p.finished,
+            failed: p.failed,
+            running: p.running,
+            waiting: p.queued + p.waiting,
+          }),
         onNote: (text) => void process.stderr.write(`balsam: ${text}\n`),
       },
     );
@@ -84,7 +133,10 @@ export const launcherCommand = defineCommand({
 
 /** What the batch system says of where we are; a batch system that is not supported yet says nothing. */
 function allocation(
-  choose: () => { nodeList(env: NodeJS.ProcessEnv): string[] | null; timeLeftMinutes(env: NodeJS.ProcessEnv): number | null },
+  choose: () => {
+    nodeList(env: NodeJS.ProcessEnv): string[] | null;
+    timeLeftMinutes(env: NodeJS.ProcessEnv): number | null;
+  },
 ): { hosts: string[] | null; minutesLeft: number | null } {
   try {
     const scheduler = choose();
@@ -99,7 +151,9 @@ function allocation(
 function minutes(text: string): number | null {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value) || value < 0) {
-    throw new UserError(`--time-limit-minutes must be a number of minutes of at least 0, not ${JSON.stringify(text)}`);
+    throw new UserError(
+      `--time-limit-minutes must be a number of minutes of at least 0, not ${JSON.stringify(text)}`,
+    );
   }
   return value === 0 ? null : value;
 }

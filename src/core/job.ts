@@ -28,8 +28,6 @@ export type JobState = (typeof JOB_STATES)[number];
 /** A launcher may lease a job in these states. CREATED counts because a job with nothing to stage or process passes
  * READY, STAGED_IN and PREPROCESSED in the lease itself. */
 export const LEASABLE_STATES = ['CREATED', 'PREPROCESSED', 'RESTART_READY'] as const satisfies readonly JobState[];
-export const RUNNABLE_STATES = ['PREPROCESSED', 'RESTART_READY'] as const satisfies readonly JobState[];
-export const ACTIVE_STATES = ['RUNNING'] as const satisfies readonly JobState[];
 export const END_STATES = ['JOB_FINISHED', 'FAILED', 'USER_KILLED'] as const satisfies readonly JobState[];
 
 /** Who may take a step: the launcher, transitions (staging, scripts), a user or script, the rescuer. */

@@ -86,7 +86,6 @@ export const KILL_USER = 1;
 export const KILL_TIMEOUT = 2;
 export const KILL_LOST = 3;
 export const KILL_NOW = 4;
-export type KillReason = 1 | 2 | 3 | 4;
 
 export interface Kill {
   jobs: JobRef[];

@@ -84,20 +84,6 @@ export function byIds(ids: readonly string[]): Condition {
   return { field: 'job_id', op: 'in', value: ids };
 }
 
-/** Every field that a condition names, the first step of a path included. */
-export function fieldsOf(condition: Condition): Set<string> {
-  const names = new Set<string>();
-  const visit = (c: Condition): void => {
-    if ('and' in c) c.and.forEach(visit);
-    else if ('or' in c) c.or.forEach(visit);
-    else if ('path' in c) names.add(c.path[0]);
-    else if ('field' in c) names.add(c.field);
-    else visit(c.not);
-  };
-  visit(condition);
-  return names;
-}
-
 /** Whether `row` meets `condition`, as the store's SQL would decide (a missing or null value meets only `isNull`). */
 export function matches(row: { readonly [name: string]: unknown }, condition: Condition): boolean {
   if ('and' in condition) return condition.and.every((c) => matches(row, c));

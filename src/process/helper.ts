@@ -14,14 +14,7 @@ import type { HelperEvent, StartRequest, WireEvent } from './helper-messages.ts'
 import { endByMarker } from './marker.ts';
 import { shippedFile } from './shipped.ts';
 
-export type {
-  Bytes,
-  EndedEvent,
-  FailedEvent,
-  FailedStage,
-  HelperEvent,
-  StartRequest,
-} from './helper-messages.ts';
+export type { Bytes, HelperEvent, StartRequest } from './helper-messages.ts';
 
 export type HelperKind = 'python' | 'node';
 
@@ -198,12 +191,18 @@ export async function chooseHelper(
   throw new Error(`${python} can't be used as a helper: ${probed.problem}`);
 }
 
-function probePython(python: string): Promise<{ ok: true; executable: string } | { ok: false; problem: string }> {
+function probePython(
+  python: string,
+): Promise<{ ok: true; executable: string } | { ok: false; problem: string }> {
   return new Promise((resolve) => {
     execFile(python, ['-I', '-S', '-c', PYTHON_PROBE], { timeout: PROBE_MS }, (error, stdout, stderr) => {
       const [word, executable = ''] = stdout.split('\n');
       if (error === null && word === 'python helper ok') resolve({ ok: true, executable });
-      else resolve({ ok: false, problem: stderr.trim().split('\n').at(-1) || (error?.message ?? 'it said nothing') });
+      else
+        resolve({
+          ok: false,
+          problem: stderr.trim().split('\n').at(-1) || (error?.message ?? 'it said nothing'),
+        });
     });
   });
 }

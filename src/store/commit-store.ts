@@ -34,15 +34,7 @@ import {
 } from './commit-statements.ts';
 import { isAgain, isRefusal, type Database, type Queries } from './connection.ts';
 
-export type {
-  StartRow,
-  EndRow,
-  PatchRow,
-  ReleaseRow,
-  CommitBatch,
-  RowOutcome,
-  CommitAnswer,
-} from './commit-rows.ts';
+export type { StartRow, EndRow, PatchRow, ReleaseRow, CommitBatch, CommitAnswer } from './commit-rows.ts';
 
 type Item =
   | { kind: 'start'; row: StartRow; place: number }

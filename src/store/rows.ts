@@ -8,7 +8,7 @@
 import type { JsonObject } from '../core/query.ts';
 import type { JobState } from '../core/job.ts';
 
-export type { JsonObject, JsonValue } from '../core/query.ts';
+export type { JsonObject } from '../core/query.ts';
 
 export interface JobRow {
   job_id: string;

@@ -18,6 +18,8 @@ import {
 import { batch, bench, end, lease, newLauncher, start } from './_store.ts';
 
 const R = 180_000;
+const byName = (a: readonly unknown[], b: readonly unknown[]): number =>
+  String(a[0]).localeCompare(String(b[0]));
 
 test('what a dead launcher held comes back by its state, each with its history', async (t) => {
   await using b = await bench();
@@ -51,7 +53,7 @@ test('what a dead launcher held comes back by its state, each with its history',
   t.is(await releaseChunk(b.db, candidate!), 4);
   t.is(await stillHeld(b.db, b.launcher), 0);
   const rows = new Map((await getJobs(b.client, queryOf())).map((j) => [j.name, j]));
-  t.deepEqual([...rows].map(([name, j]) => [name, j.state, j.launcher, j.tries]).toSorted(), [
+  t.deepEqual([...rows].map(([name, j]) => [name, j.state, j.launcher, j.tries]).toSorted(byName), [
     ['done', 'JOB_FINISHED', null, 1],
     ['fragile', 'FAILED', null, 1],
     ['killed', 'USER_KILLED', null, 1],
@@ -68,7 +70,7 @@ test('what a dead launcher held comes back by its state, each with its history',
   ]);
   t.deepEqual(told('sent').slice(-2), ['RUN_TIMEOUT may have started in launcher one', 'RESTART_READY']);
   const again = await lease({ db: b.db, launcher: other.id, epoch: other.epoch });
-  t.deepEqual(again.map((j) => [j.name, j.attempt]).toSorted(), [
+  t.deepEqual(again.map((j) => [j.name, j.attempt]).toSorted(byName), [
     ['ran', 2],
     ['sent', 2],
   ]);
