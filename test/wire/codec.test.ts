@@ -109,7 +109,15 @@ const body: fc.Arbitrary<Body> = fc.oneof(
       agent: fc.option(identity),
       guard: fc.option(identity),
       endedIncarnation: text,
-      held: fc.array(fc.record({ id: fc.uuid(), attempt: uint, started: fc.boolean(), nodes: fc.array(uint, { maxLength: 3 }) }), { maxLength: 3 }),
+      held: fc.array(
+        fc.record({
+          id: fc.uuid(),
+          attempt: uint,
+          started: fc.boolean(),
+          nodes: fc.array(uint, { maxLength: 3 }),
+        }),
+        { maxLength: 3 },
+      ),
       lastReport: uint,
       oldestReport: uint,
     }),
