@@ -12,6 +12,14 @@ const schema = z.object({
   launcher: z.int(),
   /** Eight hex digits, the launcher's own on its hosts: what its agents leave in /tmp is found by it. */
   tag: z.string().check(z.regex(/^[0-9a-f]{8}$/)),
+  /** Its warden: where this process is dead and the coordinator silent, nobody will ever speak to the agents again. */
+  warden: z.object({
+    pid: z.int(),
+    startTime: z.int(),
+    bootId: z.string(),
+    pidNamespace: z.string(),
+    uid: z.int(),
+  }),
   endpoints: z.array(z.string()).check(z.minLength(1)),
   dbPath: z.string(),
   /** Nodes on this host share its CPUs: how many, when the warden started them here itself; null under mpirun. */

@@ -22,7 +22,8 @@ import type { CurveKeys } from '../wire/curve.ts';
 import { DealerLink } from '../wire/dealer-link.ts';
 import type { AgentFile } from './config.ts';
 import { JobChannel } from './job-channel.ts';
-import { INCARNATION_ENV } from './names.ts';
+import { AGENT_ENV, INCARNATION_ENV } from './names.ts';
+import { agentMarker } from './orphans.ts';
 import { channelDirectory, removeChannelDirectory } from './socket-directory.ts';
 import { isParallel, startRequest, workingDirectory, type NodeFacts } from './start-request.ts';
 
@@ -143,6 +144,17 @@ export class Incarnation {
   /** Ends jobs and leaves once everything is committed. */
   stop(): void {
     this.#post({ kind: 'stop' });
+  }
+
+  /** Nobody is there to report to: ends everything now. */
+  abandon(): void {
+    this.#setup.log.warn({ incarnation: this.id }, 'warden and coordinator are gone: this agent ends');
+    this.#end.resolve('left');
+  }
+
+  /** Monotonic send time of the newest heartbeat that was echoed; 0 before the first. */
+  get echoedAt(): number {
+    return this.#state?.echoedAt ?? 0;
   }
 
   async #fails(done: Promise<void>): Promise<never> {
@@ -270,7 +282,7 @@ export class Incarnation {
     const helper = new Helper({
       ...this.#setup.helper,
       baseEnv: this.#setup.baseEnv,
-      marker: { [INCARNATION_ENV]: this.id },
+      marker: { [INCARNATION_ENV]: this.id, [AGENT_ENV]: agentMarker() },
       onEvent: (event) => this.#onHelper(index, helper, event),
     });
     this.#helpers.set(index, helper);

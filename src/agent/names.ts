@@ -5,3 +5,6 @@ export const AGENT_CPU_ENV = 'BALSAM_AGENT_CPUS';
 
 /** In the environment of every helper and job of one incarnation. */
 export const INCARNATION_ENV = 'BALSAM_INCARNATION';
+
+/** Beside it: which agent process that was (see orphans.ts). */
+export const AGENT_ENV = 'BALSAM_AGENT';

@@ -9,14 +9,15 @@ import { readFile } from 'node:fs/promises';
 import { newId } from '../base/ids.ts';
 import { systemClock } from '../base/clock.ts';
 import { AGENT_CPU_ENV } from './names.ts';
-import { CHAIN, assertChain } from '../base/limits.ts';
+import { AGENT_ALONE_LOOK_MS, AGENT_ALONE_MS, AGENT_ORPHAN_MS, CHAIN, assertChain } from '../base/limits.ts';
 import { makeLog } from '../base/log.ts';
 import { parseCpuList } from '../../native-free/cpu-list.ts';
-import { processIdentity, readInventory } from '../../native-free/inventory.ts';
+import { judgeProcess, processIdentity, readInventory } from '../../native-free/inventory.ts';
 import { parseEnviron, scrubNames } from '../process/environment.ts';
 import { chooseHelper, type HelperChoice } from '../process/helper.ts';
 import { readKeyFile } from '../wire/curve.ts';
 import { placeFromEnvironment, readAgentFile, shareOfCpus, type AgentFile, type Place } from './config.ts';
+import { endOrphans } from './orphans.ts';
 import { sweepChannelDirectories } from './socket-directory.ts';
 import { Incarnation, type IncarnationEnd, type NodeSetup } from './incarnation.ts';
 
@@ -46,16 +47,35 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     current?.stop();
   };
   process.on('SIGTERM', stop).on('SIGINT', stop);
+  await endOrphans(log);
   void sweepChannelDirectories();
+  const alone = watchWarden(file, () => current);
   let ended = '';
   for (;;) {
     current = new Incarnation(setup, newId(), ended);
     if (stopping) current.stop();
     const end: IncarnationEnd = await current.run();
     log.info({ incarnation: current.id, end }, 'incarnation ended');
-    if (end === 'left' || stopping) return 0;
+    if (end === 'left' || stopping) {
+      clearInterval(alone);
+      return 0;
+    }
     ended = current.id;
   }
+}
+
+/** Ends an agent that nobody will ever speak to again: its warden is dead, or an hour has passed without an echo. */
+function watchWarden(file: AgentFile, current: () => Incarnation | null): NodeJS.Timeout {
+  let echoedAt = systemClock.monotonic();
+  let orphanSince: number | null = null;
+  return setInterval(() => {
+    const now = systemClock.monotonic();
+    const incarnation = current();
+    echoedAt = Math.max(echoedAt, incarnation?.echoedAt ?? 0);
+    orphanSince = judgeProcess(file.warden) === 'dead' ? (orphanSince ?? now) : null;
+    const orphan = orphanSince !== null && now - orphanSince > AGENT_ORPHAN_MS;
+    if (orphan || now - echoedAt > AGENT_ALONE_MS) incarnation?.abandon();
+  }, AGENT_ALONE_LOOK_MS);
 }
 
 async function prepare(

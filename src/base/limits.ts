@@ -148,3 +148,10 @@ export const LEASE_ROUNDS = 3;
 
 /** From TERM to KILL for a local launch that is cancelled, milliseconds: more than a leaving launcher takes (LEAVE_MS). */
 export const BATCH_CANCEL_GRACE_MS = LEAVE_MS + 3_000;
+
+/** An agent that can't see its warden's process (another host) ends after so long without an echo, milliseconds. Guess. */
+export const AGENT_ALONE_MS = 3_600_000;
+/** One that sees it dead waits for the coordinator, which then leaves, and ends after this at the latest, milliseconds. */
+export const AGENT_ORPHAN_MS = LEAVE_MS + 3_000;
+/** How often it looks, milliseconds. */
+export const AGENT_ALONE_LOOK_MS = 2_000;

@@ -44,7 +44,10 @@ export async function runCoordinator(path: string): Promise<number> {
   assertChain(CHAIN);
   const file = await readCoordinatorFile(path);
   const log = makeLog('coordinator', { launcher: file.name });
-  const toWarden = (message: ToWarden): void => void process.send?.(message);
+  const toWarden = (message: ToWarden): void => {
+    // A warden that is gone is heard of by `disconnect`; what was on its way to it must not end us before we have left.
+    if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
+  };
   const keys = await readKeyFile(file.serverKey);
   let coordinator: Coordinator | null = null;
   const { predecessor } = file;

@@ -6,6 +6,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { hostname, networkInterfaces } from 'node:os';
+import { processIdentity } from '../../native-free/process-identity.ts';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import { CHAIN, KILL_GRACE_MS, assertChain } from '../base/limits.ts';
 import type { Predecessor, ToWarden } from '../coordinator/config.ts';
@@ -17,8 +18,9 @@ import {
   writeJson,
   type LauncherFiles,
 } from './files.ts';
+import { AgentKeeper } from './agent-keeper.ts';
 import { CoordinatorKeeper } from './coordinator-keeper.ts';
-import { ended, startAgent, startAgentsByMpirun, startCoordinator } from './processes.ts';
+import { startAgent, startAgentsByMpirun, startCoordinator } from './processes.ts';
 
 export interface LauncherOptions {
   dbPath: string;
@@ -57,13 +59,7 @@ export interface LauncherEnd {
 
 /** Times that a launcher begins anew after it was declared dead. Guess: once is bad luck, thrice is a broken clock. */
 const LIVES = 3;
-/** Restarts of agents within the window; more means that the node or the installation is broken. Guess. */
-const AGENT_RESTARTS = 5;
-const RESTART_WINDOW_MS = 60_000;
-/** After the coordinator has left nothing is uncommitted: agents that do not end by then are ended. */
-const AGENTS_LEAVE_MS = 2_000;
-/** Those that were drained end sooner than this; what has not is told by a signal. Measured: 30–60 ms. */
-const AGENTS_ASK_MS = 250;
+
 /** Runs one launcher to its end. UserError when it can't be started. */
 export async function runLauncher(options: LauncherOptions, watch: LauncherWatch): Promise<LauncherEnd> {
   assertChain(CHAIN);
@@ -112,11 +108,9 @@ class Warden {
   readonly #files: LauncherFiles;
   readonly #watch: LauncherWatch;
   readonly #startedAt: Date;
-  readonly #agents = new Set<ChildProcess>();
-  readonly #restarts: number[] = [];
+  readonly #agents: AgentKeeper;
   readonly #keeper: CoordinatorKeeper;
   #signals = 0;
-  #leaving = false;
 
   constructor(
     o: LauncherOptions,
@@ -140,6 +134,11 @@ class Warden {
       onMessage: (m) => this.#onMessage(m),
       onNote: (text) => this.#watch.onNote(text),
     });
+    this.#agents = new AgentKeeper({
+      members: this.#agentMembers(),
+      onNote: (text) => this.#watch.onNote(text),
+      onNoneLeft: () => this.#leave('no agent is left', false),
+    });
   }
 
   async run(): Promise<LauncherEnd & { fenced: boolean }> {
@@ -147,10 +146,9 @@ class Warden {
     process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
     try {
       const end = this.#keeper.run();
-      this.#startAgents();
+      this.#agents.start();
       const how = await end;
-      this.#leaving = true;
-      await this.#endAgents();
+      await this.#agents.end();
       if (how.code === 'left') return { exitCode: 0, reason: how.reason, fenced: false };
       const reason = `the coordinator failed: ${how.reason}; see ${this.#files.log}`;
       return { exitCode: EXIT_FAILED, reason, fenced: how.code === 'fenced' };
@@ -198,6 +196,7 @@ class Warden {
     writeJson(this.#files.agents, {
       launcher,
       tag: this.#files.tag,
+      warden: processIdentity(process.pid),
       endpoints: addresses.map((a) => `tcp://${a}:${port}`),
       dbPath: o.dbPath,
       nodesHere: o.launch === 'local' ? o.nodes : null,
@@ -210,29 +209,18 @@ class Warden {
     });
   }
 
-  #startAgents(): void {
-    if (this.#mpi)
-      this.#keep(startAgentsByMpirun(this.#files, this.#mpi, this.#o.nodes, this.#o.hosts), null);
-    else for (const node of this.#nodes) this.#keep(startAgent(this.#files, node), node);
-  }
-
-  #keep(child: ChildProcess, node: number | null): void {
-    this.#agents.add(child);
-    void ended(child).then((how) => {
-      this.#agents.delete(child);
-      if (this.#leaving || (how.code === 0 && !how.error)) return;
-      const why = how.error?.message ?? how.signal ?? `code ${how.code}`;
-      this.#watch.onNote(node === null ? `mpirun ended: ${why}` : `the agent of node ${node} ended: ${why}`);
-      if (node !== null && this.#mayRestart()) this.#keep(startAgent(this.#files, node), node);
-      else if (this.#agents.size === 0) this.#leave('no agent is left', false);
-    });
-  }
-
-  #mayRestart(): boolean {
-    const now = performance.now();
-    while (this.#restarts.length > 0 && now - this.#restarts[0]! > RESTART_WINDOW_MS) this.#restarts.shift();
-    this.#restarts.push(now);
-    return this.#restarts.length <= AGENT_RESTARTS;
+  /** One agent a node of this machine, or all of them by one mpirun. */
+  #agentMembers(): { name: string; start: () => ChildProcess; restart: boolean }[] {
+    const mpi = this.#mpi;
+    if (mpi) {
+      const start = (): ChildProcess => startAgentsByMpirun(this.#files, mpi, this.#o.nodes, this.#o.hosts);
+      return [{ name: 'mpirun', start, restart: false }];
+    }
+    return this.#nodes.map((node) => ({
+      name: `the agent of node ${node}`,
+      start: () => startAgent(this.#files, node),
+      restart: true,
+    }));
   }
 
   #onSignal(signal: string): void {
@@ -247,22 +235,6 @@ class Warden {
 
   #leave(reason: string, now: boolean): void {
     this.#keeper.leave(reason, now);
-  }
-
-  #signalAgents(signal: 'SIGTERM' | 'SIGKILL'): void {
-    for (const child of this.#agents) child.kill(signal);
-  }
-
-  /** Agents end by themselves when they were drained; one that had not joined is asked to; what does not is killed, and its guard ends what it left. */
-  async #endAgents(): Promise<void> {
-    const all = [...this.#agents];
-    if (all.length === 0) return;
-    const asked = setTimeout(() => this.#signalAgents('SIGTERM'), AGENTS_ASK_MS);
-    const timer = setTimeout(() => this.#signalAgents('SIGKILL'), AGENTS_LEAVE_MS);
-    const alive = all.filter((child) => child.exitCode === null && child.signalCode === null);
-    await Promise.all(alive.map((child) => ended(child)));
-    clearTimeout(asked);
-    clearTimeout(timer);
   }
 }
 

@@ -1,0 +1,99 @@
+/**
+ * What happens when a coordinator dies or hangs, and when everything dies at once: running jobs go on under a successor,
+ * or run again in the next launcher, and never two of one job at once. Each job holds a lock on a file of its own for life.
+ */
+import test from 'ava';
+import { lives, locking, makeWorld, ms, until, type World } from './_world.ts';
+
+let world: World;
+test.before(async () => {
+  world = await makeWorld();
+  await world.app('nap', locking(`${world.home}/locks`, 'sleep 4'));
+});
+test.after.always('nothing is left behind', async (t) => {
+  t.deepEqual(await world.close(), []);
+});
+
+function pids(part: RegExp): number[] {
+  return world
+    .processes()
+    .filter((p) => p.argv.some((a) => part.test(a)))
+    .map((p) => p.pid);
+}
+
+async function napping(count: number): Promise<string[]> {
+  return world.jobs(
+    Array.from({ length: count }, (_, i) => ({ name: `nap${i}`, application: 'nap', node_packing_count: 2 })),
+  );
+}
+
+async function coordinator(): Promise<number> {
+  let found: number[] = [];
+  await until(() => (found = pids(/\/coordinator\.js$/)).length === 1, 'one coordinator');
+  return found[0]!;
+}
+
+test.serial('a coordinator killed -9 is replaced, and no job notices', async (t) => {
+  const ids = await napping(6);
+  const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '0']);
+  await until(
+    async () => (await world.rows(ids)).filter((r) => r.state === 'RUNNING').length === 4,
+    'four run',
+  );
+  const before = await coordinator();
+  process.kill(before, 'SIGKILL');
+  const killedAt = performance.now();
+  await until(() => pids(/\/coordinator\.js$/).some((pid) => pid !== before), 'a successor');
+  t.log(`a successor was there after ${ms(performance.now() - killedAt)}`);
+  await world.until(ids, ['JOB_FINISHED']);
+  t.is(await launcher.exit(), 0, launcher.err);
+  for (const row of await world.rows(ids)) t.is(row.attempt, 1, 'nothing ran again');
+  t.is(await world.violations(), '');
+  t.regex(world.logs(), /took over from a dead coordinator/);
+});
+
+test.serial(
+  'a coordinator that hangs is replaced, and the zombie changes nothing when it wakes',
+  async (t) => {
+    const ids = await napping(4);
+    const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '0']);
+    await until(async () => (await world.rows(ids)).every((r) => r.state === 'RUNNING'), 'all run');
+    const before = await coordinator();
+    process.kill(before, 'SIGSTOP');
+    await until(() => !lives(before), 'the warden ends it');
+    await world.until(ids, ['JOB_FINISHED']);
+    t.is(await launcher.exit(), 0, launcher.err);
+    t.regex(launcher.err, /hangs/);
+    for (const row of await world.rows(ids)) t.is(row.attempt, 1);
+    t.is(await world.violations(), '');
+  },
+);
+
+test.serial(
+  'everything killed at once: a new launcher takes all back by proof, and every job runs to its end',
+  async (t) => {
+    const ids = await napping(6);
+    const first = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '0']);
+    await until(
+      async () => (await world.rows(ids)).filter((r) => r.state === 'RUNNING').length === 4,
+      'four run',
+    );
+    const all = pids(
+      /cli\.js$|coordinator\.js$|agent\.js$|helper\.py$|guard\.py$|helper-node\.js$|guard-node\.js$/,
+    );
+    for (const pid of all) process.kill(pid, 'SIGKILL');
+    await until(() => all.every((pid) => !lives(pid)), 'the launcher is dead');
+    await first.exit();
+    const startedAt = performance.now();
+    const second = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '0']);
+    await until(() => /rescued a dead launcher/.test(world.logs()), 'the rescue');
+    t.log(`rescued ${ms(performance.now() - startedAt)} after the start of the next launcher`);
+    await world.until(ids, ['JOB_FINISHED']);
+    t.is(await second.exit(), 0, second.err);
+    t.is(await world.violations(), '', 'no job ran beside its own orphan');
+    const twice = (await world.rows(ids)).filter((r) => r.attempt > 1);
+    t.true(twice.length >= 4);
+    for (const row of twice)
+      t.regex(await world.messages(row.job_id), /launcher/, 'each second run is explained');
+  },
+);
