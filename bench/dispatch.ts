@@ -4,6 +4,7 @@
  * loop, behind the same fence, in batches of the largest size, with as many connections as help. Both run in processes of
  * their own beside the same server on the same two cores. Counted is the time from the first lease to the last commit.
  */
+import { processIdentity } from '../native-free/process-identity.ts';
 import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -151,6 +152,7 @@ function writeAgentFile(files: LauncherFiles, dbPath: string, launcher: number, 
   const file: AgentFile = {
     launcher,
     tag: files.tag,
+    warden: processIdentity(process.pid)!,
     endpoints: [`tcp://127.0.0.1:${port}`],
     dbPath,
     nodesHere: AGENTS,
