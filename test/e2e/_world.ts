@@ -210,7 +210,7 @@ export class World {
     const rows = await this.db.run(
       (sql) => sql<{ incarnation: string }[]>`select distinct incarnation from roster`,
     );
-    return rows.map((row) => row.incarnation);
+    return rows.map((row) => row.incarnation).filter((id) => id !== '');
   }
 
   /**

@@ -1,6 +1,6 @@
 /**
  * What dies by SIGKILL leaves nothing that runs on unseen: an agent's guard ends its jobs, grandchildren in sessions of
- * their own too; a lost helper's job is reported; a lost guard is replaced; a dead coordinator's agents end by themselves.
+ * their own too; a lost helper's job is reported; a lost guard is replaced; agents of a dead launcher end by themselves.
  */
 import test from 'ava';
 import { lives, locking, makeWorld, ms, readMaybe, until, type World } from './_world.ts';
@@ -122,17 +122,63 @@ test.serial('a guard killed -9: another takes its place, and the work goes on', 
   t.regex(world.logs(), /the guard ended/);
 });
 
-test.serial('a coordinator killed -9: the launcher says so, and nothing of it runs on', async (t) => {
-  const [id] = (await world.jobs([{ name: 'orphan', application: 'family' }])) as [string];
-  const launcher = world.launcher(['--consume-all']);
-  const pids = await family(id);
-  process.kill(one(/\/coordinator\.js$/), 'SIGKILL');
-  const code = await launcher.exit();
-  t.is(code, 1, launcher.out + launcher.err);
-  t.regex(launcher.out + launcher.err, /the coordinator failed: it ended with SIGKILL; see .*\.log/);
-  await until(() => pids.every((pid) => !lives(pid)), 'the family is dead');
-  await until(
-    () => !world.processes().some((p) => /agent|helper|guard/.test(p.argv.join(' '))),
-    'agents and helpers are gone',
-  );
-});
+test.serial(
+  'a warden killed -9: jobs are ended and given back, nothing runs on; the next launcher tidies up',
+  async (t) => {
+    const [id] = (await world.jobs([{ name: 'warden', application: 'family' }])) as [string];
+    const launcher = world.launcher(['--consume-all', '--nodes', '2']);
+    const pids = await family(id);
+    await world.until([id], ['RUNNING']);
+    const killedAt = performance.now();
+    // The command is the warden: bin/balsam becomes it.
+    process.kill(launcher.pid, 'SIGKILL');
+    t.is(await launcher.exit(), 'SIGKILL');
+    await until(() => pids.every((pid) => !lives(pid)), 'the family is dead');
+    await world.until([id], ['RESTART_READY']);
+    await until(
+      () => !world.processes().some((p) => /coordinator|agent|helper|guard/.test(p.argv.join(' '))),
+      () =>
+        `all have left: ${world
+          .processes()
+          .map((p) => p.argv.join(' '))
+          .join('; ')}`,
+    );
+    t.log(`warden killed: jobs given back and everything gone after ${ms(performance.now() - killedAt)}`);
+    t.is((await world.row(id)).launcher, null);
+    const next = world.launcher(['--consume-all', '--idle-exit-seconds', '0']);
+    await world.until([id], ['JOB_FINISHED']);
+    t.is(await next.exit(), 0, next.err);
+    t.is(await world.violations(), '');
+  },
+);
+
+test.serial(
+  'warden and coordinator killed -9 together: jobs end with the lease, and agents do not wait for ever',
+  async (t) => {
+    const [id] = (await world.jobs([{ name: 'alone', application: 'family' }])) as [string];
+    const launcher = world.launcher(['--consume-all', '--nodes', '2']);
+    const pids = await family(id);
+    const coordinator = one(/\/coordinator\.js$/);
+    const killedAt = performance.now();
+    // Stopped first: neither may see the other's end.
+    process.kill(launcher.pid, 'SIGSTOP');
+    process.kill(coordinator, 'SIGKILL');
+    process.kill(launcher.pid, 'SIGKILL');
+    await until(() => pids.every((pid) => !lives(pid)), 'the family is dead');
+    const dead = performance.now();
+    await until(
+      () => !world.processes().some((p) => /coordinator|agent|helper|guard/.test(p.argv.join(' '))),
+      () =>
+        `all have left: ${world
+          .processes()
+          .map((p) => p.argv.join(' '))
+          .join('; ')}`,
+    );
+    t.log(
+      `warden and coordinator killed: jobs dead after ${ms(dead - killedAt)} (A is 10 s), agents gone after ${ms(performance.now() - killedAt)}`,
+    );
+    // What they left is tidied up by the next launcher of this host.
+    const next = world.launcher(['--consume-all', '--idle-exit-seconds', '0']);
+    t.is(await next.exit(), 0, next.err);
+  },
+);
