@@ -91,7 +91,8 @@ export function record(file: string, row: string, options: RowOptions, result: R
     commit: commit(),
     cpu: cpu?.model ?? '',
     cores: cpus().length,
-    kernel: release(),
+    // The version alone: what follows it names the machine's owner.
+    kernel: release().split('-')[0],
     node: process.version,
     row,
     small: options.small,
