@@ -28,8 +28,9 @@ test.before(async () => {
   ids = await world.jobs(Array.from({ length: 2_000 }, (_, i) => ({ name: `s${i}`, application: 'short' })));
   launcher = world.launcher(['--consume-all', '--nodes', '2', '--persistent']);
   await world.until(ids.slice(0, 2), ['JOB_FINISHED']);
-  const bound = /"id":(\d+),"epoch":\d+,"port":(\d+),"msg":"bound"/.exec(world.logs());
+  const bound = /"id":(\d+),"epoch":\d+,"port":(\d+),.*"msg":"bound"/.exec(world.logs());
   [launcherId, port] = [Number(bound?.[1]), Number(bound?.[2])];
+  if (!(port > 0)) throw new Error(`the log does not say where the coordinator is bound:\n${world.logs()}`);
   const directory = path.join(world.dbPath, 'keys');
   keys = await readKeyFile(path.join(directory, fs.readdirSync(directory)[0]!, 'client.key'));
   roster = (await world.incarnations()).length;
