@@ -64,24 +64,20 @@ for (const launch of ['local', ...FLAVOURS]) {
           launch === 'local' ? 'local' : 'mpirun',
           '--mpi',
           flavour,
-          '--idle-exit-seconds',
-          '0',
+          '--persistent',
         ],
         { env: { SLURM_JOB_NUM_NODES: '2', PMI_RANK: '5', OMPI_COMM_WORLD_RANK: '5' } },
       );
       await world.until(ids, ['JOB_FINISHED', 'FAILED']);
       t.log(`three jobs, one of two ranks, after ${ms(launcher.age)}`);
-      t.is(await launcher.exit(), 0, launcher.err);
-      t.is(launcher.err, '');
-      t.is(
-        world
-          .logs()
-          .match(
-            new RegExp(`"launcher":"[^"]*-${launcher.pid}-[^"]*","node":[01],[^\\n]*an agent joined`, 'g'),
-          )?.length,
-        2,
-        'two agents, one a node',
+      const joined = new RegExp(`-${launcher.pid}-[^"]*","node":[01],[^\\n]*an agent joined`, 'g');
+      await until(
+        () => world.logs().match(joined)?.length === 2,
+        () => `two agents, one a node: ${world.logs()}`,
       );
+      launcher.child.kill('SIGTERM');
+      t.is(await launcher.exit(), 0, launcher.err);
+      t.regex(launcher.err, /^balsam: SIGTERM: ending jobs[^\n]*\n$/);
       const output = await world.output(ids[0]!);
       t.is((await world.row(ids[0]!)).state, 'JOB_FINISHED', `${output}\n${await world.messages(ids[0]!)}`);
       const ranks = [...output.matchAll(/^rank (\d) of (\d) job (\S+) mine=(.*) slurm=(.*)$/gm)]
