@@ -40,6 +40,8 @@ function pathPart(name: string): string {
 }
 
 function cut(text: string): string {
+  // A UTF-16 unit is three bytes at most: nearly every name is short enough without counting.
+  if (text.length * 3 <= MAX_PART_BYTES) return text;
   const encoder = new TextEncoder();
   if (encoder.encode(text).length <= MAX_PART_BYTES) return text;
   const bytes = encoder.encode(text).subarray(0, MAX_PART_BYTES);

@@ -3,11 +3,20 @@
  * job overtakes one that waits for room, or a stream of small ones would starve the big.
  *
  * Short jobs are given to a helper *ahead* of the one that runs there, so that it starts the next without a round trip;
- * the one ahead inherits the allocation, so it must need the same. When the running one turns out to be long, the one
- * ahead is recalled to the front of the queue.
+ * those ahead inherit the allocation, so they must need the same. When the running one turns out to be long, they are
+ * recalled to the front of the queue, in their order.
  */
 import { assert } from '../../base/assert.ts';
-import { CAUSE_LOST, CAUSE_NONE, CAUSE_TIMEOUT, CAUSE_USER, KILL_LOST, KILL_NOW, KILL_USER, type Job } from '../messages.ts';
+import {
+  CAUSE_LOST,
+  CAUSE_NONE,
+  CAUSE_TIMEOUT,
+  CAUSE_USER,
+  KILL_LOST,
+  KILL_NOW,
+  KILL_USER,
+  type Job,
+} from '../messages.ts';
 import { coresNeeded, giveBack, take } from '../slots.ts';
 import type { AgentEffect, AgentEvent } from './event.ts';
 import { hasRoomToStart, report } from './outbox.ts';
@@ -53,7 +62,7 @@ export function pump(s: AgentState, now: number, effects: AgentEffect[]): void {
   let taken = 0;
   for (const live of s.queue) {
     if (!hasRoomToStart(s)) break;
-    const free = s.seats.findIndex((x) => x.running === null && x.ahead === null);
+    const free = s.seats.findIndex((x) => x.running === null);
     if (free < 0 && s.seats.length >= s.config.maxHelpers) break;
     const allocation = take(s.slots, need(live.job));
     if (!allocation) break;
@@ -70,26 +79,41 @@ export function pump(s: AgentState, now: number, effects: AgentEffect[]): void {
 
 function pumpAhead(s: AgentState, effects: AgentEffect[]): void {
   let taken = 0;
-  for (let helper = 0; helper < s.seats.length && taken < s.queue.length; helper++) {
-    const at = s.seats[helper]!;
-    if (!at.running || at.ahead || at.running.startedReported || at.running.killed !== CAUSE_NONE) continue;
-    const live = s.queue[taken]!;
-    if (!hasRoomToStart(s)) break;
-    if (!sameNeed(live.job, at.running.job)) continue;
-    live.phase = 'ahead';
-    live.allocation = at.running.allocation;
-    seat(s, live, helper, effects);
-    at.ahead = live;
-    taken += 1;
+  // Round by round, so that the first of the queue is the first to start wherever that is.
+  for (let depth = 0; depth < s.config.aheadMax; depth++) {
+    for (let helper = 0; helper < s.seats.length && taken < s.queue.length; helper++) {
+      const at = s.seats[helper]!;
+      const live = s.queue[taken]!;
+      if (!hasRoomToStart(s)) return void s.queue.splice(0, taken);
+      if (at.ahead.length > depth || !mayFollow(at, live)) continue;
+      live.phase = 'ahead';
+      live.allocation = at.running!.allocation;
+      seat(s, live, helper, effects);
+      at.ahead.push(live);
+      taken += 1;
+    }
   }
   if (taken > 0) s.queue.splice(0, taken);
+}
+
+/** Behind a job that is short as far as we know, is not being ended, and needs the same. */
+function mayFollow(at: Seat, live: Live): boolean {
+  if (!at.running || at.running.startedReported || at.running.killed !== CAUSE_NONE) return false;
+  return sameNeed(live.job, at.running.job);
 }
 
 function seat(s: AgentState, live: Live, helper: number, effects: AgentEffect[]): void {
   live.helper = helper;
   live.token = s.nextToken++;
   s.reserved += 2;
-  effects.push({ kind: 'start', helper, token: live.token, job: live.job, app: live.app, allocation: live.allocation! });
+  effects.push({
+    kind: 'start',
+    helper,
+    token: live.token,
+    job: live.job,
+    app: live.app,
+    allocation: live.allocation!,
+  });
 }
 
 /** No start without a lease that still runs, a guard, and a coordinator that we follow. */
@@ -99,13 +123,16 @@ function mayStart(s: AgentState, now: number): boolean {
 }
 
 function openSeat(s: AgentState, effects: AgentEffect[]): number {
-  s.seats.push({ running: null, ahead: null });
+  s.seats.push({ running: null, ahead: [] });
   effects.push({ kind: 'open-helper', helper: s.seats.length - 1 });
   return s.seats.length - 1;
 }
 
 function need(job: Job): { packing: number; cpus: number } {
-  return { packing: job.packing, cpus: coresNeeded(job.ranksPerNode, job.threadsPerRank, job.threadsPerCore) };
+  return {
+    packing: job.packing,
+    cpus: coresNeeded(job.ranksPerNode, job.threadsPerRank, job.threadsPerCore),
+  };
 }
 
 function sameNeed(a: Job, b: Job): boolean {
@@ -116,11 +143,16 @@ function sameNeed(a: Job, b: Job): boolean {
 function held(s: AgentState, helper: number, token: number): { at: Seat; live: Live } | null {
   const at = s.seats[helper];
   if (at?.running?.token === token) return { at, live: at.running };
-  if (at?.ahead?.token === token) return { at, live: at.ahead };
-  return null;
+  const ahead = at?.ahead.find((x) => x.token === token);
+  return at && ahead ? { at, live: ahead } : null;
 }
 
-export function started(s: AgentState, e: Extract<AgentEvent, { kind: 'job-started' }>, now: number, effects: AgentEffect[]): void {
+export function started(
+  s: AgentState,
+  e: Extract<AgentEvent, { kind: 'job-started' }>,
+  now: number,
+  effects: AgentEffect[],
+): void {
   const h = held(s, e.helper, e.token);
   if (!h || h.live.startedReported) return;
   h.live.startedReported = true;
@@ -128,12 +160,12 @@ export function started(s: AgentState, e: Extract<AgentEvent, { kind: 'job-start
   s.reserved -= 1;
   s.typicalRunMs = Math.max(s.typicalRunMs, AHEAD_BELOW_MS);
   report(s, h.live.job.id, h.live.job.attempt, { started: {} }, now);
-  if (h.at.ahead?.phase === 'ahead' && h.at.ahead.recall === 'no') recall(h.at.ahead, 'requeue', effects);
+  recallSeat(h.at, 'requeue', effects);
 }
 
 /** Without a guard nothing may start: what a helper holds ahead comes back to the queue. */
 export function recallAhead(s: AgentState, effects: AgentEffect[]): void {
-  for (const at of s.seats) if (at.ahead?.phase === 'ahead') recall(at.ahead, 'requeue', effects);
+  for (const at of s.seats) recallSeat(at, 'requeue', effects);
 }
 
 export function ended(s: AgentState, e: Extract<AgentEvent, { kind: 'job-ended' }>): void {
@@ -172,7 +204,8 @@ export function failed(s: AgentState, e: Extract<AgentEvent, { kind: 'job-failed
   if (!h) return;
   s.reserved -= h.live.startedReported ? 1 : 2;
   const { job } = h.live;
-  const body = h.live.killed === CAUSE_NONE ? { notStarted: { stage: e.stage, message: e.message } } : { retracted: {} };
+  const body =
+    h.live.killed === CAUSE_NONE ? { notStarted: { stage: e.stage, message: e.message } } : { retracted: {} };
   report(s, job.id, job.attempt, body, now);
   vacate(s, h.at, h.live);
 }
@@ -183,8 +216,8 @@ export function recalled(s: AgentState, e: Extract<AgentEvent, { kind: 'job-reca
   if (!h) return;
   const { at, live } = h;
   s.reserved -= 2;
-  if (at.ahead === live) {
-    at.ahead = null;
+  if (at.running !== live) {
+    at.ahead = at.ahead.filter((x) => x !== live);
     live.allocation = null;
   } else {
     // It had moved up in our books, because the one before it ended while the recall was under way.
@@ -207,33 +240,49 @@ export function recalled(s: AgentState, e: Extract<AgentEvent, { kind: 'job-reca
 export function helperLost(s: AgentState, helper: number, now: number): void {
   const at = s.seats[helper];
   if (!at) return;
-  for (const live of [at.running, at.ahead]) {
+  for (const live of [at.running, ...at.ahead]) {
     if (!live) continue;
     s.reserved -= live.startedReported ? 1 : 2;
     const killed = live.killed === CAUSE_NONE ? CAUSE_LOST : live.killed;
-    const ended = { ranMs: 0, exited: false, exitCode: 0, signal: 9, userS: -1, systemS: -1, maxRssKib: -1, tail: '', killed, note: 'helper lost' };
+    const ended = {
+      ranMs: 0,
+      exited: false,
+      exitCode: 0,
+      signal: 9,
+      userS: -1,
+      systemS: -1,
+      maxRssKib: -1,
+      tail: '',
+      killed,
+      note: 'helper lost',
+    };
     report(s, live.job.id, live.job.attempt, { ended }, now);
     s.live.delete(live.job.id);
   }
   if (at.running?.allocation) giveBack(s.slots, at.running.allocation);
   at.running = null;
-  at.ahead = null;
+  at.ahead = [];
 }
 
 function vacate(s: AgentState, at: Seat, live: Live): void {
   s.live.delete(live.job.id);
   if (at.running !== live) {
-    at.ahead = null;
+    at.ahead = at.ahead.filter((x) => x !== live);
     return;
   }
-  if (at.ahead) {
-    at.running = at.ahead;
-    at.running.phase = 'running';
-    at.ahead = null;
+  const next = at.ahead.shift();
+  if (next) {
+    at.running = next;
+    next.phase = 'running';
   } else {
     giveBack(s.slots, live.allocation!);
     at.running = null;
   }
+}
+
+/** The last one first: as they come back, each goes before the one after it. */
+function recallSeat(at: Seat, to: 'requeue' | 'give-back', effects: AgentEffect[]): void {
+  for (const live of at.ahead.toReversed()) if (live.phase === 'ahead') recall(live, to, effects);
 }
 
 function recall(live: Live, to: 'requeue' | 'give-back', effects: AgentEffect[]): void {
@@ -242,7 +291,13 @@ function recall(live: Live, to: 'requeue' | 'give-back', effects: AgentEffect[])
 }
 
 /** A retract: what has not started comes back; what has, answers by its own reports. */
-export function giveBackJob(s: AgentState, id: string, attempt: number, now: number, effects: AgentEffect[]): void {
+export function giveBackJob(
+  s: AgentState,
+  id: string,
+  attempt: number,
+  now: number,
+  effects: AgentEffect[],
+): void {
   const live = s.live.get(id);
   if (!live || live.job.attempt !== attempt) return;
   if (live.phase === 'queued') dropQueued(s, live, now);
@@ -256,7 +311,14 @@ function dropQueued(s: AgentState, live: Live, now: number): void {
 }
 
 /** Ends one attempt, whatever its phase; a second, harder kill shortens the grace of the first. */
-export function kill(s: AgentState, id: string, attempt: number, reason: number, now: number, effects: AgentEffect[]): void {
+export function kill(
+  s: AgentState,
+  id: string,
+  attempt: number,
+  reason: number,
+  now: number,
+  effects: AgentEffect[],
+): void {
   const live = s.live.get(id);
   if (!live || live.job.attempt !== attempt) return;
   if (live.phase === 'queued') {
@@ -283,5 +345,5 @@ export function giveBackAll(s: AgentState, now: number, effects: AgentEffect[]):
     report(s, live.job.id, live.job.attempt, { retracted: {} }, now);
   }
   s.queue.length = 0;
-  for (const at of s.seats) if (at.ahead?.phase === 'ahead') recall(at.ahead, 'give-back', effects);
+  for (const at of s.seats) recallSeat(at, 'give-back', effects);
 }

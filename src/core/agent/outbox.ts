@@ -42,7 +42,11 @@ export function offer(s: AgentState, w: Waiting, now: number, effects: AgentEffe
   if (!live || live.job.attempt !== w.attempt || live.phase === 'queued') {
     const error = `attempt ${w.attempt} of job ${w.job} is over: nothing was written`;
     effects.push({ kind: 'answer', ref: w.ref, json: '', error });
-    effects.push({ kind: 'log', level: 'warn', text: `refused a late ${w.kind} of job ${w.job}, attempt ${w.attempt}` });
+    effects.push({
+      kind: 'log',
+      level: 'warn',
+      text: `refused a late ${w.kind} of job ${w.job}, attempt ${w.attempt}`,
+    });
     return;
   }
   if (s.outbox.length + s.reserved + 1 > s.config.outboxPlaces) {
@@ -57,7 +61,13 @@ function accept(s: AgentState, w: Waiting, now: number, effects: AgentEffect[]):
     s.refs.set(report(s, w.job, w.attempt, { request: { op: w.op, json: w.json } }, now), w.ref);
     return;
   }
-  const seq = report(s, w.job, w.attempt, { patch: { dataJson: w.json, removed: w.removed, fieldsJson: w.fieldsJson } }, now);
+  const seq = report(
+    s,
+    w.job,
+    w.attempt,
+    { patch: { dataJson: w.json, removed: w.removed, fieldsJson: w.fieldsJson } },
+    now,
+  );
   if (w.durable) s.refs.set(seq, w.ref);
   else effects.push({ kind: 'answer', ref: w.ref, json: '{}', error: '' });
 }
@@ -118,7 +128,11 @@ export function flush(s: AgentState, now: number, effects: AgentEffect[]): numbe
     const first = s.sentReport - s.committedReport;
     const reports: Report[] = [];
     let bytes = 0;
-    for (let i = first; i < s.outbox.length && reports.length < REPORTS_PER_MESSAGE && bytes < BYTES_PER_MESSAGE; i++) {
+    for (
+      let i = first;
+      i < s.outbox.length && reports.length < REPORTS_PER_MESSAGE && bytes < BYTES_PER_MESSAGE;
+      i++
+    ) {
       const e = s.outbox[i]!;
       e.report.ageMs = now - e.at;
       bytes += textOf(e.report) * BYTES_PER_UNIT + 100;
@@ -133,6 +147,10 @@ export function flush(s: AgentState, now: number, effects: AgentEffect[]): numbe
 }
 
 function textOf(r: Report): number {
-  const patch = r.patch ? r.patch.dataJson.length + r.patch.fieldsJson.length + r.patch.removed.join().length : 0;
-  return patch + (r.request?.json.length ?? 0) + (r.ended?.tail.length ?? 0) + (r.notStarted?.message.length ?? 0);
+  const patch = r.patch
+    ? r.patch.dataJson.length + r.patch.fieldsJson.length + r.patch.removed.join().length
+    : 0;
+  return (
+    patch + (r.request?.json.length ?? 0) + (r.ended?.tail.length ?? 0) + (r.notStarted?.message.length ?? 0)
+  );
 }

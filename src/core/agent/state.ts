@@ -27,9 +27,12 @@ export interface AgentConfig {
   killGraceMs: number;
   chain: Chain;
   outboxPlaces: number;
+  /** Short jobs that a helper holds behind the one that runs there, at most. */
+  aheadMax: number;
 }
 
-export const AGENT_DEFAULTS = { maxHelpers: 1_024, chain: CHAIN, outboxPlaces: OUTBOX_PLACES };
+/** aheadMax is measured: with several a pipe write and a report carry several, a fifth of the agent's CPU a job. */
+export const AGENT_DEFAULTS = { maxHelpers: 1_024, chain: CHAIN, outboxPlaces: OUTBOX_PLACES, aheadMax: 4 };
 
 export interface Live {
   job: Job;
@@ -46,10 +49,10 @@ export interface Live {
   startedReported: boolean;
 }
 
-/** One helper and what it holds: `running` first, then `ahead`. */
+/** One helper and what it holds: `running` first, then those `ahead`, in the order in which it will start them. */
 export interface Seat {
   running: Live | null;
-  ahead: Live | null;
+  ahead: Live[];
 }
 
 /** A report that Postgres has not confirmed. `at` is monotonic; the age is computed when it is sent. */
@@ -110,9 +113,16 @@ export interface AgentState {
   flushedAt: number;
 }
 
-export function makeAgentState(config: AgentConfig, identity: AgentState['identity'], now: number): AgentState {
-  // Two seats of two places each a helper: with no more than these a patch would wait for a place that its own job holds.
-  assert(config.outboxPlaces > 4 * config.maxHelpers, 'the outbox has places beyond those of all that may run');
+export function makeAgentState(
+  config: AgentConfig,
+  identity: AgentState['identity'],
+  now: number,
+): AgentState {
+  // Two places for each job that a helper may hold: with no more than these a patch would wait for one that its own job has.
+  assert(
+    config.outboxPlaces > 2 * (1 + config.aheadMax) * config.maxHelpers,
+    'the outbox has places beyond those of all that may run',
+  );
   return {
     config,
     phase: 'joining',

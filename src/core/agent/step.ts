@@ -47,15 +47,22 @@ function on(s: AgentState, e: AgentEvent, now: number, effects: AgentEffect[]): 
     case 'guard':
       s.guardAlive = e.alive;
       if (!e.alive) jobs.recallAhead(s, effects);
-      if (e.alive && s.echoedAt !== null) effects.push({ kind: 'lease', until: s.echoedAt + s.config.chain.agentLease });
+      if (e.alive && s.echoedAt !== null)
+        effects.push({ kind: 'lease', until: s.echoedAt + s.config.chain.agentLease });
       return;
     case 'patch':
       return outbox.offer(s, { ...e, kind: 'patch', op: '', json: e.dataJson }, now, effects);
     case 'request':
-      return outbox.offer(s, { ...e, kind: 'request', removed: [], fieldsJson: '', durable: true }, now, effects);
+      return outbox.offer(
+        s,
+        { ...e, kind: 'request', removed: [], fieldsJson: '', durable: true },
+        now,
+        effects,
+      );
     case 'stop':
       drain(s, now, effects);
-      for (const live of s.live.values()) jobs.kill(s, live.job.id, live.job.attempt, KILL_TIMEOUT, now, effects);
+      for (const live of s.live.values())
+        jobs.kill(s, live.job.id, live.job.attempt, KILL_TIMEOUT, now, effects);
       return;
     case 'tick':
       return;
@@ -78,7 +85,8 @@ function onMessage(s: AgentState, m: Envelope, now: number, effects: AgentEffect
     return;
   }
   if (m.dismissed && s.epoch === 0) return refusedAtTheDoor(s, m.dismissed.reason, effects);
-  if (m.dismissed) return beginEnd(s, `called dead by the coordinator: ${m.dismissed.reason}`, KILL_NOW, now, effects);
+  if (m.dismissed)
+    return beginEnd(s, `called dead by the coordinator: ${m.dismissed.reason}`, KILL_NOW, now, effects);
   if (m.echo) {
     // A successor echoes before it has an epoch of its own (PROTOCOL 3): an echo of the followed epoch counts.
     onEcho(s, m.echo, now, effects);
@@ -95,10 +103,18 @@ function onMessage(s: AgentState, m: Envelope, now: number, effects: AgentEffect
 /** Never taken in: no incarnation of this node would be. */
 function refusedAtTheDoor(s: AgentState, reason: string, effects: AgentEffect[]): void {
   s.phase = 'ended';
-  effects.push({ kind: 'log', level: 'warn', text: `refused by the coordinator: ${reason}` }, { kind: 'leave' });
+  effects.push(
+    { kind: 'log', level: 'warn', text: `refused by the coordinator: ${reason}` },
+    { kind: 'leave' },
+  );
 }
 
-function onEcho(s: AgentState, echo: NonNullable<Envelope['echo']>, now: number, effects: AgentEffect[]): void {
+function onEcho(
+  s: AgentState,
+  echo: NonNullable<Envelope['echo']>,
+  now: number,
+  effects: AgentEffect[],
+): void {
   const sentAt = s.heartbeatTimes.get(echo.number);
   outbox.received(s, echo.receivedReports, now);
   outbox.committed(s, echo.committedReports, [], now, effects);

@@ -106,7 +106,7 @@ export class AgentRig {
   /** Everything that the core keeps is within its bounds and adds up. */
   check(t: ExecutionContext): void {
     const s = this.state;
-    const seated = s.seats.flatMap((x) => [x.running, x.ahead]).filter((x) => x !== null);
+    const seated = s.seats.flatMap((x) => [x.running, ...x.ahead]).filter((x) => x !== null);
     t.is(s.live.size, s.queue.length + seated.length, 'live = queued + seated');
     t.is(
       s.reserved,

@@ -80,6 +80,7 @@ export function agentConfig(over: Partial<AgentConfig> = {}): AgentConfig {
     killGraceMs: 5_000,
     chain: CHAIN,
     outboxPlaces: 1_000,
+    aheadMax: 1,
     ...over,
   };
 }
