@@ -36,7 +36,13 @@ export interface Need {
 }
 
 export function makeSlots(cpuIds: readonly number[], gpuCount: number): Slots {
-  return { cpuIds, gpuCount, used: 0, freeCpus: [...cpuIds], gpuLoad: Array.from({ length: gpuCount }, () => 0) };
+  return {
+    cpuIds,
+    gpuCount,
+    used: 0,
+    freeCpus: [...cpuIds],
+    gpuLoad: Array.from({ length: gpuCount }, () => 0),
+  };
 }
 
 /** Takes what the job needs, or returns null when it does not fit now; nothing is taken then. */

@@ -1,9 +1,9 @@
 /** The agent's core, rule by rule: joining and the lease, streams, starting, killing, the outbox (PROTOCOL 0, 5, 6, 8, 10). */
 import test from 'ava';
-import { KILL_LOST, KILL_NOW, KILL_TIMEOUT, KILL_USER } from '../../src/core/messages.ts';
+import { KILL_LOST, KILL_NOW, KILL_TIMEOUT, KILL_USER, type Body } from '../../src/core/messages.ts';
 import type { AgentEvent } from '../../src/core/agent/event.ts';
 import { agentTest, AgentRig } from './support/agent-rig.ts';
-import { agentJob } from './support/jobs.ts';
+import { APP, agentJob } from './support/jobs.ts';
 
 // --- joining, epochs, the lease ---
 
@@ -444,4 +444,15 @@ agentTest('a stray attempt is ended as lost', {}, (t, rig) => {
   rig.start(agentJob('A'));
   rig.kill(KILL_LOST, 'A');
   t.deepEqual(rig.take(), ['open 0', 'run 0/1 A#1', 'end 0/1 in 5000']);
+});
+
+agentTest('two coordinators in one step: the inventory is that of the second', {}, (t, rig) => {
+  rig.work();
+  const hear = (epoch: number, body: Body): AgentEvent => ({
+    kind: 'message',
+    envelope: { version: 1, launcher: 1, epoch, incarnation: 'a', ...body },
+  });
+  const start = { seq: 1, start: { apps: [APP], jobs: [agentJob('A')] } };
+  rig.on(hear(2, { hello: {} }), hear(2, { commands: { commands: [start] } }), hear(3, { hello: {} }));
+  t.deepEqual(rig.take(), ['open 0', 'run 0/1 A#1', 'join [A#1+]']);
 });

@@ -1,6 +1,6 @@
 /**
  * A node with the real agent core: its incarnations one after the other, on a clock of its own that is offset and drifts.
- * It may stall (stopped, or without CPU), crash with its guard left behind, and lose helpers.
+ * It may stall (stopped, or without CPU), crash with its guard left behind, be killed with all that it has, and lose helpers.
  */
 import type { AgentEffect, AgentEvent } from '../../src/core/agent/event.ts';
 import { makeAgentState, type AgentState } from '../../src/core/agent/state.ts';
@@ -34,6 +34,10 @@ export class AgentSim {
   readonly #offset: number;
   readonly #rate: number;
   #number = 0;
+  #alone = false;
+  /** It will not come again: it left, was lost, or its warden has ended it. */
+  over = false;
+  readonly #members = new Map<string, Incarnation>();
   #incarnation: Incarnation | null = null;
 
   constructor(options: AgentOptions) {
@@ -53,18 +57,49 @@ export class AgentSim {
   }
 
   start(ended = ''): void {
+    if (this.#alone || this.#incarnation) return;
     const id = `n${this.#o.node}.${++this.#number}`;
     this.#o.world.trace(`${id}: starts${ended ? ` after ${ended}` : ''}`);
     const local = (at: number): number => this.#offset + at * this.#rate;
     const back = (at: number): number => (at - this.#offset) / this.#rate;
     this.#incarnation = new Incarnation(this.#o, id, ended, local, back, (how) => {
+      this.#incarnation = null;
+      if (how === 'left' || this.#alone) this.over = true;
       if (how === 'rejoin') this.#o.world.after(this.#o.world.between(1, 100), () => this.start(id));
-      else this.#incarnation = null;
     });
+    this.#members.set(id, this.#incarnation);
+  }
+
+  /** Of an incarnation of this node: whether its agent or its guard lives. */
+  lives(incarnation: string): boolean {
+    return this.#members.get(incarnation)?.lives ?? false;
   }
 
   stall(ms: number): void {
     this.#incarnation?.stall(ms);
+  }
+
+  /** Agent, guard and helpers are killed at once; the jobs go on when `orphans`. */
+  massacre(orphans: boolean): void {
+    this.#incarnation?.massacre(orphans);
+    this.#incarnation = null;
+    this.#alone = true;
+  }
+
+  /** Its warden is dead: it is not started again. */
+  abandon(): void {
+    this.#alone = true;
+  }
+
+  /** The warden ends it. */
+  end(): void {
+    this.#alone = true;
+    this.crash(false);
+  }
+
+  /** SIGTERM to this agent alone. */
+  stop(): void {
+    this.#incarnation?.stop();
   }
 
   loseHelper(): void {
@@ -76,6 +111,7 @@ export class AgentSim {
     const dead = this.#incarnation;
     if (!dead) return;
     this.#incarnation = null;
+    if (!restart) this.over = true;
     const w = this.#o.world;
     dead.crash(w.between(0, 200), () => {
       if (restart) w.after(w.between(100, 3_000), () => this.start());
@@ -96,6 +132,8 @@ class Incarnation {
   #stalledUntil = 0;
   #wakeAt = Infinity;
   #over = false;
+  /** Its agent or its guard lives. */
+  lives = true;
 
   constructor(
     o: AgentOptions,
@@ -128,7 +166,11 @@ class Incarnation {
       localTime: local,
       trueTime: back,
     });
-    o.network.connect(id, (envelope) => this.#post({ kind: 'message', envelope }));
+    o.network.connect(
+      id,
+      (envelope) => this.#post({ kind: 'message', envelope }),
+      () => this.#post({ kind: 'connected' }),
+    );
     this.#post({ kind: 'tick' });
   }
 
@@ -145,12 +187,27 @@ class Incarnation {
     this.#node.loseHelper(helper);
   }
 
+  stop(): void {
+    this.#o.world.trace(`${this.id}: SIGTERM`);
+    this.#post({ kind: 'stop' });
+  }
+
+  massacre(orphans: boolean): void {
+    this.#o.world.trace(`${this.id}: everything is killed${orphans ? ' but its jobs' : ''}`);
+    this.#over = true;
+    this.lives = false;
+    this.#o.network.connect(this.id, null);
+    if (orphans) this.#node.orphan();
+    else this.#node.close();
+  }
+
   crash(guardMs: number, gone: () => void): void {
     this.#o.world.trace(`${this.id}: crashes`);
     this.#over = true;
     this.#o.network.connect(this.id, null);
     this.#o.world.after(guardMs, () => {
       this.#node.close();
+      this.lives = false;
       gone();
     });
   }
@@ -220,6 +277,7 @@ class Incarnation {
         world.check(this.#node.alive === 0, `${this.id} says ${e.kind} and a process of it lives`);
         this.#over = true;
         this.#node.close();
+        this.lives = false;
         network.connect(this.id, null);
         return this.#onEnd(e.kind === 'leave' ? 'left' : 'rejoin');
     }

@@ -19,7 +19,7 @@ export const CALM: Weather = { loss: 0, doubled: 0, late: 0, lateMs: 0 };
 export class Network {
   weather: Weather;
   readonly #world: World;
-  readonly #agents = new Map<string, (e: Envelope) => void>();
+  readonly #agents = new Map<string, { receive: (e: Envelope) => void; connected: () => void }>();
   readonly #cutUntil = new Map<string, number>();
   #coordinator: ((e: Envelope) => void) | null = null;
 
@@ -28,13 +28,16 @@ export class Network {
     this.weather = weather;
   }
 
-  /** A coordinator takes the port, or gives it up (null): a successor would take it here. */
+  /** A coordinator takes the port, as a successor does after it, or gives it up (null). Now and then agents are told. */
   bind(receive: ((e: Envelope) => void) | null): void {
     this.#coordinator = receive;
+    if (!receive) return;
+    for (const { connected } of this.#agents.values())
+      if (this.#world.chance() < 0.7) this.#world.after(this.#world.between(0, 300), connected);
   }
 
-  connect(incarnation: string, receive: ((e: Envelope) => void) | null): void {
-    if (receive) this.#agents.set(incarnation, receive);
+  connect(incarnation: string, receive: ((e: Envelope) => void) | null, connected = (): void => {}): void {
+    if (receive) this.#agents.set(incarnation, { receive, connected });
     else this.#agents.delete(incarnation);
   }
 
@@ -49,7 +52,7 @@ export class Network {
   }
 
   toAgent(e: Envelope): void {
-    this.#carry(e, 'in', (copy) => this.#agents.get(e.incarnation)?.(copy));
+    this.#carry(e, 'in', (copy) => this.#agents.get(e.incarnation)?.receive(copy));
   }
 
   #carry(e: Envelope, way: 'in' | 'out', deliver: (copy: Envelope) => void): void {

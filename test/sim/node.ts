@@ -54,6 +54,11 @@ export class ProcessTable {
     this.#world.trace(`node ${p.node}: begins ${line(p)}`);
   }
 
+  /** Ends by marker what an incarnation left; its helpers are gone. */
+  endMarked(incarnation: string): void {
+    for (const p of this.live) if (p.incarnation === incarnation) this.end(p);
+  }
+
   end(p: Process): void {
     if (this.live.delete(p)) this.#world.trace(`node ${p.node}: ended ${line(p)}`);
   }
@@ -180,6 +185,16 @@ export class NodeSim {
   close(): void {
     this.#over = true;
     for (const h of this.#helpers.values()) if (h.running) this.#o.table.end(h.running.process);
+    this.#helpers.clear();
+  }
+
+  /** Agent, guard and helpers are killed at once: what runs goes on, watched by nobody, to its end. */
+  orphan(): void {
+    this.#over = true;
+    const { world, table } = this.#o;
+    for (const { running: r } of this.#helpers.values())
+      if (r && r.behaviour.runMs !== Infinity)
+        world.at(r.began + r.behaviour.runMs, () => table.end(r.process));
     this.#helpers.clear();
   }
 

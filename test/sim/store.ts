@@ -1,11 +1,11 @@
 /**
- * The database in memory, with the semantics of PROTOCOL 1, 2 and 7: the fence, leases, guarded writes and their outcomes,
- * kills that keep the launcher. A statement takes time, may fail with nothing done, or be lost in flight: then its client
- * does not know, and it may have been done, be done later, or never.
+ * The database in memory, with the semantics of PROTOCOL 1, 2, 4 and 7: the fence, leases, guarded writes and their
+ * outcomes, kills that keep the launcher, takeover, tombstone and release. Each function is one statement's work, done at
+ * once; when that is, and whether its client learns of it, is the server's affair.
  *
- * Every write is checked against the table of states. Rescue and takeover would be further functions of this store.
+ * Every write is checked against the table of states, and against who may write: nobody but the newest coordinator of a
+ * living launcher, and nobody frees a row whose process lives.
  */
-import { WorldError } from '../../src/base/errors.ts';
 import type {
   CommitRows,
   EndRow,
@@ -25,6 +25,7 @@ import {
 } from '../../src/core/job.ts';
 import { leasedJob } from '../core/support/jobs.ts';
 import { rowsLine } from '../core/support/words.ts';
+import { Server, type Client, type StoreWeather } from './server.ts';
 import type { World } from './world.ts';
 
 export interface JobRow {
@@ -43,35 +44,60 @@ export interface AttemptRow {
   lastReport: number;
 }
 
-export interface StoreWeather {
-  /** Share of statements whose outcome stays unknown to the client, and that fail with nothing done. */
-  unknown: number;
-  failed: number;
+/** A process that can run or guard jobs of a launcher; the prover sees whether it lives, when it is of his own host. */
+export interface Member {
+  host: string;
+  incarnation: string;
+  lives: () => boolean;
 }
 
-/** A client learns after this that it does not know, milliseconds. */
-const DEADLINE_MS = 10_000;
+export interface LauncherRow {
+  id: number;
+  name: string;
+  epoch: number;
+  state: 'alive' | 'ended' | 'dead';
+  /** By the database's clock. */
+  heartbeatAt: number;
+  roster: Map<string, Member>;
+  /** Who raised the epoch last: the only one that may write. */
+  owner: Client;
+}
 
-interface Fence {
+export interface Candidate {
+  id: number;
+  epoch: number;
+  state: LauncherRow['state'];
+  silent: boolean;
+}
+
+/** Rows released by one statement; few, so that a rescue takes several. */
+const RESCUE_CHUNK = 20;
+
+export interface Fence {
   launcher: number;
   epoch: number;
 }
 
-export class Store {
-  weather: StoreWeather;
-  /** Not reachable until then. */
-  awayUntil = 0;
+export class Store extends Server {
   readonly jobs = new Map<string, JobRow>();
   readonly attempts = new Map<string, AttemptRow>();
-  readonly launcher = { id: 1, epoch: 1, state: 'alive' as 'alive' | 'ended' | 'dead', heartbeatAt: 0 };
+  readonly launchers = new Map<number, LauncherRow>();
   readonly #world: World;
   /** False breaks the rule on purpose. */
   readonly #fence: boolean;
+  /** Hears that a row is held by nobody any more. */
+  readonly #freed: (id: string, attempt: number, by: string) => void;
 
-  constructor(world: World, weather: StoreWeather, fence = true) {
-    this.#fence = fence;
+  constructor(
+    world: World,
+    weather: StoreWeather,
+    fence: boolean,
+    freed: (id: string, attempt: number, by: string) => void,
+  ) {
+    super(world, weather);
     this.#world = world;
-    this.weather = weather;
+    this.#fence = fence;
+    this.#freed = freed;
   }
 
   create(id: string, over: Partial<LeasedJob>): void {
@@ -87,63 +113,106 @@ export class Store {
     });
   }
 
-  /**
-   * Runs a statement as a client sees it: `work` happens once at a time that the client may never learn of.
-   * `answer` gets the result, or the WorldError.
-   */
-  statement<T>(work: () => T, answer: (result: T | WorldError) => void): void {
-    const w = this.#world;
-    const latency = w.between(0.3, 3);
-    if (w.now < this.awayUntil || w.chance() < this.weather.failed) {
-      return w.after(latency, () => answer(new WorldError('unavailable', 'not reachable')));
-    }
-    if (w.chance() < this.weather.unknown) {
-      const fate = w.chance();
-      // Done now, done when the client is long gone, or never.
-      if (fate < 0.4) w.after(latency, work);
-      else if (fate < 0.8) w.after(w.between(0, 2.5 * DEADLINE_MS), work);
-      // The connection breaks, or nothing is heard until the deadline.
-      const known = w.chance() < 0.7 ? w.between(latency, 50) : w.between(latency, DEADLINE_MS);
-      return w.after(known, () => answer(new WorldError('outcome-unknown', 'connection lost')));
-    }
-    w.after(latency, () => {
-      const result = work();
-      w.after(w.between(0.1, 2), () => answer(result));
-    });
+  fenced({ launcher, epoch }: Fence): boolean {
+    const l = this.launchers.get(launcher);
+    if (!this.#fence) return l !== undefined;
+    return l?.epoch === epoch && l.state === 'alive';
   }
 
-  fenced({ launcher, epoch }: Fence): boolean {
-    const l = this.launcher;
-    return l.id === launcher && (l.epoch === epoch || !this.#fence) && l.state === 'alive';
+  /** Whoever writes under a fence must be the newest coordinator of a launcher that lives. */
+  #mayWrite(f: Fence, by: Client): boolean {
+    if (!this.fenced(f)) return false;
+    const l = this.launchers.get(f.launcher)!;
+    this.#world.check(
+      l.owner === by && l.state === 'alive',
+      `${by.name} writes under epoch ${f.epoch} and is fenced off: ${l.name} is ${l.state}, epoch ${l.epoch}`,
+    );
+    return true;
   }
 
   // --- the launcher's row ---
 
+  /** A repeat finds the row of this name. */
+  register(name: string, by: Client): { id: number; epoch: number } {
+    const found = [...this.launchers.values()].find((l) => l.name === name);
+    if (found) return { id: found.id, epoch: found.epoch };
+    const id = this.launchers.size + 1;
+    const row = { id, name, epoch: 1, state: 'alive' as const, heartbeatAt: this.clock(), owner: by };
+    this.launchers.set(id, { ...row, roster: new Map() });
+    this.#world.trace(`store: launcher ${id} (${name})`);
+    return { id, epoch: 1 };
+  }
+
   heartbeat(f: Fence): boolean {
     if (!this.fenced(f)) return false;
-    this.launcher.heartbeatAt = this.#world.now;
+    this.launchers.get(f.launcher)!.heartbeatAt = this.clock();
     return true;
   }
 
-  raise({ epoch }: Fence): number | null {
-    const l = this.launcher;
+  raise({ launcher, epoch }: Fence, by: Client): number | null {
+    const l = this.launchers.get(launcher)!;
     if (l.state !== 'alive' || (l.epoch !== epoch && l.epoch !== epoch + 1)) return null;
+    if (l.epoch === epoch || by.number > l.owner.number) l.owner = by;
     l.epoch = epoch + 1;
-    l.heartbeatAt = this.#world.now;
-    this.#world.trace(`store: epoch ${l.epoch}`);
+    l.heartbeatAt = this.clock();
+    this.#world.trace(`store: launcher ${launcher} epoch ${l.epoch} by ${by.name}`);
     return l.epoch;
   }
 
   leave(f: Fence): boolean {
     if (!this.fenced(f)) return false;
-    this.launcher.state = 'ended';
+    this.launchers.get(f.launcher)!.state = 'ended';
     return true;
   }
 
-  held(launcher: number): LeasedJob[] {
+  enrol(f: Fence, members: readonly Member[]): boolean {
+    if (!this.fenced(f)) return false;
+    const { roster } = this.launchers.get(f.launcher)!;
+    for (const m of members) roster.set(`${roster.size}`, m);
+    return true;
+  }
+
+  // --- rescue ---
+
+  candidates(own: number, rescueMs: number): Candidate[] {
+    const holders = new Set([...this.jobs.values()].map((r) => r.launcher));
+    return [...this.launchers.values()]
+      .filter((l) => l.id !== own && (l.state === 'alive' || holders.has(l.id)))
+      .map(({ id, epoch, state, heartbeatAt }) => {
+        return { id, epoch, state, silent: heartbeatAt < this.clock() - rescueMs };
+      });
+  }
+
+  tombstone(c: Candidate, rescueMs: number, proven: boolean): boolean {
+    const l = this.launchers.get(c.id)!;
+    if (l.epoch !== c.epoch || l.state === 'dead') return false;
+    if (!proven && l.heartbeatAt >= this.clock() - rescueMs) return false;
+    l.state = 'dead';
+    l.epoch += 1;
+    this.#world.trace(`store: launcher ${l.id} is dead${proven ? ', proven' : ''}`);
+    return true;
+  }
+
+  /** One chunk of what a dead launcher held, each by its state; the number of rows. */
+  releaseChunk(launcher: number): number {
+    if (this.launchers.get(launcher)?.state !== 'dead') return 0;
+    const rows = [...this.jobs.values()].filter((r) => r.launcher === launcher).slice(0, RESCUE_CHUNK);
+    for (const row of rows) {
+      if (!isEnd(row.state)) {
+        if (row.state !== 'RUNNING') row.tries += 1;
+        row.lostEnds += 1;
+        this.#attempt(row.job.id, row.attempt).outcome = 'RUN_TIMEOUT';
+        for (const to of afterRun('RUN_TIMEOUT', row.job.autoTimeoutRetry)) this.#step(row, to);
+      }
+      this.#free(row, 'rescue');
+    }
+    return rows.length;
+  }
+
+  held(launcher: number): (LeasedJob & { state: JobState })[] {
     return [...this.jobs.values()]
       .filter((r) => r.launcher === launcher)
-      .map((r) => ({ ...r.job, attempt: r.attempt }));
+      .map((r) => ({ ...r.job, attempt: r.attempt, state: r.state }));
   }
 
   killed(launcher: number): { id: string; attempt: number }[] {
@@ -162,8 +231,8 @@ export class Store {
   // --- lease and commit ---
 
   /** null: the fence is not there. */
-  lease(f: Fence, limit: number, maxNodes: number): LeasedJob[] | null {
-    if (!this.fenced(f)) return null;
+  lease(f: Fence, by: Client, limit: number, maxNodes: number): LeasedJob[] | null {
+    if (!this.#mayWrite(f, by)) return null;
     const free = [...this.jobs.values()].filter(
       (r) =>
         r.launcher === null &&
@@ -180,8 +249,8 @@ export class Store {
     });
   }
 
-  commit(f: Fence, rows: CommitRows): RowOutcomes | null {
-    if (!this.fenced(f)) {
+  commit(f: Fence, by: Client, rows: CommitRows): RowOutcomes | null {
+    if (!this.#mayWrite(f, by)) {
       this.#world.trace('store: a commit found its fence gone');
       return null;
     }
@@ -220,13 +289,13 @@ export class Store {
       this.#world.check(hops.at(-1) === e.state, `${e.id} ends as ${e.outcome} in ${e.state}`);
       for (const to of hops) this.#step(row, to);
       this.#patch(row, e.dataJson, e.dataRemoved);
-      row.launcher = null;
+      this.#free(row, 'its end');
       a.outcome = e.outcome;
       a.lastReport = Math.max(a.lastReport, e.report);
     });
     if (outcome === 'killed') {
       this.#attempt(e.id, e.attempt).outcome = 'USER_KILLED';
-      this.jobs.get(e.id)!.launcher = null;
+      this.#free(this.jobs.get(e.id)!, 'its end');
     }
     return outcome;
   }
@@ -235,7 +304,7 @@ export class Store {
     const row = this.jobs.get(r.id);
     if (!row || row.launcher !== f.launcher || row.attempt !== r.attempt) return 'not-ours';
     if (isEnd(row.state)) {
-      row.launcher = null;
+      this.#free(row, 'the release of a killed job');
       return 'killed';
     }
     const keep = r.to === 'keep';
@@ -250,7 +319,7 @@ export class Store {
       this.#step(row, r.outcome);
     }
     if (r.to !== 'keep') this.#step(row, r.to);
-    row.launcher = null;
+    this.#free(row, `a release to ${r.to}`);
     return 'applied';
   }
 
@@ -287,6 +356,11 @@ export class Store {
     for (const [key, value] of Object.entries(dataJson === '' ? {} : (JSON.parse(dataJson) as object)))
       row.data.set(key, value);
     for (const key of removed) row.data.delete(key);
+  }
+
+  #free(row: JobRow, by: string): void {
+    row.launcher = null;
+    this.#freed(row.job.id, row.attempt, by);
   }
 
   #step(row: JobRow, to: JobState): void {

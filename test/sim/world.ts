@@ -7,8 +7,8 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 
-/** Lines of the trace that are kept for a report. */
-const TRACE_KEPT = 80;
+/** Lines of the trace that are kept for a report; SIM_TRACE asks for more. */
+const TRACE_KEPT = Number(process.env['SIM_TRACE'] ?? 80);
 
 export class Violation extends Error {
   override readonly name = 'Violation';
@@ -67,13 +67,14 @@ export class World {
   /** Runs until nothing is due before `until`, or `done` says so. */
   run(until: number, done: () => boolean): void {
     for (;;) {
+      if (done()) return;
       const next = this.#queue[0];
-      if (!next || next.at > until || done()) break;
+      if (!next || next.at > until) break;
       pop(this.#queue);
       this.now = next.at;
       next.act();
     }
-    if (!done()) this.now = until;
+    this.now = until;
   }
 
   trace(line: string): void {

@@ -110,6 +110,8 @@ export interface AgentState {
   /** Send time of the newest echoed heartbeat; null before the first echo. */
   echoedAt: number | null;
   joinSentAt: number;
+  /** A coordinator asked for the inventory: it leaves at the end of the step, as everything is by then. */
+  joinDue: boolean;
   flushedAt: number;
 }
 
@@ -152,6 +154,7 @@ export function makeAgentState(
     heartbeatTimes: new Map(),
     echoedAt: null,
     joinSentAt: -Infinity,
+    joinDue: false,
     flushedAt: -Infinity,
   };
 }

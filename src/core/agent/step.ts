@@ -20,6 +20,8 @@ export function agentStep(s: AgentState, events: readonly AgentEvent[], now: num
   for (const e of events) on(s, e, now, effects);
   watchLease(s, now, effects);
   jobs.pump(s, now, effects);
+  // Not when hello is read: a later hello of the same step would let it out under an epoch whose commands it has not seen.
+  if (s.joinDue && s.phase !== 'ending' && s.phase !== 'ended') sendJoin(s, now, effects);
   const flushAt = outbox.flush(s, now, effects);
   const beatAt = beat(s, now, effects);
   finish(s, effects);
@@ -81,7 +83,7 @@ function onMessage(s: AgentState, m: Envelope, now: number, effects: AgentEffect
       s.sentReport = s.committedReport;
       s.receivedByCoordinator = s.committedReport;
     }
-    sendJoin(s, now, effects);
+    s.joinDue = true;
     return;
   }
   if (m.dismissed && s.epoch === 0) return refusedAtTheDoor(s, m.dismissed.reason, effects);
@@ -199,6 +201,7 @@ function beat(s: AgentState, now: number, effects: AgentEffect[]): number {
 
 function sendJoin(s: AgentState, now: number, effects: AgentEffect[]): void {
   s.joinSentAt = now;
+  s.joinDue = false;
   // The first heartbeat follows at once: its echo is what lets the first job start.
   if (s.epoch > 0 && s.echoedAt === null) s.heartbeatSentAt = -Infinity;
   const held = [...s.live.values()].map((l) => ({

@@ -61,5 +61,6 @@ export function makeEntry(s: CoordinatorState, job: LeasedJob, now: Now): Entry 
     sentEpoch: 0,
     avoid: [],
     gang: [],
+    namedAt: 0,
   };
 }

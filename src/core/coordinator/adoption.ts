@@ -1,10 +1,11 @@
 /**
  * Takeover (PROTOCOL 3): a successor finds by the database what its launcher holds, and hears from each agent what of it
  * runs there. Running attempts are adopted, not restarted. A held job that nobody named is released, never placed: when
- * every incarnation has said hello and its reports are in, that proves that it never started; when D has passed, not.
+ * every incarnation has said hello and its reports are in, that proves that it never started; when one of them had ended
+ * (what it had not reported is gone with it), or D has passed, not.
  */
 import type { CoordinatorEffect, CoordinatorEvent, Now } from './event.ts';
-import type { HeldAttempt } from '../messages.ts';
+import type { Join, Report } from '../messages.ts';
 import { vacate } from './placement.ts';
 import { release, releaseLost, releaseUnstarted } from './release.ts';
 import { appOf, makeEntry } from './admit.ts';
@@ -12,7 +13,11 @@ import type { Agent, CoordinatorState, Entry } from './state.ts';
 
 /** Takes what a predecessor held into the books, without a place. */
 export function adopt(s: CoordinatorState, e: Extract<CoordinatorEvent, { kind: 'adopt' }>, now: Now): void {
-  s.adoption = { awaiting: new Set(e.incarnations), until: now.mono + s.config.chain.agentDead };
+  s.adoption = {
+    awaiting: new Set(e.incarnations),
+    someEnded: false,
+    until: now.mono + s.config.chain.agentDead,
+  };
   for (const job of e.held) {
     if (s.entries.has(job.id)) continue;
     const entry = makeEntry(s, job, now);
@@ -25,8 +30,8 @@ export function adopt(s: CoordinatorState, e: Extract<CoordinatorEvent, { kind: 
   }
 }
 
-/** The agent holds it, or speaks of its end: it is where it is. */
-export function adoptBy(a: Agent, entry: Entry, epoch: number): void {
+/** It is there. */
+function adoptBy(a: Agent, entry: Entry, epoch: number): void {
   entry.phase = 'sent';
   entry.on = [a.incarnation];
   entry.sentEpoch = epoch;
@@ -34,13 +39,25 @@ export function adoptBy(a: Agent, entry: Entry, epoch: number): void {
   a.used += entry.share;
 }
 
+/**
+ * What was not committed is told again, from before the takeover. A start, a patch or an end tells where the attempt is or
+ * was; that it came back does not: the predecessor may have placed it again, there or elsewhere. Of an agent that was
+ * given up only ends count: nobody would ever release what it has.
+ */
+export function adoptByReport(s: CoordinatorState, a: Agent, entry: Entry, r: Report): void {
+  if (entry.phase !== 'adopting' || entry.job.attempt !== r.attempt || r.retracted || r.notStarted) return;
+  if (a.status !== 'dead' || r.ended) adoptBy(a, entry, s.epoch);
+}
+
 /** What an agent names in its inventory; the other nodes of a gang are taken as their agents come. */
-export function adoptHeld(s: CoordinatorState, a: Agent, held: readonly HeldAttempt[], now: Now): void {
+export function adoptHeld(s: CoordinatorState, a: Agent, join: Join, now: Now): void {
+  const { held, lastReport } = join;
   for (const h of held) {
     const entry = s.entries.get(h.id);
     if (entry?.phase !== 'adopting' || entry.job.attempt !== h.attempt) continue;
     adoptBy(a, entry, s.epoch);
     entry.gang = [...h.nodes];
+    entry.namedAt = lastReport;
     if (h.started) entry.startedAt = now.wall;
   }
   for (const entry of s.entries.values()) {
@@ -66,9 +83,14 @@ function joinGang(a: Agent, entry: Entry): void {
   a.used += entry.share;
 }
 
-/** An incarnation has said what it holds, or has ended and left nothing. */
+/** An incarnation has said what it holds. */
 export function heardOf(s: CoordinatorState, incarnation: string): void {
   s.adoption?.awaiting.delete(incarnation);
+}
+
+/** An incarnation has ended: nothing of it runs, and nobody knows any more what it had started. */
+export function endedWas(s: CoordinatorState, incarnation: string): void {
+  if (s.adoption?.awaiting.delete(incarnation)) s.adoption.someEnded = true;
 }
 
 /** Releases what nobody named, as soon as that is known. Returns when it wants to look again. */
@@ -78,6 +100,7 @@ export function settle(s: CoordinatorState, now: Now, effects: CoordinatorEffect
     s.adoption.awaiting.size === 0 &&
     [...s.agents.values()].every((a) => a.doubtful === null && a.joinedEpoch === s.epoch);
   if (!allHeard && now.mono < s.adoption.until) return s.adoption.until;
+  const neverStarted = allHeard && !s.adoption.someEnded;
   s.adoption = null;
   let released = 0;
   for (const entry of s.entries.values()) {
@@ -85,9 +108,9 @@ export function settle(s: CoordinatorState, now: Now, effects: CoordinatorEffect
     released += 1;
     vacate(s, entry);
     if (entry.userKilled) release(s, entry, { to: 'keep', message: '' });
-    else if (allHeard && !entry.runningCommitted)
+    else if (neverStarted && !entry.runningCommitted)
       releaseUnstarted(s, entry, 'its start command was never received');
-    else releaseLost(s, entry, '', 'its coordinator died');
+    else releaseLost(s, entry, { node: '', why: 'its coordinator died', nodeLost: false });
   }
   if (released > 0) {
     const text = allHeard ? 'released what no agent has' : 'released what no agent named in time';

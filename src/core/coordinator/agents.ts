@@ -6,7 +6,7 @@ import { assert } from '../../base/assert.ts';
 import { MAX_UNCOMMITTED_REPORTS } from '../../base/limits.ts';
 import { KILL_LOST, type Envelope, type Heartbeat, type Join } from '../messages.ts';
 import type { CoordinatorEffect, Now } from './event.ts';
-import { adoptHeld, heardOf } from './adoption.ts';
+import { adoptHeld, endedWas, heardOf } from './adoption.ts';
 import { endUnknown } from './commits.ts';
 import { sendKill, unreserve, vacate, vacateOn } from './placement.ts';
 import { putBack, releaseLost, releaseUnstarted } from './release.ts';
@@ -16,6 +16,9 @@ import { acknowledged, command, inOrder, kill, resetCommands } from './streams.t
 
 /** Dead incarnations that are remembered, to refuse them; older ones are gone for good. */
 const DEAD_REMEMBERED = 1_000;
+/** Why an agent is given up: silent for D while we lived, or by the word of the incarnation that follows it. */
+const NODE_LOST = 'node lost';
+const ENDED_ITSELF = 'its agent ended itself';
 /** A roster row that was not written is tried again after this, milliseconds. */
 const ENROL_RETRY_MS = 500;
 
@@ -132,7 +135,7 @@ function makeAgent(incarnation: string, join: Join, now: Now): Agent {
  * not report has never started and never will.
  */
 function compareInventory(s: CoordinatorState, a: Agent, join: Join, now: Now): void {
-  adoptHeld(s, a, join.held, now);
+  adoptHeld(s, a, join, now);
   const held = new Map(join.held.map((h) => [h.id, h.attempt]));
   for (const [id, attempt] of held) endUnknown(s, a, id, attempt);
   const missing = [...a.entries.values()].filter(
@@ -213,7 +216,7 @@ export function watch(s: CoordinatorState, now: Now, effects: CoordinatorEffect[
     }
     const silent = now.mono - a.heardAt;
     if (silent >= s.config.chain.agentDead) {
-      giveUp(s, a, 'node lost', effects);
+      giveUp(s, a, NODE_LOST, effects);
       continue;
     }
     if (silent >= s.config.chain.agentSuspect) {
@@ -231,8 +234,8 @@ function onProvenDead(
   effects: CoordinatorEffect[],
 ): void {
   const a = s.agents.get(incarnation);
-  heardOf(s, incarnation);
-  if (a && a.status !== 'dead' && a.status !== 'gone') giveUp(s, a, 'its agent ended itself', effects);
+  endedWas(s, incarnation);
+  if (a && a.status !== 'dead') giveUp(s, a, ENDED_ITSELF, effects);
 }
 
 function giveUp(s: CoordinatorState, a: Agent, why: string, effects: CoordinatorEffect[]): void {
@@ -267,7 +270,7 @@ function giveUpEntry(s: CoordinatorState, a: Agent, entry: Entry, why: string): 
     return sendKill(s, entry, KILL_LOST);
   }
   vacate(s, entry);
-  releaseLost(s, entry, a.hostname, why);
+  releaseLost(s, entry, { node: a.hostname, why, nodeLost: why === NODE_LOST });
 }
 
 /** A new epoch of our own: every agent is asked for its inventory, and its command stream begins anew. */

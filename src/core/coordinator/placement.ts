@@ -186,6 +186,7 @@ export function send(s: CoordinatorState, entry: Entry): void {
   assert(lead, 'a placed job has a lead agent');
   entry.phase = 'sent';
   entry.sentEpoch = s.epoch;
+  entry.namedAt = 0;
   const { job } = entry;
   const gang = entry.on.length > 1 ? entry.on.map((i) => s.agents.get(i)!) : [];
   streams.start(lead, toMessage(s.config.mode, job, entry.app.index, gang), entry.app);

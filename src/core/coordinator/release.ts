@@ -67,16 +67,24 @@ export function releaseAsFailed(
   release(s, entry, { to: 'FAILED', outcome: entry.runningCommitted ? 'RUN_ERROR' : null, message, node });
 }
 
-/** Its agent is dead. It ran, or may have: RUN_TIMEOUT and its rules, counted as a try and as a lost end. */
-export function releaseLost(s: CoordinatorState, entry: Entry, node: string, why: string): void {
+/**
+ * Its agent is dead, or was never heard of again. It ran, or may have: RUN_TIMEOUT and its rules, counted as a try and as a
+ * lost end; `nodeLost` when the agent died while its coordinator lived (PROTOCOL 10).
+ */
+export function releaseLost(
+  s: CoordinatorState,
+  entry: Entry,
+  { node, why, nodeLost }: { node: string; why: string; nodeLost: boolean },
+): void {
   const ran = entry.startedAt !== null || entry.runningCommitted;
+  const where = node === '' ? '' : ` on ${node}`;
   release(s, entry, {
     to: afterRun('RUN_TIMEOUT', entry.job.autoTimeoutRetry).at(-1)!,
     outcome: 'RUN_TIMEOUT',
     node,
-    message: ran ? `${why}: its run on ${node} is lost` : `${why}: it may have started on ${node}`,
+    message: ran ? `${why}: its run${where} is lost` : `${why}: it may have started${where}`,
     lostEnd: true,
-    nodeLost: true,
+    nodeLost,
     countTry: !entry.runningCommitted,
   });
 }

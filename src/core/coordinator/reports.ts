@@ -3,7 +3,7 @@
  */
 import { assert } from '../../base/assert.ts';
 import type { Report } from '../messages.ts';
-import { adoptBy } from './adoption.ts';
+import { adoptByReport } from './adoption.ts';
 import type { Now } from './event.ts';
 import { nodesFor, vacate } from './placement.ts';
 import { putBack, releaseAsFailed, releaseUnstarted } from './release.ts';
@@ -18,10 +18,11 @@ export function onReport(s: CoordinatorState, a: Agent, r: Report, now: Now): vo
   s.uncommitted.push({ incarnation: a.incarnation, report: r, at: now.wall - r.ageMs, receivedAt: now.mono });
   s.arrivals += 1;
   const entry = s.entries.get(r.job);
-  if (entry?.phase === 'adopting' && entry.job.attempt === r.attempt) adoptBy(a, entry, s.epoch);
+  if (entry) adoptByReport(s, a, entry, r);
   if (!entry || entry.job.attempt !== r.attempt || entry.on[0] !== a.incarnation) return;
   if (r.started) entry.startedAt = now.wall - r.ageMs;
   else if (r.ended) onEnded(s, a, entry, r, now);
+  else if (r.seq <= entry.namedAt) return;
   else if (r.retracted) onRetracted(s, entry);
   else if (r.notStarted) onNotStarted(s, a, entry, `${r.notStarted.stage}: ${r.notStarted.message}`);
 }

@@ -57,6 +57,8 @@ export interface Entry {
   avoid: number[];
   /** Node indexes of an adopted gang, the lead first; empty otherwise. */
   gang: number[];
+  /** Last report of its agent when an inventory named it here: what came back before that had been placed again since. */
+  namedAt: number;
 }
 
 export interface Agent {
@@ -154,14 +156,17 @@ export interface CoordinatorState {
   arrivalsAt: number;
   arrivalRate: number;
   done: { finished: number; failed: number; other: number };
-  /** A takeover that is not settled yet: the incarnations that have not said what they hold, and how long we wait. */
-  adoption: { awaiting: Set<string>; until: number } | null;
+  /** A takeover that is not settled yet: the incarnations that have not said what they hold, whether one has ended instead
+   * of saying it, and how long we wait. */
+  adoption: { awaiting: Set<string>; someEnded: boolean; until: number } | null;
 }
 
+/** `confirmedAt`: when the statement was sent that made the row ours; S counts from there, not from its answer. */
 export function makeCoordinatorState(
   config: CoordinatorConfig,
   epoch: number,
   now: number,
+  confirmedAt = now,
 ): CoordinatorState {
   return {
     config,
@@ -189,7 +194,7 @@ export function makeCoordinatorState(
     dryProven: false,
     typicalShare: 1,
     lastBusyAt: now,
-    confirmedAt: now,
+    confirmedAt,
     degradedSince: null,
     stealAfter: 0,
     arrivals: 0,
