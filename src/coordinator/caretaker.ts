@@ -1,6 +1,6 @@
 /**
- * The first moments of a successor (PROTOCOL 3): until the database has confirmed it, it echoes heartbeats under its
- * predecessor's epoch, no longer than S after that one's last confirmed heartbeat, and does nothing else: so no job ends
+ * The first moments of a successor (PROTOCOL 3): until the database has confirmed it, it echoes heartbeats under the epoch
+ * that each agent follows (a predecessor may have died between a raise and its hello, or its next beat), no longer than S after that one's last confirmed heartbeat, and does nothing else: so no job ends
  * because Postgres is away while a coordinator is replaced.
  */
 import { systemClock } from '../base/clock.ts';
@@ -10,7 +10,7 @@ import { decodeEnvelope, encodeEnvelope } from '../wire/codec.ts';
 import type { ServerLink } from '../wire/link.ts';
 import type { Predecessor } from './config.ts';
 
-/** Answers a heartbeat of an agent that follows the predecessor; anything else waits for the coordinator. */
+/** Answers a heartbeat; anything else waits for the coordinator. */
 export function echoFor(
   predecessor: Predecessor,
   link: ServerLink,
@@ -25,10 +25,10 @@ export function echoFor(
   )
     return;
   const { envelope } = decoded;
-  if (!envelope.heartbeat || envelope.epoch !== predecessor.epoch) return;
+  if (!envelope.heartbeat) return;
   if (systemClock.monotonic() - predecessor.confirmedAt > CHAIN.pause) return;
   const echo = { number: envelope.heartbeat.number, receivedReports: 0, committedReports: 0 };
-  const { launcher, epoch } = predecessor;
+  const { launcher, epoch } = envelope;
   link
     .send(
       identity,

@@ -55,8 +55,10 @@ export async function rescueDead(db: Database, own: number, log: Logger): Promis
 /** The tombstone, if it is dead; by what, or null when it may live. */
 async function bury(db: Database, c: Candidate): Promise<Rescued['by'] | null> {
   if (c.state === 'dead') return 'tombstone';
-  if (c.silent) return (await tombstone(db, c, CHAIN.rescue, false)) ? 'silence' : null;
-  if (!(await isProvenDead(await rosterOf(db, c.id)))) return null;
+  // Of the silent, too, what is left here is ended: their guards may have been killed with them.
+  const proven = await isProvenDead(await rosterOf(db, c.id));
+  if (!proven && c.silent) return (await tombstone(db, c, CHAIN.rescue, false)) ? 'silence' : null;
+  if (!proven) return null;
   return (await tombstone(db, c, CHAIN.rescue, true)) ? 'proof' : null;
 }
 

@@ -125,6 +125,7 @@ class Coordinator {
       },
       launcher.epoch,
       mono,
+      session.confirmedAt,
     );
     this.#actor = new Actor<CoordinatorEvent>({
       name: 'coordinator',

@@ -3,6 +3,7 @@
  * the epoch and reads what the launcher holds (PROTOCOL 3), waiting for Postgres as long as it takes.
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { systemClock } from '../base/clock.ts';
 import { messageOf, UserError, WorldError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { openDatabase } from '../cluster/open.ts';
@@ -10,7 +11,7 @@ import type { CoordinatorEvent } from '../core/coordinator/event.ts';
 import { processIdentity } from '../../native-free/inventory.ts';
 import { hostname } from 'node:os';
 import type { Database } from '../store/connection.ts';
-import { addRoster, registerLauncher, takeOver } from '../store/launcher-store.ts';
+import { addRoster, epochFound, raiseEpoch, registerLauncher } from '../store/launcher-store.ts';
 import { heldJobs } from '../store/lease-store.ts';
 import { endSessions, rosterOf } from '../store/rescue-store.ts';
 import type { RosterMember } from '../store/rows.ts';
@@ -25,6 +26,8 @@ const RETRY_MS = 250;
 export interface Session {
   id: number;
   epoch: number;
+  /** When the statement was sent that made the row ours (monotonic): S counts from there. */
+  confirmedAt: number;
   work: Database;
   heart: Database;
   /** What a predecessor held; null for the first coordinator. */
@@ -34,9 +37,10 @@ export interface Session {
 /** Opens the connections and takes the row. WorldError 'fenced' when the launcher was declared dead meanwhile. */
 export async function openSession(file: CoordinatorFile, log: Logger): Promise<Session> {
   if (!file.predecessor) return begin(file);
+  const found = { epoch: null };
   for (;;) {
     try {
-      return await succeed(file, file.predecessor.launcher, log);
+      return await succeed(file, file.predecessor.launcher, found, log);
     } catch (error) {
       const waits = error instanceof UserError || (error instanceof WorldError && error.code !== 'fenced');
       if (!waits) throw error;
@@ -66,16 +70,25 @@ async function connections(file: CoordinatorFile): Promise<{ work: Database; hea
 
 async function begin(file: CoordinatorFile): Promise<Session> {
   const { work, heart } = await connections(file);
+  const confirmedAt = systemClock.monotonic();
   const launcher = await registerLauncher(work, { ...file, nodes: file.nodes.length });
   await enrolOurselves(work, launcher);
-  return { ...launcher, work, heart, adopt: null };
+  return { ...launcher, confirmedAt, work, heart, adopt: null };
 }
 
-async function succeed(file: CoordinatorFile, id: number, log: Logger): Promise<Session> {
+/** `found` keeps, from try to try, the epoch that was found at first. */
+async function succeed(
+  file: CoordinatorFile,
+  id: number,
+  found: { epoch: number | null },
+  log: Logger,
+): Promise<Session> {
   const { work, heart } = await connections(file);
   try {
     const killed = await endSessions(work, sessionPrefix(file), `${sessionPrefix(file)}${process.pid}`);
-    const epoch = await takeOver(work, id);
+    found.epoch ??= await epochFound(work, id);
+    const confirmedAt = systemClock.monotonic();
+    const epoch = found.epoch === null ? null : await raiseEpoch(work, id, found.epoch);
     if (epoch === null)
       throw new WorldError('fenced', 'the launcher was declared dead before its coordinator was replaced');
     await enrolOurselves(work, { id, epoch });
@@ -86,7 +99,14 @@ async function succeed(file: CoordinatorFile, id: number, log: Logger): Promise<
       { id, epoch, held: held.length, ended_sessions: killed, rule: 'PROTOCOL 3' },
       'took over from a dead coordinator',
     );
-    return { id, epoch, work, heart, adopt: { held, apps: await factsOf(work, held), incarnations } };
+    return {
+      id,
+      epoch,
+      confirmedAt,
+      work,
+      heart,
+      adopt: { held, apps: await factsOf(work, held), incarnations },
+    };
   } catch (error) {
     await Promise.all([work.close(), heart.close()]);
     throw error;

@@ -65,15 +65,12 @@ export async function raiseEpoch(db: Database, id: number, epoch: number): Promi
 }
 
 /**
- * Takeover by a successor: epoch + 1 in one statement with the row's lock, so that a zombie of the predecessor sees it
- * (PROTOCOL 1). The new epoch, which counts as a confirmed heartbeat; null when the launcher is dead or has ended.
+ * The epoch that a successor finds, null when the launcher is dead or has ended. It takes over by `raiseEpoch` from there,
+ * and from there again when the outcome was unknown: so a late one of its own raises nothing under it (PROTOCOL 3, 7).
  */
-export async function takeOver(db: Database, id: number): Promise<number | null> {
+export async function epochFound(db: Database, id: number): Promise<number | null> {
   const [row] = await db.run(
-    (sql) => sql<{ epoch: number }[]>`
-      with l as materialized (select id from launcher where id = ${id} and state = 'alive' for update)
-      update launcher set epoch = launcher.epoch + 1, heartbeat_at = clock_timestamp() from l where launcher.id = l.id
-      returning launcher.epoch`,
+    (sql) => sql<{ epoch: number }[]>`select epoch from launcher where id = ${id} and state = 'alive'`,
   );
   return row?.epoch ?? null;
 }

@@ -15,6 +15,8 @@ const SUCCESSOR_WINDOW_MS = 600_000;
 /** How often the beat is looked at, and how late that look may be: a warden that stood still judges nobody, milliseconds. */
 const LOOK_MS = 250;
 const LOOK_LATE_MS = 1_000;
+/** A successor's first beat comes within this, milliseconds: one that hangs before it is replaced too. Guess: a slow disk. */
+const START_MS = 30_000;
 /** A leaving coordinator that does not end in its time is ended this much later. */
 const LEAVE_SLACK_MS = 3_000;
 
@@ -76,7 +78,7 @@ export class CoordinatorKeeper {
   }
 
   async #one(predecessor: Predecessor | null): ReturnType<typeof ended> {
-    this.#beatAt = Infinity;
+    this.#beatAt = predecessor ? systemClock.monotonic() + START_MS : Infinity;
     this.#child = this.#o.start(predecessor);
     this.#child.on('message', (m: ToWarden) => this.#onMessage(m));
     return ended(this.#child);
