@@ -5,10 +5,4 @@ export { initCluster } from './init.ts';
 export { knownDatabases, lookUpDatabase } from './known.ts';
 export { findDatabasePath, layoutOf, readServerInfo } from './layout.ts';
 export { addressOf, openDatabase, type OpenDatabase } from './open.ts';
-export {
-  ensureServer,
-  moveServerHere,
-  resetServer,
-  serverStatus,
-  stopServer,
-} from './server.ts';
+export { ensureServer, moveServerHere, resetServer, serverStatus, stopServer } from './server.ts';
