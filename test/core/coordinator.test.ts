@@ -268,11 +268,24 @@ for (const outcome of ['not-ours', 'killed', 'rejected'] satisfies RowOutcome[])
     rig.leased(leasedJob('A'));
     rig.report('n0', 'A', { patch: { dataJson: '{}', removed: [], fieldsJson: '' } });
     rig.commit({ patches: [outcome] });
-    const told = ['n0: start A#1', 'commit patch A#1@1', 'n0: committed 1'];
+    const error = {
+      'not-ours': '[over] attempt 1 of job A is over: nothing was written',
+      killed: '[over] job A was killed: nothing was written',
+      rejected: '[refused] the database refused what job A wrote',
+    }[outcome];
+    const told = ['n0: start A#1', 'commit patch A#1@1', `n0: committed 1 1=${error}`];
     t.deepEqual(
       rig.take().toSorted(),
       (outcome === 'not-ours' ? [...told, 'n0: kill 3 A#1'] : told).toSorted(),
     );
+    const acknowledged = rig.state.agents.get('n0')!.ackedCommand;
+    rig.hear('n0', {
+      heartbeat: { number: 1, receivedCommands: acknowledged, lastReport: 1, queued: 0, running: 0 },
+    });
+    t.deepEqual(rig.take(), ['n0: echo 1 received 1 committed 0'], 'an echo does not overtake the answer');
+    rig.beat('n0');
+    rig.beat('n0');
+    t.deepEqual(rig.take(), ['n0: echo 1 received 1 committed 1', 'n0: echo 1 received 1 committed 1']);
   });
   coordinatorTest(`an end or a claim whose outcome is ${outcome} is over`, {}, (t, rig) => {
     rig.agents('n0');

@@ -149,7 +149,7 @@ class Scenario implements Breakable {
           chain: this.#broken.chain ?? CHAIN,
         }),
         behave: (job) => ({ ...this.#behaviours.get(job)!, failsToStart: w.chance() < this.#failing }),
-        kept: (job, attempt, value) => this.#kept.set(`${job} ${attempt}`, value),
+        kept: (job, attempt, value) => this.#keep(job, attempt, value),
         endMarked: (incarnation) => this.table.endMarked(incarnation),
         retractsBlindly: this.#broken.retract ?? false,
       }),
@@ -215,6 +215,16 @@ class Scenario implements Breakable {
       });
       if (killed) w.at(w.between(made, STORM_MS * 1.1), () => this.store.kill(id));
     }
+  }
+
+  /** A job was told that its patch is kept; of a durable one (an even value) that means in the database. */
+  #keep(job: string, attempt: number, value: number): void {
+    this.#kept.set(`${job} ${attempt}`, value);
+    const written = this.store.jobs.get(job)!.data.get(`a${attempt}`);
+    this.world.check(
+      value % 2 === 1 || written === value,
+      `${job}#${attempt} is told that its data is written`,
+    );
   }
 
   /** Whoever lets a row go must know that its process has ended. */

@@ -186,12 +186,13 @@ function onHeartbeat(
   a.says = { running: h.running, queued: h.queued };
   // One that gives up its row has stopped echoing before (PROTOCOL 9).
   if (isPaused(s, now.mono) || s.phase === 'leaving-row') return;
+  // Not beyond answers that are on their way: "committed" alone would be taken for success.
+  const answering = a.unacked.some((c) => c.committed && c.committed.answers.length > 0);
+  const committedReports = answering ? 0 : a.committedReport;
   effects.push({
     kind: 'send',
     incarnation: a.incarnation,
-    body: {
-      echo: { number: h.number, receivedReports: a.receivedReport, committedReports: a.committedReport },
-    },
+    body: { echo: { number: h.number, receivedReports: a.receivedReport, committedReports } },
   });
 }
 

@@ -76,6 +76,7 @@ function build(s: CoordinatorState): Flight {
   const ends = new Map<string, EndRow>();
   const requests: JobRequest[] = [];
   const upTo = new Map<string, number>();
+  const told: Flight['patches'] = new Map();
   for (const u of taken) {
     const { report: r } = u;
     upTo.set(u.incarnation, r.seq);
@@ -85,6 +86,8 @@ function build(s: CoordinatorState): Flight {
       if (row) starts.set(key, row);
     } else if (r.patch) {
       patches.set(key, fold(patches.get(key), patchRow(r)));
+      if (!told.get(key)?.reports.push(r.seq))
+        told.set(key, { incarnation: u.incarnation, reports: [r.seq] });
     } else if (r.ended) {
       ends.set(key, endRow(s, u, r.ended, patches.get(key)));
       patches.delete(key);
@@ -108,7 +111,7 @@ function build(s: CoordinatorState): Flight {
     ends: [...ends.values()],
     releases: s.releases.splice(0, MAX_BATCH),
   };
-  return { rows, requests, upTo, claims: new Set(claims.map((c) => c.job.id)) };
+  return { rows, requests, upTo, claims: new Set(claims.map((c) => c.job.id)), patches: told };
 }
 
 function nodeOf(s: CoordinatorState, incarnation: string): string {
@@ -261,7 +264,38 @@ function finish(
   for (const row of flight.rows.releases) forget(s, row.id, row.attempt);
   // Jobs that run again, and children of those that ended, may be runnable now: an older answer that nothing is proves nothing.
   if (flight.rows.ends.length + flight.rows.releases.length > 0) s.dryProven = false;
-  tellCommitted(s, flight, answers);
+  tellCommitted(s, flight, [...answers, ...refusals(flight, outcomes)]);
+}
+
+/** A patch whose row was refused was not written: who waits for its commit is told so, whoever does not ignores it. */
+function refusals(flight: Flight, outcomes: RowOutcomes): RequestAnswer[] {
+  if (flight.patches.size === 0) return [];
+  const { patches, ends } = flight.rows;
+  const rows = [
+    ...patches.map((row, i) => ({ row, outcome: outcomes.patches[i]! })),
+    ...ends.map((row, i) => ({ row, outcome: outcomes.ends[i]! })),
+  ];
+  return rows.flatMap(({ row, outcome }) => {
+    const error = refusalOf(row, outcome);
+    const told = error === '' ? undefined : flight.patches.get(`${row.id} ${row.attempt}`);
+    if (!told) return [];
+    const { incarnation, reports } = told;
+    return reports.map((request) => ({ incarnation, request, json: '', error }));
+  });
+}
+
+function refusalOf({ id, attempt }: { id: string; attempt: number }, outcome: RowOutcome): string {
+  switch (outcome) {
+    case 'applied':
+    case 'duplicate':
+      return '';
+    case 'killed':
+      return `[over] job ${id} was killed: nothing was written`;
+    case 'not-ours':
+      return `[over] attempt ${attempt} of job ${id} is over: nothing was written`;
+    case 'rejected':
+      return `[refused] the database refused what job ${id} wrote`;
+  }
 }
 
 /** "Committed up to n" to each agent, with the answers that its jobs wait for. */

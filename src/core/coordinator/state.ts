@@ -114,6 +114,8 @@ export interface Flight {
   /** Highest report of each incarnation in it. */
   upTo: Map<string, number>;
   claims: Set<string>;
+  /** Reports of patches, by `job attempt`: those whose row is refused are answered with an error. */
+  patches: Map<string, { incarnation: string; reports: number[] }>;
 }
 
 export interface CoordinatorState {
