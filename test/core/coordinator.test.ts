@@ -79,6 +79,31 @@ coordinatorTest(
   },
 );
 
+coordinatorTest('the third node that dies under a job ends it', {}, (t, rig) => {
+  rig.agents('n0');
+  rig.leased(
+    leasedJob('A', { nodeLosses: 2 }),
+    leasedJob('B', { nodeLosses: 1 }),
+    leasedJob('C', { nodeLosses: 2 }),
+  );
+  rig.started('n0', 'A');
+  rig.started('n0', 'B');
+  rig.passAlive(200, 'n0');
+  rig.commit();
+  rig.take();
+  rig.pass(15_000);
+  t.deepEqual(rig.take(), [
+    'commit release A#1 FAILED lost, release B#1 RESTART_READY lost, release C#1 RESTART_READY lost tried',
+  ]);
+  const releases = rig.lastCommit!.rows.releases;
+  t.deepEqual(
+    releases.map((r) => r.nodeLost),
+    [true, true, false],
+    'C only waited there',
+  );
+  t.is(releases[0]!.message, 'node lost: its run on n0 is lost; its node died 3 times');
+});
+
 coordinatorTest('a new incarnation that names the old one as ended is proof of its death', {}, (t, rig) => {
   rig.agents('n0');
   rig.leased(leasedJob('A', once));

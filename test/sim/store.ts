@@ -314,6 +314,7 @@ export class Store extends Server {
     );
     if (r.countTry && row.state !== 'RUNNING') row.tries += 1;
     if (r.lostEnd) row.lostEnds += 1;
+    if (r.nodeLost) row.job.nodeLosses += 1;
     if (r.outcome) {
       this.#attempt(r.id, r.attempt).outcome = r.outcome;
       this.#step(row, r.outcome);

@@ -23,6 +23,8 @@ export interface LeasedJob {
   mpiFlags: string;
   userWorkdir: string;
   autoTimeoutRetry: boolean;
+  /** Times that its node was lost under it. */
+  nodeLosses: number;
   /** JSON text of a list of ids. */
   parents: string;
 }

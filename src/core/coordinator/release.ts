@@ -6,6 +6,9 @@ import { afterRun } from '../job.ts';
 import type { ReleaseRow } from './batch.ts';
 import type { CoordinatorState, Entry } from './state.ts';
 
+/** Times that a job may lose its node: it may be the job that brings it down (PROTOCOL 10). */
+const NODE_LOSSES_BEFORE_FAILED = 3;
+
 /** Puts the release into the next commit; the attempt is over. */
 export function release(
   s: CoordinatorState,
@@ -69,7 +72,8 @@ export function releaseAsFailed(
 
 /**
  * Its agent is dead, or was never heard of again. It ran, or may have: RUN_TIMEOUT and its rules, counted as a try and as a
- * lost end; `nodeLost` when the agent died while its coordinator lived (PROTOCOL 10).
+ * lost end; `nodeLost` when the agent died while its coordinator lived: a job whose node died three
+ * times under it is FAILED (PROTOCOL 10).
  */
 export function releaseLost(
   s: CoordinatorState,
@@ -78,13 +82,17 @@ export function releaseLost(
 ): void {
   const ran = entry.startedAt !== null || entry.runningCommitted;
   const where = node === '' ? '' : ` on ${node}`;
+  const message = ran ? `${why}: its run${where} is lost` : `${why}: it may have started${where}`;
+  // What only waited there did its node no harm.
+  const under = nodeLost && ran;
+  const tooOften = under && entry.job.nodeLosses + 1 >= NODE_LOSSES_BEFORE_FAILED;
   release(s, entry, {
-    to: afterRun('RUN_TIMEOUT', entry.job.autoTimeoutRetry).at(-1)!,
+    to: afterRun('RUN_TIMEOUT', entry.job.autoTimeoutRetry && !tooOften).at(-1)!,
     outcome: 'RUN_TIMEOUT',
     node,
-    message: ran ? `${why}: its run${where} is lost` : `${why}: it may have started${where}`,
+    message: tooOften ? `${message}; its node died ${NODE_LOSSES_BEFORE_FAILED} times` : message,
     lostEnd: true,
-    nodeLost,
+    nodeLost: under,
     countTry: !entry.runningCommitted,
   });
 }

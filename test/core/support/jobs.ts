@@ -64,6 +64,7 @@ export function leasedJob(id: string, over: Partial<LeasedJob> = {}): LeasedJob 
     mpiFlags: '',
     userWorkdir: '',
     autoTimeoutRetry: true,
+    nodeLosses: 0,
     parents: '[]',
     ...over,
   };
