@@ -95,6 +95,7 @@ class StubAgent {
       lastReport: this.#sent,
       queued: 0,
       running: 0,
+      draining: false,
     };
     this.#send({ heartbeat: beat });
   }

@@ -146,6 +146,8 @@ export interface Heartbeat {
   lastReport: number;
   queued: number;
   running: number;
+  /** It takes nothing new, and leaves when what runs has ended. */
+  draining: boolean;
 }
 
 export interface Reports {

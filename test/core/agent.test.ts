@@ -456,3 +456,11 @@ agentTest('two coordinators in one step: the inventory is that of the second', {
   rig.on(hear(2, { hello: {} }), hear(2, { commands: { commands: [start] } }), hear(3, { hello: {} }));
   t.deepEqual(rig.take(), ['open 0', 'run 0/1 A#1', 'join [A#1+]']);
 });
+
+agentTest('a signal to this agent alone: it says at once that it drains, and leaves', {}, (t, rig) => {
+  rig.work();
+  rig.pass(500);
+  rig.take(true);
+  rig.on({ kind: 'stop' });
+  t.deepEqual(rig.take(true), ['beat 2', 'leave']);
+});

@@ -162,7 +162,7 @@ coordinatorTest('commands are sent again in order until they are acknowledged', 
   rig.leased(leasedJob('A'));
   rig.on({ kind: 'killed', jobs: [{ id: 'A', attempt: 1 }] });
   t.deepEqual(rig.take(), ['n0: start A#1', 'n0: kill 1 A#1']);
-  const silent = { number: 1, receivedCommands: 0, lastReport: 0, queued: 0, running: 0 };
+  const silent = { number: 1, receivedCommands: 0, lastReport: 0, queued: 0, running: 0, draining: false };
   rig.now += 1_100;
   rig.hear('n0', { heartbeat: silent });
   t.deepEqual(rig.take(), ['n0: echo 1 received 0 committed 0', 'n0: start A#1', 'n0: kill 1 A#1']);
@@ -197,7 +197,9 @@ coordinatorTest('an acknowledgement of what was never sent is a bug', {}, (t, ri
   rig.agents('n0');
   t.throws(
     () =>
-      rig.hear('n0', { heartbeat: { number: 1, receivedCommands: 9, lastReport: 0, queued: 0, running: 0 } }),
+      rig.hear('n0', {
+        heartbeat: { number: 1, receivedCommands: 9, lastReport: 0, queued: 0, running: 0, draining: false },
+      }),
     {
       message: /acknowledges only what was sent/,
     },
@@ -305,7 +307,14 @@ for (const outcome of ['not-ours', 'killed', 'rejected'] satisfies RowOutcome[])
     );
     const acknowledged = rig.state.agents.get('n0')!.ackedCommand;
     rig.hear('n0', {
-      heartbeat: { number: 1, receivedCommands: acknowledged, lastReport: 1, queued: 0, running: 0 },
+      heartbeat: {
+        number: 1,
+        receivedCommands: acknowledged,
+        lastReport: 1,
+        queued: 0,
+        running: 0,
+        draining: false,
+      },
     });
     t.deepEqual(rig.take(), ['n0: echo 1 received 1 committed 0'], 'an echo does not overtake the answer');
     rig.beat('n0');
@@ -415,5 +424,31 @@ coordinatorTest(
     );
     rig.on({ kind: 'killed', jobs: [{ id: 'A', attempt: 3 }] });
     t.deepEqual(rig.take(), ['commit release A#3 keep']);
+  },
+);
+
+coordinatorTest(
+  'an agent that drains by itself gets nothing new; what it gives back goes elsewhere; then it is gone',
+  {},
+  (t, rig) => {
+    rig.agents('n0');
+    rig.leased(leasedJob('A'), leasedJob('B'));
+    rig.take();
+    const beat = { number: 1, lastReport: 0, queued: 0, running: 0, draining: true };
+    rig.hear('n0', { heartbeat: { ...beat, receivedCommands: rig.state.agents.get('n0')!.sentCommand } });
+    rig.retracted('n0', 'B');
+    t.deepEqual(rig.phases(), { A: 'sent', B: 'queued' });
+    rig.agents('n1');
+    rig.ended('n0', 'A', { exited: false, signal: 15, killed: 2 });
+    t.deepEqual(rig.take(), [
+      'n0: echo 1 received 0 committed 0',
+      'n0: committed 1',
+      'n1: start B#1',
+      'commit end A#1@2 RUN_TIMEOUT RESTART_READY',
+    ]);
+    rig.commit();
+    rig.passAlive(15_000, 'n1');
+    t.is(rig.state.agents.get('n0')?.status, 'dead');
+    rig.take();
   },
 );

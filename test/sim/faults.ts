@@ -95,6 +95,9 @@ function agents(s: Breakable): void {
     const restart = w.chance() < 0.6 || agent === of.agents[0];
     agent.crash(restart);
   });
+  some(s, 1, () => {
+    if (w.chance() < 0.3) anyAgent(s).agent.stop();
+  });
 }
 
 /** Now and then longer than S, so that the launcher pauses and its agents end what they run. */

@@ -144,6 +144,8 @@ function onCommand(s: AgentState, c: Command, now: number, effects: AgentEffect[
 }
 
 function drain(s: AgentState, now: number, effects: AgentEffect[]): void {
+  // Said at once, or what comes back would be sent again.
+  if (!s.draining) s.heartbeatSentAt = -Infinity;
   s.draining = true;
   jobs.giveBackAll(s, now, effects);
 }
@@ -191,6 +193,7 @@ function beat(s: AgentState, now: number, effects: AgentEffect[]): number {
           lastReport: s.sentReport,
           queued: s.queue.length,
           running,
+          draining: s.draining,
         },
       },
     });

@@ -73,7 +73,7 @@ function joinGangs(s: CoordinatorState, entry: Entry | undefined): void {
   for (const a of s.agents.values()) {
     const other =
       entry.gang.includes(a.node) && !entry.on.includes(a.incarnation) && a.joinedEpoch === s.epoch;
-    if (other && a.status !== 'dead' && a.status !== 'gone') joinGang(a, entry);
+    if (other && a.status !== 'dead') joinGang(a, entry);
   }
 }
 

@@ -19,6 +19,7 @@ const DEAD_REMEMBERED = 1_000;
 /** Why an agent is given up: silent for D while we lived, or by the word of the incarnation that follows it. */
 const NODE_LOST = 'node lost';
 const ENDED_ITSELF = 'its agent ended itself';
+const LEFT = 'it drained and left';
 /** A roster row that was not written is tried again after this, milliseconds. */
 const ENROL_RETRY_MS = 500;
 
@@ -125,6 +126,7 @@ function makeAgent(incarnation: string, join: Join, now: Now): Agent {
     ackGrewAt: now.mono,
     receivedReport: 0,
     committedReport: 0,
+    draining: false,
     says: { running: 0, queued: 0 },
     doubtful: null,
   };
@@ -184,6 +186,7 @@ function onHeartbeat(
 ): void {
   acknowledged(a, h.receivedCommands, now.mono);
   a.says = { running: h.running, queued: h.queued };
+  if (h.draining && !a.draining) beginDrain(s, a, effects);
   // One that gives up its row has stopped echoing before (PROTOCOL 9).
   if (isPaused(s, now.mono) || s.phase === 'leaving-row') return;
   // Not beyond answers that are on their way: "committed" alone would be taken for success.
@@ -196,6 +199,14 @@ function onHeartbeat(
   });
 }
 
+/** It got a signal of its own: what it gives back goes elsewhere, what runs there is ended by it. */
+function beginDrain(s: CoordinatorState, a: Agent, effects: CoordinatorEffect[]): void {
+  a.draining = true;
+  if (a.reservedFor !== null) unreserve(s, a.reservedFor);
+  const fields = { node: a.node, host: a.hostname };
+  if (s.phase === 'running') effects.push({ kind: 'log', level: 'warn', text: 'an agent drains', fields });
+}
+
 /** Beyond S without a confirmed heartbeat of our own: no echo, no start, no lease. It is a pause and writes nothing. */
 export function isPaused(s: CoordinatorState, mono: number): boolean {
   return mono - s.confirmedAt > s.config.chain.pause;
@@ -205,7 +216,7 @@ export function isPaused(s: CoordinatorState, mono: number): boolean {
 export function watch(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): number {
   let next = Infinity;
   for (const a of s.agents.values()) {
-    if (a.status === 'dead' || a.status === 'gone') continue;
+    if (a.status === 'dead') continue;
     if (now.mono >= a.enrolAt) {
       a.enrolAt = Infinity;
       effects.push({ kind: 'enrol', incarnation: a.incarnation, join: a.join });
@@ -217,11 +228,11 @@ export function watch(s: CoordinatorState, now: Now, effects: CoordinatorEffect[
     }
     const silent = now.mono - a.heardAt;
     if (silent >= s.config.chain.agentDead) {
-      giveUp(s, a, NODE_LOST, effects);
+      giveUp(s, a, a.draining && a.entries.size === 0 ? LEFT : NODE_LOST, effects);
       continue;
     }
     if (silent >= s.config.chain.agentSuspect) {
-      if (isLive(a)) a.status = 'suspect';
+      if (a.status === 'live') a.status = 'suspect';
       next = Math.min(next, a.heardAt + s.config.chain.agentDead);
     } else next = Math.min(next, a.heardAt + s.config.chain.agentSuspect);
   }
@@ -264,7 +275,7 @@ function giveUpEntry(s: CoordinatorState, a: Agent, entry: Entry, why: string): 
     return putBack(s, entry, why);
   }
   const lead = s.agents.get(entry.on[0]!);
-  if (lead && lead.status !== 'dead' && lead.status !== 'gone') {
+  if (lead && lead.status !== 'dead') {
     // A node of a gang: its lead ends the rest and says so; until then the attempt lives.
     entry.on = entry.on.filter((incarnation) => incarnation !== a.incarnation);
     vacateOn(a, entry);
@@ -277,7 +288,7 @@ function giveUpEntry(s: CoordinatorState, a: Agent, entry: Entry, why: string): 
 /** A new epoch of our own: every agent is asked for its inventory, and its command stream begins anew. */
 export function sayHello(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): void {
   for (const a of s.agents.values()) {
-    if (a.status === 'dead' || a.status === 'gone') continue;
+    if (a.status === 'dead') continue;
     resetCommands(a, now.mono);
     // What was asked for in the old stream may be lost with it; who did it already, ignores it.
     if (s.phase !== 'running') command(a, { drain: {} });

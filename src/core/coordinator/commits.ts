@@ -306,7 +306,7 @@ function tellCommitted(s: CoordinatorState, flight: Flight, answers: RequestAnsw
     if (!a) continue;
     a.committedReport = Math.max(a.committedReport, reports);
     // One that was given up ends itself and listens no more.
-    if (a.status === 'gone' || a.status === 'dead') continue;
+    if (a.status === 'dead') continue;
     const mine = (byAgent.get(incarnation) ?? []).map(({ request, json, error }) => ({
       request,
       json,

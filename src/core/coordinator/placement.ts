@@ -107,8 +107,7 @@ function placeAvoiding(s: CoordinatorState, entry: Entry, heap: Agent[], mono: n
 
 /** Nodes that may run it, now or when they are heard again. */
 export function nodesFor(s: CoordinatorState, entry: Pick<Entry, 'avoid'>): number {
-  const there = (a: Agent): boolean =>
-    a.status === 'live' || a.status === 'suspect' || a.status === 'enrolling';
+  const there = (a: Agent): boolean => !a.draining && a.status !== 'dead';
   return new Set(
     [...s.agents.values()].filter((a) => there(a) && !entry.avoid.includes(a.node)).map((a) => a.node),
   ).size;
@@ -276,7 +275,7 @@ export function steal(s: CoordinatorState, mono: number): number {
 export function sendKill(s: CoordinatorState, entry: Entry, reason: number): void {
   if (entry.killSent >= reason && entry.killSent !== 0) return;
   const lead = s.agents.get(entry.on[0] ?? '');
-  if (!lead || lead.status === 'dead' || lead.status === 'gone') return;
+  if (!lead || lead.status === 'dead') return;
   entry.killSent = reason;
   streams.kill(lead, { id: entry.job.id, attempt: entry.job.attempt }, reason);
 }

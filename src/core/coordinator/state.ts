@@ -65,8 +65,8 @@ export interface Agent {
   incarnation: string;
   node: number;
   hostname: string;
-  /** enrolling: its roster row is being written; suspect: silent for 5 s; dead: given up; gone: it left by itself. */
-  status: 'enrolling' | 'live' | 'suspect' | 'dead' | 'gone';
+  /** enrolling: its roster row is being written; suspect: silent for 5 s; dead: given up, or left. */
+  status: 'enrolling' | 'live' | 'suspect' | 'dead';
   heardAt: number;
   /** Its roster row is not written yet: asked for again at this time. */
   enrolAt: number;
@@ -91,6 +91,8 @@ export interface Agent {
   ackGrewAt: number;
   receivedReport: number;
   committedReport: number;
+  /** It drains by itself, asked by a signal: no work for it. */
+  draining: boolean;
   /** What its last heartbeat said. */
   says: { running: number; queued: number };
   /** Attempts that its inventory did not name, to be judged when its reports up to `until` are in. */
@@ -209,5 +211,5 @@ export function makeCoordinatorState(
 
 /** An agent that may be given work. */
 export function isLive(a: Agent): boolean {
-  return a.status === 'live';
+  return a.status === 'live' && !a.draining;
 }

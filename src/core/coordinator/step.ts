@@ -16,7 +16,7 @@ import type { CoordinatorEffect, CoordinatorEvent, CoordinatorStep, Now } from '
 import { appetite, place, sendKill, steal, unreserve, vacate } from './placement.ts';
 import { release, releaseUnstarted } from './release.ts';
 import { measureRates } from './reports.ts';
-import type { CoordinatorState } from './state.ts';
+import { isLive, type CoordinatorState } from './state.ts';
 import { command, flush } from './streams.ts';
 
 /** After a failed lease or raise the next is tried after this, milliseconds. */
@@ -46,8 +46,7 @@ export function coordinatorStep(
   // Once the row is given up nothing is written under it.
   if (s.phase !== 'leaving-row')
     wakes.push(commit(s, now, effects), raise(s, now, effects), leave(s, now, effects));
-  for (const a of s.agents.values())
-    if (a.status !== 'dead' && a.status !== 'gone') flush(a, now.mono, effects);
+  for (const a of s.agents.values()) if (a.status !== 'dead') flush(a, now.mono, effects);
   s.dueAt = Math.min(...wakes);
   return { effects, wakeAt: s.dueAt };
 }
@@ -123,7 +122,7 @@ function lease(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): num
   if (limit < 1 || (!hungry && limit < Math.min(target * LEASE_WORTH, MAX_BATCH))) return Infinity;
   if (s.dry && now.mono < s.leaseAfter) return s.leaseAfter;
   if (now.mono < s.leaseAfter) return s.leaseAfter;
-  const live = [...s.agents.values()].filter((a) => a.status === 'live').length;
+  const live = [...s.agents.values()].filter(isLive).length;
   s.leasing = true;
   effects.push({ kind: 'lease', limit, maxNodes: live, maxWallMinutes: minutesLeft(s, now) });
   return Infinity;

@@ -1620,6 +1620,9 @@ export namespace balsam {
                 /** Heartbeat running. */
                 running: number;
 
+                /** Heartbeat draining. */
+                draining: boolean;
+
                 /**
                  * Creates a new Heartbeat instance using the specified properties.
                  * @param [properties] Properties to set
@@ -1666,6 +1669,9 @@ export namespace balsam {
 
                     /** Heartbeat running */
                     running?: (number|null);
+
+                    /** Heartbeat draining */
+                    draining?: (boolean|null);
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];

@@ -2282,6 +2282,7 @@ export const balsam = $root.balsam = (() => {
                 Heartbeat.prototype.lastReport = 0;
                 Heartbeat.prototype.queued = 0;
                 Heartbeat.prototype.running = 0;
+                Heartbeat.prototype.draining = false;
 
                 Heartbeat.create = function(properties) {
                     return new Heartbeat(properties);
@@ -2304,6 +2305,8 @@ export const balsam = $root.balsam = (() => {
                         writer.uint32(32).uint32(message.queued);
                     if (message.running != null && $Object.hasOwnProperty.call(message, "running") && message.running !== 0)
                         writer.uint32(40).uint32(message.running);
+                    if (message.draining != null && $Object.hasOwnProperty.call(message, "draining") && message.draining !== false)
+                        writer.uint32(48).bool(message.draining);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2380,6 +2383,15 @@ export const balsam = $root.balsam = (() => {
                                     message.running = value;
                                 else
                                     delete message.running;
+                                continue;
+                            }
+                        case 6: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.bool())
+                                    message.draining = value;
+                                else
+                                    delete message.draining;
                                 continue;
                             }
                         }
