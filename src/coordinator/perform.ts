@@ -30,6 +30,8 @@ export interface PerformerOptions {
 
 export class Performer {
   readonly #o: PerformerOptions;
+  /** The database has not done what was asked since this was said. */
+  #away = false;
 
   constructor(options: PerformerOptions) {
     this.#o = options;
@@ -80,12 +82,19 @@ export class Performer {
   }
 
   #run(work: Promise<CoordinatorEvent>, on: { fail: CoordinatorEvent; unknown: CoordinatorEvent }): void {
-    work.then(this.#o.post, (error: unknown) => {
+    const done = (event: CoordinatorEvent): void => {
+      if (this.#away) this.#o.log.info('the database answers again');
+      this.#away = false;
+      this.#o.post(event);
+    };
+    work.then(done, (error: unknown) => {
       if (!(error instanceof WorldError)) throw error;
-      this.#o.log.warn(
-        { error: messageOf(error), code: error.code },
-        'the database did not do what was asked',
-      );
+      // Said once: an outage of an hour is one line, not thousands.
+      if (!this.#away || error.code !== 'unavailable') {
+        const fields = { error: messageOf(error), code: error.code };
+        this.#o.log.warn(fields, 'the database did not do what was asked');
+      }
+      this.#away = true;
       if (error.code === 'fenced') return this.#o.post({ kind: 'fenced' });
       if (error.code === 'wrong-server') throw error;
       this.#o.post(error.code === 'outcome-unknown' ? on.unknown : on.fail);
