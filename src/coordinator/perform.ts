@@ -87,7 +87,7 @@ export class Performer {
       this.#away = false;
       this.#o.post(event);
     };
-    work.then(done, (error: unknown) => {
+    work.then(done).catch((error: unknown) => {
       if (!(error instanceof WorldError)) throw error;
       // Said once: an outage of an hour is one line, not thousands.
       if (!this.#away || error.code !== 'unavailable') {
