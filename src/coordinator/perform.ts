@@ -82,12 +82,12 @@ export class Performer {
   }
 
   #run(work: Promise<CoordinatorEvent>, on: { fail: CoordinatorEvent; unknown: CoordinatorEvent }): void {
-    const done = (event: CoordinatorEvent): void => {
+    const answered = (event: CoordinatorEvent): void => {
       if (this.#away) this.#o.log.info('the database answers again');
       this.#away = false;
       this.#o.post(event);
     };
-    work.then(done).catch((error: unknown) => {
+    work.then(answered).catch((error: unknown) => {
       if (!(error instanceof WorldError)) throw error;
       // Said once: an outage of an hour is one line, not thousands.
       if (!this.#away || error.code !== 'unavailable') {
