@@ -7,42 +7,12 @@
  */
 import type { JsonObject } from '../core/query.ts';
 import type { JobState } from '../core/job.ts';
+import type { JobRecord } from '../core/job-channel.ts';
 
 export type { JsonObject } from '../core/query.ts';
 
-export interface JobRow {
-  job_id: string;
-  workflow: string;
-  name: string;
-  description: string;
-  parents: string[];
-  input_files: string;
-  stage_in_url: string;
-  stage_out_files: string;
-  stage_out_url: string;
-  wall_time_minutes: number;
-  num_nodes: number;
-  coschedule_num_nodes: number;
-  ranks_per_node: number;
-  cpu_affinity: string;
-  threads_per_rank: number;
-  threads_per_core: number;
-  node_packing_count: number;
-  environ_vars: string;
-  mpi_flags: string;
-  application: string;
-  args: string;
-  user_workdir: string;
-  wait_for_parents: boolean;
-  post_error_handler: boolean;
-  post_timeout_handler: boolean;
-  auto_timeout_retry: boolean;
-  state: JobState;
-  queued_launch_id: number | null;
-  data: JsonObject;
-  launcher: number | null;
-  attempt: number;
-  tries: number;
+/** A row of `job`: what a job is told of itself, with real times and its owner. */
+export interface JobRow extends Omit<JobRecord, 'created_at' | 'updated_at' | 'working_directory'> {
   owner: string;
   created_at: Date;
   updated_at: Date;
