@@ -164,6 +164,8 @@ class Coordinator {
       end: (end) => this.#end.resolve(end),
       log: this.#log,
     });
+    // Before anything that an agent says: an inventory of attempts that we do not know yet would end them as strays.
+    if (this.#session.adopt) this.post({ kind: 'adopt', ...this.#session.adopt });
     const listeners = await Promise.all([
       listen(this.#heart, 'balsam_job', () => this.post({ kind: 'wake' })),
       listen(this.#heart, 'balsam_kill', () => void this.#lookForKills()),
@@ -174,7 +176,6 @@ class Coordinator {
       setInterval(() => void this.#rescue(), RESCUE_EVERY_MS),
       setInterval(() => void this.#tellProgress(), PROGRESS_MS),
     ];
-    if (this.#session.adopt) this.post({ kind: 'adopt', ...this.#session.adopt });
     this.post({ kind: 'tick' });
     void this.#rescue();
     try {

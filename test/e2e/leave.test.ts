@@ -50,8 +50,9 @@ test.serial('the time limit: RUN_TIMEOUT, RESTART_READY, and a second launcher f
   // Committed before its start, or a lost end of it could be a second run.
   await until(
     async () => {
-      const states = await world.states(never);
+      // The output first: what is committed by then was committed before we saw it.
       const started = (await world.output(never)) !== '';
+      const states = await world.states(never);
       if (started)
         t.true(
           states.includes('RUNNING'),
