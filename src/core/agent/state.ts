@@ -77,7 +77,7 @@ export interface Waiting {
 export interface AgentState {
   config: AgentConfig;
   phase: 'joining' | 'working' | 'ending' | 'ended';
-  identity: Pick<Join, 'agent' | 'guard' | 'endedIncarnation'>;
+  identity: Pick<Join, 'agent' | 'guard' | 'endedIncarnation' | 'endedCrashed'>;
   epoch: number;
   receivedCommands: number;
   apps: Map<number, App>;

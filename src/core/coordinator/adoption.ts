@@ -6,6 +6,8 @@
  */
 import type { CoordinatorEffect, CoordinatorEvent, Now } from './event.ts';
 import type { Join, Report } from '../messages.ts';
+import { healthOf } from './health.ts';
+import { ending, settleEndings } from './note.ts';
 import { vacate } from './placement.ts';
 import { release, releaseLost, releaseUnstarted } from './release.ts';
 import { appOf, makeEntry } from './admit.ts';
@@ -18,6 +20,7 @@ export function adopt(s: CoordinatorState, e: Extract<CoordinatorEvent, { kind: 
     someEnded: false,
     until: now.mono + s.config.chain.agentDead,
   };
+  for (const { node, reason } of e.drained) healthOf(s, node).drained = reason;
   for (const job of e.held) {
     if (s.entries.has(job.id)) continue;
     const entry = makeEntry(s, job, now);
@@ -88,9 +91,14 @@ export function heardOf(s: CoordinatorState, incarnation: string): void {
   s.adoption?.awaiting.delete(incarnation);
 }
 
-/** An incarnation has ended: nothing of it runs, and nobody knows any more what it had started. */
-export function endedWas(s: CoordinatorState, incarnation: string): void {
-  if (s.adoption?.awaiting.delete(incarnation)) s.adoption.someEnded = true;
+/**
+ * An incarnation has ended: nothing of it runs, and nobody knows any more what it had started. Whether we were waiting for
+ * its word.
+ */
+export function endedWas(s: CoordinatorState, incarnation: string): boolean {
+  if (!s.adoption?.awaiting.delete(incarnation)) return false;
+  s.adoption.someEnded = true;
+  return true;
 }
 
 /** Releases what nobody named, as soon as that is known. Returns when it wants to look again. */
@@ -101,6 +109,8 @@ export function settle(s: CoordinatorState, now: Now, effects: CoordinatorEffect
     [...s.agents.values()].every((a) => a.doubtful === null && a.joinedEpoch === s.epoch);
   if (!allHeard && now.mono < s.adoption.until) return s.adoption.until;
   const neverStarted = allHeard && !s.adoption.someEnded;
+  // Who did not speak within D is dead by now.
+  const silent = [...s.adoption.awaiting];
   s.adoption = null;
   let released = 0;
   for (const entry of s.entries.values()) {
@@ -112,6 +122,8 @@ export function settle(s: CoordinatorState, now: Now, effects: CoordinatorEffect
       releaseUnstarted(s, entry, 'its start command was never received');
     else releaseLost(s, entry, { node: '', why: 'its coordinator died', nodeLost: false });
   }
+  settleEndings(s);
+  for (const incarnation of silent) ending(s, incarnation);
   if (released > 0) {
     const text = allHeard ? 'released what no agent has' : 'released what no agent named in time';
     effects.push({ kind: 'log', level: 'warn', text, fields: { jobs: released, rule: 'PROTOCOL 3' } });

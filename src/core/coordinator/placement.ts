@@ -107,7 +107,7 @@ function placeAvoiding(s: CoordinatorState, entry: Entry, heap: Agent[], mono: n
 
 /** Nodes that may run it, now or when they are heard again. */
 export function nodesFor(s: CoordinatorState, entry: Pick<Entry, 'avoid'>): number {
-  const there = (a: Agent): boolean => !a.draining && a.status !== 'dead';
+  const there = (a: Agent): boolean => !a.draining && !a.drained && a.status !== 'dead';
   return new Set(
     [...s.agents.values()].filter((a) => there(a) && !entry.avoid.includes(a.node)).map((a) => a.node),
   ).size;
@@ -236,6 +236,12 @@ function retractPrefetch(s: CoordinatorState, a: Agent, share: number): void {
     left -= entry.share;
     streams.retract(s.agents.get(entry.on[0]!)!, { id: entry.job.id, attempt: entry.job.attempt });
   }
+}
+
+/** Its node is drained: what has not started there goes elsewhere, and nothing is kept free for anybody. */
+export function takeBackUnstarted(s: CoordinatorState, a: Agent): void {
+  if (a.reservedFor !== null) unreserve(s, a.reservedFor);
+  retractPrefetch(s, a, Infinity);
 }
 
 function mayRetract(entry: Entry): boolean {

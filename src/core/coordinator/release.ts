@@ -22,6 +22,7 @@ export function release(
     if (at >= 0) s.queue.splice(at, 1);
   }
   entry.phase = 'over';
+  s.releasesMade += 1;
   s.releases.push({
     id: entry.job.id,
     attempt: entry.job.attempt,

@@ -14,7 +14,7 @@
  */
 import { CHAIN, type Chain } from '../../base/limits.ts';
 import type { App, Command, Join, Report } from '../messages.ts';
-import type { CommitRows, LeasedJob, ReleaseRow } from './batch.ts';
+import type { CommitRows, LauncherNote, LeasedJob, Recording, ReleaseRow } from './batch.ts';
 import type { JobRequest } from './event.ts';
 
 export type Mode = 'mpi' | 'serial' | 'mixed';
@@ -93,6 +93,8 @@ export interface Agent {
   committedReport: number;
   /** It drains by itself, asked by a signal: no work for it. */
   draining: boolean;
+  /** Its node is drained (health.ts): no work for it. */
+  drained: boolean;
   /** What its last heartbeat said. */
   says: { running: number; queued: number };
   /** Attempts that its inventory did not name, to be judged when its reports up to `until` are in. */
@@ -118,6 +120,25 @@ export interface Flight {
   claims: Set<string>;
   /** Reports of patches, by `job attempt`: those whose row is refused are answered with an error. */
   patches: Map<string, { incarnation: string; reports: number[] }>;
+}
+
+/** An incarnation that is dead: written down when all that it had reported or held is. */
+export interface Ending {
+  incarnation: string;
+  /** Releases that were made before; Infinity while a takeover is not settled. */
+  after: number;
+}
+
+/** What is known of a node, whichever agent is there (health.ts). */
+export interface NodeHealth {
+  /** Why it is drained; '' = it is not. */
+  drained: string;
+  /** Jobs in a row that could not be started here, and whether they started elsewhere since. */
+  refused: Map<string, boolean>;
+  /** The last ends: 1 for one within a second and nonzero; a ring, and where it goes on. */
+  ends: number[];
+  next: number;
+  bad: number;
 }
 
 export interface CoordinatorState {
@@ -154,7 +175,22 @@ export interface CoordinatorState {
   typicalShare: number;
   lastBusyAt: number;
   confirmedAt: number;
-  degradedSince: number | null;
+  /** The database does not take what we write since (wall clock), and why; null: it does. */
+  degraded: { since: number; why: string } | null;
+  /** Beyond S without a confirmed heartbeat since (wall clock); null: not. */
+  pausedSince: number | null;
+  /** By node index. */
+  nodes: Map<number, NodeHealth>;
+  notes: LauncherNote[];
+  lastNote: number;
+  /** Notes that found no room. */
+  notesLost: number;
+  endings: Ending[];
+  recording: Recording | null;
+  recordAfter: number;
+  /** Releases that were made, and that are committed, in their order. */
+  releasesMade: number;
+  releasesWritten: number;
   stealAfter: number;
   arrivals: number;
   arrivalsAt: number;
@@ -199,7 +235,17 @@ export function makeCoordinatorState(
     typicalShare: 1,
     lastBusyAt: now,
     confirmedAt,
-    degradedSince: null,
+    degraded: null,
+    pausedSince: null,
+    nodes: new Map(),
+    notes: [],
+    lastNote: 0,
+    notesLost: 0,
+    endings: [],
+    recording: null,
+    recordAfter: 0,
+    releasesMade: 0,
+    releasesWritten: 0,
     stealAfter: 0,
     arrivals: 0,
     arrivalsAt: now,
@@ -211,5 +257,5 @@ export function makeCoordinatorState(
 
 /** An agent that may be given work. */
 export function isLive(a: Agent): boolean {
-  return a.status === 'live' && !a.draining;
+  return a.status === 'live' && !a.draining && !a.drained;
 }

@@ -12,6 +12,7 @@ import { adopt, settle } from './adoption.ts';
 import { admit } from './admit.ts';
 import { isPaused, onEnrolFailed, onEnrolled, onMessage, sayHello, watch } from './agents.ts';
 import { commit, onCommitFailed, onCommitted } from './commits.ts';
+import { degrade, note, onRecorded, onRecordFailed, record, recovered } from './note.ts';
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorStep, Now } from './event.ts';
 import { appetite, place, sendKill, steal, unreserve, vacate } from './placement.ts';
 import { release, releaseUnstarted } from './release.ts';
@@ -39,13 +40,19 @@ export function coordinatorStep(
   measureRates(s, now.mono);
   if (now.mono > s.dueAt + LATE_MS) s.judgeAfter = now.mono + DRAIN_MS;
   const wakes = [watch(s, now, effects), settle(s, now, effects), timeUp(s, now, effects)];
+  wakes.push(watchPause(s, now, effects));
   if (s.phase === 'running' && !isPaused(s, now.mono) && s.raising === 'no') {
     place(s, now.mono);
     wakes.push(steal(s, now.mono), lease(s, now, effects), idle(s, now, effects));
   }
   // Once the row is given up nothing is written under it.
   if (s.phase !== 'leaving-row')
-    wakes.push(commit(s, now, effects), raise(s, now, effects), leave(s, now, effects));
+    wakes.push(
+      commit(s, now, effects),
+      record(s, now, effects),
+      raise(s, now, effects),
+      leave(s, now, effects),
+    );
   for (const a of s.agents.values()) if (a.status !== 'dead') flush(a, now.mono, effects);
   s.dueAt = Math.min(...wakes);
   return { effects, wakeAt: s.dueAt };
@@ -57,6 +64,8 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
       return onMessage(s, e.envelope, now, effects);
     case 'leased':
       s.leasing = false;
+      // A commit that was refused tells more than a lease that was not.
+      if (!s.flight || s.retryAt === 0) recovered(s, now);
       s.dry = e.jobs.length < e.asked;
       if (s.dry) s.leaseAfter = now.mono + LEASE_POLL_MS;
       for (const job of e.jobs) admit(s, job, e.apps, now);
@@ -64,17 +73,16 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
     case 'lease-failed':
       s.leasing = false;
       s.leaseAfter = now.mono + RETRY_MS;
-      return;
+      return degrade(s, e.why, now);
     case 'committed':
-      return onCommitted(s, e.outcomes, e.answers, effects);
+      return onCommitted(s, e.outcomes, e.answers, now, effects);
     case 'commit-failed':
-      return onCommitFailed(s, now);
+      return onCommitFailed(s, e.why, now);
     case 'outcome-unknown':
       if (e.lost === 'lease') s.leasing = false;
       else s.retryAt = Infinity;
       if (s.raising === 'no') s.raising = 'wanted';
-      s.degradedSince ??= now.wall;
-      return;
+      return degrade(s, e.why, now);
     case 'raised':
       return onRaised(s, e, now, effects);
     case 'raise-failed':
@@ -87,6 +95,10 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
       return onEnrolled(s, e.incarnation);
     case 'enrol-failed':
       return onEnrolFailed(s, e.incarnation, now);
+    case 'recorded':
+      return onRecorded(s);
+    case 'record-failed':
+      return onRecordFailed(s, now);
     case 'killed':
       for (const k of e.jobs) onKilled(s, k.id, k.attempt);
       return;
@@ -112,6 +124,26 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
     case 'tick':
       return;
   }
+}
+
+/** Beyond S without a confirmed heartbeat nothing is echoed, started or leased (PROTOCOL 0): that is said, once. */
+function watchPause(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): number {
+  const rule = 'PROTOCOL 0: S';
+  if (isPaused(s, now.mono)) {
+    if (s.pausedSince === null) {
+      s.pausedSince = now.wall;
+      const fields = { silent_s: Math.round((now.mono - s.confirmedAt) / 1_000), rule };
+      effects.push({ kind: 'log', level: 'warn', text: 'paused: no heartbeat is confirmed', fields });
+    }
+    return Infinity;
+  }
+  if (s.pausedSince !== null) {
+    const seconds = ((now.wall - s.pausedSince) / 1_000).toFixed(0);
+    s.pausedSince = null;
+    effects.push({ kind: 'log', level: 'info', text: 'the pause is over', fields: { rule } });
+    note(s, now, 'paused', { message: `no heartbeat was confirmed: paused for ${seconds} s` });
+  }
+  return s.confirmedAt + s.config.chain.pause + 1;
 }
 
 /** Asks for jobs when there is room for them and it is worth a statement. Returns when it wants to ask again. */
@@ -150,6 +182,7 @@ function onKilled(s: CoordinatorState, id: string, attempt: number): void {
 function clear(s: CoordinatorState, id: string, attempt: number): void {
   const asked = s.releases.some((r) => r.id === id) || s.flight?.rows.releases.some((r) => r.id === id);
   if (asked) return;
+  s.releasesMade += 1;
   s.releases.push({
     id,
     attempt,
@@ -184,6 +217,8 @@ function onRaised(
   s.raising = 'no';
   s.epoch = e.epoch;
   s.confirmedAt = Math.max(s.confirmedAt, s.raiseSentAt);
+  const compared = `${e.held.length} jobs held by the database, ${s.entries.size} by our books`;
+  note(s, now, 'raise', { message: `the outcome of a statement was unknown: epoch ${e.epoch}; ${compared}` });
   sayHello(s, now, effects);
   const held = new Map(e.held.map((j) => [j.id, j]));
   for (const entry of s.entries.values()) {
@@ -192,7 +227,7 @@ function onRaised(
       kind: 'log',
       level: 'warn',
       text: 'an attempt is not ours any more',
-      fields: { job: entry.job.id },
+      fields: { job: entry.job.id, attempt: entry.job.attempt, rule: 'PROTOCOL 7' },
     });
     if (entry.phase === 'queued') s.queue.splice(s.queue.indexOf(entry), 1);
     vacate(s, entry);
@@ -246,7 +281,8 @@ function beginLeave(
     s.phase = 'leaving';
     s.leaveReason = reason;
     s.leaveDeadline = now.mono + LEAVE_MS;
-    effects.push({ kind: 'log', level: 'info', text: `leaving: ${reason}` });
+    effects.push({ kind: 'log', level: 'info', text: `leaving: ${reason}`, fields: { rule: 'PROTOCOL 9' } });
+    note(s, now, 'left', { message: reason });
     for (const entry of s.queue.slice()) releaseUnstarted(s, entry, '');
     for (const entry of s.claims.splice(0)) {
       vacate(s, entry);
@@ -279,9 +315,9 @@ function leave(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): num
       kind: 'log',
       level: 'warn',
       text: 'leaving with jobs still held: a rescue takes them',
-      fields: { held: s.entries.size },
+      fields: { held: s.entries.size, rule: 'PROTOCOL 9' },
     });
   s.phase = 'leaving-row';
-  effects.push({ kind: 'leave-row' });
+  effects.push({ kind: 'leave-row', notes: s.notes.splice(0) });
   return Infinity;
 }
