@@ -5,6 +5,7 @@ import { assert } from '../../base/assert.ts';
 import type { Report } from '../messages.ts';
 import { adoptByReport } from './adoption.ts';
 import type { Now } from './event.ts';
+import { moveEntry } from './phases.ts';
 import { nodesFor, vacate } from './placement.ts';
 import { putBack, releaseAsFailed, releaseUnstarted } from './release.ts';
 import type { Agent, CoordinatorState, Entry } from './state.ts';
@@ -30,7 +31,7 @@ export function onReport(s: CoordinatorState, a: Agent, r: Report, now: Now): vo
 function onEnded(s: CoordinatorState, a: Agent, entry: Entry, r: Report, now: Now): void {
   assert(r.ended, 'an end report has an end');
   entry.startedAt ??= now.wall - r.ageMs - r.ended.ranMs;
-  entry.phase = 'over';
+  moveEntry(s, entry, 'over');
   vacate(s, entry);
   a.endsSince += 1;
 }
