@@ -8,6 +8,7 @@ import type { CoordinatorEffect, CoordinatorEvent, Now } from './event.ts';
 import type { Join, Report } from '../messages.ts';
 import { healthOf } from './health.ts';
 import { ending, settleEndings } from './note.ts';
+import { moveEntry } from './phases.ts';
 import { vacate } from './placement.ts';
 import { release, releaseLost, releaseUnstarted } from './release.ts';
 import { appOf, makeEntry } from './admit.ts';
@@ -23,10 +24,9 @@ export function adopt(s: CoordinatorState, e: Extract<CoordinatorEvent, { kind: 
   for (const { node, reason } of e.drained) healthOf(s, node).drained = reason;
   for (const job of e.held) {
     if (s.entries.has(job.id)) continue;
-    const entry = makeEntry(s, job, now);
+    const entry = makeEntry(s, job, 'adopting', now);
     const facts = e.apps.get(job.application);
     if (facts) entry.app = appOf(s, facts);
-    entry.phase = 'adopting';
     entry.runningCommitted = job.state === 'RUNNING';
     entry.userKilled = job.state === 'USER_KILLED';
     s.entries.set(job.id, entry);
@@ -34,10 +34,10 @@ export function adopt(s: CoordinatorState, e: Extract<CoordinatorEvent, { kind: 
 }
 
 /** It is there. */
-function adoptBy(a: Agent, entry: Entry, epoch: number): void {
-  entry.phase = 'sent';
+function adoptBy(s: CoordinatorState, a: Agent, entry: Entry): void {
+  moveEntry(s, entry, 'sent');
   entry.on = [a.incarnation];
-  entry.sentEpoch = epoch;
+  entry.sentEpoch = s.epoch;
   a.entries.set(entry.job.id, entry);
   a.used += entry.share;
 }
@@ -49,7 +49,7 @@ function adoptBy(a: Agent, entry: Entry, epoch: number): void {
  */
 export function adoptByReport(s: CoordinatorState, a: Agent, entry: Entry, r: Report): void {
   if (entry.phase !== 'adopting' || entry.job.attempt !== r.attempt || r.retracted || r.notStarted) return;
-  if (a.status !== 'dead' || r.ended) adoptBy(a, entry, s.epoch);
+  if (a.status !== 'dead' || r.ended) adoptBy(s, a, entry);
 }
 
 /** What an agent names in its inventory; the other nodes of a gang are taken as their agents come. */
@@ -58,7 +58,7 @@ export function adoptHeld(s: CoordinatorState, a: Agent, join: Join, now: Now): 
   for (const h of held) {
     const entry = s.entries.get(h.id);
     if (entry?.phase !== 'adopting' || entry.job.attempt !== h.attempt) continue;
-    adoptBy(a, entry, s.epoch);
+    adoptBy(s, a, entry);
     entry.gang = [...h.nodes];
     entry.namedAt = lastReport;
     if (h.started) entry.startedAt = now.wall;

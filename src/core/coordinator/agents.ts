@@ -10,6 +10,7 @@ import { adoptHeld, endedWas, heardOf } from './adoption.ts';
 import { endUnknown } from './commits.ts';
 import { healthOf } from './health.ts';
 import { ending, note } from './note.ts';
+import { dropAgent, newAgentStatus, setStatus } from './phases.ts';
 import { sendKill, unreserve, vacate, vacateOn } from './placement.ts';
 import { putBack, releaseLost, releaseUnstarted } from './release.ts';
 import { onReport } from './reports.ts';
@@ -38,7 +39,7 @@ export function onMessage(s: CoordinatorState, m: Envelope, now: Now, effects: C
     return;
   }
   a.heardAt = now.mono;
-  if (a.status === 'suspect') a.status = 'live';
+  if (a.status === 'suspect') setStatus(s, a, 'live');
   if (m.heartbeat) onHeartbeat(s, a, m.heartbeat, now, effects);
   if (m.reports) {
     acknowledged(a, m.reports.receivedCommands, now.mono);
@@ -94,11 +95,12 @@ function onJoin(s: CoordinatorState, m: Envelope, join: Join, now: Now, effects:
     });
     effects.push({ kind: 'enrol', incarnation, join });
     // Two of one node: the older one has ended, or will be given up.
-    for (const o of s.agents.values()) if (o !== a && o.node === a.node && isLive(o)) o.status = 'suspect';
+    for (const o of s.agents.values())
+      if (o !== a && o.node === a.node && isLive(o)) setStatus(s, o, 'suspect');
   }
   a.heardAt = now.mono;
   if (a.joinedEpoch === s.epoch) return;
-  if (a.status === 'suspect') a.status = 'live';
+  if (a.status === 'suspect') setStatus(s, a, 'live');
   a.joinedEpoch = s.epoch;
   a.receivedReport = Math.max(a.receivedReport, join.oldestReport - 1);
   compareInventory(s, a, join, now);
@@ -110,7 +112,7 @@ function makeAgent(s: CoordinatorState, incarnation: string, join: Join, now: No
     incarnation,
     node: join.node,
     hostname: join.hostname,
-    status: 'enrolling',
+    status: newAgentStatus(s),
     heardAt: now.mono,
     enrolAt: Infinity,
     join,
@@ -173,7 +175,7 @@ export function onEnrolled(s: CoordinatorState, incarnation: string): void {
   const a = s.agents.get(incarnation);
   if (a?.status !== 'enrolling') return;
   a.enrolAt = Infinity;
-  a.status = 'live';
+  setStatus(s, a, 'live');
 }
 
 /** The database did not take the roster row: the agent is given no work until it did. */
@@ -237,7 +239,7 @@ export function watch(s: CoordinatorState, now: Now, effects: CoordinatorEffect[
       continue;
     }
     if (silent >= s.config.chain.agentSuspect) {
-      if (a.status === 'live') a.status = 'suspect';
+      if (a.status === 'live') setStatus(s, a, 'suspect');
       next = Math.min(next, a.heardAt + s.config.chain.agentDead);
     } else next = Math.min(next, a.heardAt + s.config.chain.agentSuspect);
   }
@@ -270,7 +272,7 @@ function giveUp(s: CoordinatorState, a: Agent, why: string, now: Now, effects: C
       rule: why === NODE_LOST ? 'PROTOCOL 0: D' : 'PROTOCOL 5',
     },
   });
-  a.status = 'dead';
+  setStatus(s, a, 'dead');
   a.unacked = [];
   if (a.reservedFor !== null) unreserve(s, a.reservedFor);
   for (const entry of a.entries.values()) giveUpEntry(s, a, entry, why);
@@ -279,7 +281,7 @@ function giveUp(s: CoordinatorState, a: Agent, why: string, now: Now, effects: C
   if (why === LEFT) note(s, now, 'agent-left', { agent: a, message: why });
   else note(s, now, 'agent-lost', { agent: a, message: `${why}; it held ${held} jobs` });
   const dead = [...s.agents.values()].filter((x) => x.status === 'dead');
-  if (dead.length > DEAD_REMEMBERED) s.agents.delete(dead[0]!.incarnation);
+  if (dead.length > DEAD_REMEMBERED) dropAgent(s, dead[0]!);
 }
 
 function giveUpEntry(s: CoordinatorState, a: Agent, entry: Entry, why: string): void {

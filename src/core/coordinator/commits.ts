@@ -19,6 +19,7 @@ import {
 } from '../messages.ts';
 import type { CommitRows, EndRow, PatchRow, RowOutcome, RowOutcomes, StartRow } from './batch.ts';
 import type { CoordinatorEffect, JobRequest, Now, RequestAnswer } from './event.ts';
+import { dropEntry } from './phases.ts';
 import { killStray, send, sendKill, vacate } from './placement.ts';
 import { degrade, recovered } from './note.ts';
 import { putBack, release } from './release.ts';
@@ -384,7 +385,7 @@ function refused(s: CoordinatorState, entry: Entry, outcome: RowOutcome, effects
   }
   sendKill(s, entry, KILL_LOST);
   vacate(s, entry);
-  s.entries.delete(entry.job.id);
+  dropEntry(s, entry);
 }
 
 function onEnd(s: CoordinatorState, row: EndRow, outcome: RowOutcome): void {
@@ -400,7 +401,7 @@ function forget(s: CoordinatorState, id: string, attempt: number): void {
   const entry = current(s, id, attempt);
   if (!entry) return;
   assert(entry.phase === 'over', 'only what is over is forgotten');
-  s.entries.delete(id);
+  dropEntry(s, entry);
 }
 
 /** An agent that reports an attempt that we do not know at all: the row decides; its process ends when it lives. */

@@ -8,6 +8,7 @@
 import { assert } from '../../base/assert.ts';
 import { KILL_LOST, type Job } from '../messages.ts';
 import type { LeasedJob } from './batch.ts';
+import { moveEntry } from './phases.ts';
 import { releaseUnstarted } from './release.ts';
 import { isLive, type Agent, type CoordinatorState, type Entry, type Mode } from './state.ts';
 import * as streams from './streams.ts';
@@ -174,7 +175,7 @@ function assign(s: CoordinatorState, entry: Entry, agents: Agent[], mono: number
   entry.sentAt = mono;
   if (entry.job.autoTimeoutRetry || entry.runningCommitted) send(s, entry);
   else {
-    entry.phase = 'claimed';
+    moveEntry(s, entry, 'claimed');
     s.claims.push(entry);
   }
 }
@@ -183,7 +184,7 @@ function assign(s: CoordinatorState, entry: Entry, agents: Agent[], mono: number
 export function send(s: CoordinatorState, entry: Entry): void {
   const lead = s.agents.get(entry.on[0]!);
   assert(lead, 'a placed job has a lead agent');
-  entry.phase = 'sent';
+  moveEntry(s, entry, 'sent');
   entry.sentEpoch = s.epoch;
   entry.namedAt = 0;
   const { job } = entry;

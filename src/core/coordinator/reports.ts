@@ -6,6 +6,7 @@ import type { Report } from '../messages.ts';
 import { adoptByReport } from './adoption.ts';
 import type { CoordinatorEffect, Now } from './event.ts';
 import { endedHere, refusedEverywhere, refusedHere, startedHere } from './health.ts';
+import { moveEntry } from './phases.ts';
 import { nodesFor, vacate } from './placement.ts';
 import { putBack, releaseAsFailed, releaseUnstarted } from './release.ts';
 import type { Agent, CoordinatorState, Entry } from './state.ts';
@@ -46,7 +47,7 @@ function onEnded(
 ): void {
   assert(r.ended, 'an end report has an end');
   entry.startedAt ??= now.wall - r.ageMs - r.ended.ranMs;
-  entry.phase = 'over';
+  moveEntry(s, entry, 'over');
   vacate(s, entry);
   a.endsSince += 1;
   startedHere(s, a, entry, now, effects);

@@ -1,10 +1,6 @@
 /**
  * The coordinator's core: `coordinatorStep(state, events, now) → effects`. It decides everything about the jobs of one
  * launcher and does nothing itself. The rules are those of PROTOCOL 0–2, 5–7 and 9.
- *
- * Phases: running → leaving (time limit, signal, idle, warden gone): nothing new starts, what was never sent goes back,
- * what runs is ended as RUN_TIMEOUT; leaving → leaving-row when nothing is held or the time for leaving is over;
- * then ended. A lost fence ends it from anywhere.
  */
 import { LEASE_POLL_MS, LEAVE_MS, MAX_BATCH, MAX_UNCOMMITTED_REPORTS } from '../../base/limits.ts';
 import { KILL_NOW, KILL_TIMEOUT, KILL_USER } from '../messages.ts';
@@ -14,6 +10,7 @@ import { isPaused, onEnrolFailed, onEnrolled, onMessage, sayHello, watch } from 
 import { commit, onCommitFailed, onCommitted } from './commits.ts';
 import { degrade, note, onRecorded, onRecordFailed, record, recovered } from './note.ts';
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorStep, Now } from './event.ts';
+import { dropEntry, setPhase, setRaising } from './phases.ts';
 import { appetite, place, sendKill, steal, unreserve, vacate } from './placement.ts';
 import { release, releaseUnstarted } from './release.ts';
 import { measureRates } from './reports.ts';
@@ -81,12 +78,12 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
     case 'outcome-unknown':
       if (e.lost === 'lease') s.leasing = false;
       else s.retryAt = Infinity;
-      if (s.raising === 'no') s.raising = 'wanted';
+      if (s.raising === 'no') setRaising(s, 'wanted');
       return degrade(s, e.why, now);
     case 'raised':
       return onRaised(s, e, now, effects);
     case 'raise-failed':
-      s.raising = 'wanted';
+      setRaising(s, 'wanted');
       s.raiseAfter = now.mono + RETRY_MS;
       return;
     case 'adopt':
@@ -112,13 +109,13 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
     case 'leave':
       return beginLeave(s, e.reason, e.now, now, effects);
     case 'left':
-      s.phase = 'ended';
+      setPhase(s, 'ended');
       effects.push({ kind: 'end', code: 'left', reason: s.leaveReason });
       return;
     case 'fenced':
       // Our own leaving did that.
       if (s.phase === 'leaving-row') return;
-      s.phase = 'ended';
+      setPhase(s, 'ended');
       effects.push({ kind: 'end', code: 'fenced', reason: 'the launcher row is not ours any more' });
       return;
     case 'tick':
@@ -201,7 +198,7 @@ function clear(s: CoordinatorState, id: string, attempt: number): void {
 function raise(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): number {
   if (s.raising !== 'wanted' || s.leasing || (s.flight && s.retryAt === 0)) return Infinity;
   if (now.mono < s.raiseAfter) return s.raiseAfter;
-  s.raising = 'asked';
+  setRaising(s, 'asked');
   s.raiseSentAt = now.mono;
   effects.push({ kind: 'raise' });
   return Infinity;
@@ -214,7 +211,7 @@ function onRaised(
   now: Now,
   effects: CoordinatorEffect[],
 ): void {
-  s.raising = 'no';
+  setRaising(s, 'no');
   s.epoch = e.epoch;
   s.confirmedAt = Math.max(s.confirmedAt, s.raiseSentAt);
   const compared = `${e.held.length} jobs held by the database, ${s.entries.size} by our books`;
@@ -231,7 +228,7 @@ function onRaised(
     });
     if (entry.phase === 'queued') s.queue.splice(s.queue.indexOf(entry), 1);
     vacate(s, entry);
-    s.entries.delete(entry.job.id);
+    dropEntry(s, entry);
   }
   // An attempt that is over in our books may be leased again already, by the very lease that was lost.
   for (const job of e.held)
@@ -278,7 +275,7 @@ function beginLeave(
   if (s.phase === 'leaving-row') return;
   const first = s.phase === 'running';
   if (first) {
-    s.phase = 'leaving';
+    setPhase(s, 'leaving');
     s.leaveReason = reason;
     s.leaveDeadline = now.mono + LEAVE_MS;
     effects.push({ kind: 'log', level: 'info', text: `leaving: ${reason}`, fields: { rule: 'PROTOCOL 9' } });
@@ -317,7 +314,7 @@ function leave(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): num
       text: 'leaving with jobs still held: a rescue takes them',
       fields: { held: s.entries.size, rule: 'PROTOCOL 9' },
     });
-  s.phase = 'leaving-row';
+  setPhase(s, 'leaving-row');
   effects.push({ kind: 'leave-row', notes: s.notes.splice(0) });
   return Infinity;
 }
