@@ -107,7 +107,7 @@ export class Incarnation {
     this.#channel = new JobChannel({
       socket: `${directory}/s`,
       post: (event) => this.#post(event),
-      log: (text) => log.warn(text),
+      log: (text) => log.warn({ rule: 'PROTOCOL 11' }, text),
     });
     await this.#channel.listen();
     this.#facts = {
@@ -159,7 +159,8 @@ export class Incarnation {
 
   /** Nobody is there to report to: ends everything now. */
   abandon(): void {
-    this.#setup.log.warn({ incarnation: this.id }, 'warden and coordinator are gone: this agent ends');
+    const fields = { incarnation: this.id, rule: 'PROTOCOL 3' };
+    this.#setup.log.warn(fields, 'warden and coordinator are gone: this agent ends');
     this.#end.resolve('left');
   }
 
@@ -241,7 +242,7 @@ export class Incarnation {
       case 'rejoin':
         return this.#end.resolve('rejoin');
       case 'log':
-        return this.#setup.log[e.level]({ incarnation: this.id }, e.text);
+        return this.#setup.log[e.level]({ incarnation: this.id, rule: e.rule }, e.text);
     }
   }
 
@@ -282,7 +283,7 @@ export class Incarnation {
   /** No start without a guard; another takes its place at once and is told all that it must know. */
   #onGuardExit(guard: Guard, exit: GuardExit): void {
     if (this.#over || guard !== this.#guard) return;
-    this.#setup.log.warn({ exit }, 'the guard ended');
+    this.#setup.log.warn({ exit, rule: 'PROTOCOL 8' }, 'the guard ended');
     this.#post({ kind: 'guard', alive: false });
     this.#openGuard();
     this.#tellWho();
@@ -341,7 +342,10 @@ export class Incarnation {
       case 'lost':
         if (helper.pid !== undefined) this.#guard.removeHelper(helper.pid);
         if (this.#over) return;
-        this.#setup.log.warn({ helper: index, held: e.tokens.length }, 'a helper was lost');
+        this.#setup.log.warn(
+          { helper: index, held: e.tokens.length, rule: 'PROTOCOL 8' },
+          'a helper was lost',
+        );
         for (const token of e.tokens) this.#forget(token);
         this.#post({ kind: 'helper-lost', helper: index });
         return this.#openHelper(index);

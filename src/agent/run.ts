@@ -57,7 +57,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     current = new Incarnation(setup, newId(), before);
     if (stopping) current.stop();
     const end: IncarnationEnd = await current.run();
-    log.info({ incarnation: current.id, end }, 'incarnation ended');
+    log.info({ incarnation: current.id, end, rule: 'PROTOCOL 5' }, 'incarnation ended');
     if (end === 'left' || stopping) {
       clearInterval(alone);
       return 0;

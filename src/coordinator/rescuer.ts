@@ -47,7 +47,7 @@ export async function rescueDead(db: Database, own: number, log: Logger): Promis
     }
   } catch (error) {
     if (!(error instanceof WorldError)) throw error;
-    log.warn({ error: messageOf(error) }, 'the look for dead launchers was cut short');
+    log.warn({ error: messageOf(error), rule: 'PROTOCOL 4' }, 'the look for dead launchers was cut short');
   }
   return rescued;
 }

@@ -72,7 +72,8 @@ export async function runCoordinator(path: string): Promise<number> {
     const session = await openSession(file, log);
     coordinator = new Coordinator(file, session, log, toWarden);
     const { port } = bound ?? (await link.bind({ addresses: file.addresses }));
-    log.info({ id: session.id, epoch: session.epoch, port, successor: predecessor !== null }, 'bound');
+    const { id, epoch } = session;
+    log.info({ id, epoch, port, successor: predecessor !== null, rule: 'PROTOCOL 3' }, 'bound');
     toWarden({ kind: 'bound', launcher: session.id, port });
     toWarden({ kind: 'beat', ...coordinator.beat() });
     const post = (event: CoordinatorEvent): void => coordinator?.post(event);
@@ -81,7 +82,7 @@ export async function runCoordinator(path: string): Promise<number> {
     const end = await coordinator.run(link);
     toWarden({ kind: 'end', ...end });
     await Promise.all([link.close(), session.work.close(), session.heart.close()]);
-    log.info(end, 'ended');
+    log.info({ ...end, rule: end.code === 'left' ? 'PROTOCOL 9' : 'PROTOCOL 1' }, 'ended');
     return end.code === 'left' ? 0 : EXIT_FENCED;
   } finally {
     clearInterval(beats);
@@ -216,17 +217,27 @@ class Coordinator {
   }
 
   #beating = false;
+  /** The health of the last heartbeat that was sent. */
+  #told = '';
+  #unconfirmed = false;
   async #beat(): Promise<void> {
     if (this.#beating || this.#over) return;
     this.#beating = true;
     const sentAt = systemClock.monotonic();
     const epoch = this.#state.epoch;
     try {
-      if (await heartbeat(this.#heart, this.#launcher.id, epoch, this.#health()))
-        this.post({ kind: 'confirmed', sentAt });
+      const health = this.#health();
+      const confirmed = await heartbeat(this.#heart, this.#launcher.id, epoch, health);
+      this.#told = JSON.stringify(health);
+      if (this.#unconfirmed) this.#log.info({ rule: 'PROTOCOL 0: B' }, 'heartbeats are confirmed again');
+      this.#unconfirmed = false;
+      if (confirmed) this.post({ kind: 'confirmed', sentAt });
       else if (epoch === this.#state.epoch && this.#state.raising === 'no') this.post({ kind: 'fenced' });
     } catch (error) {
-      this.#log.warn({ error: messageOf(error), rule: 'PROTOCOL 0: B' }, 'the heartbeat was not confirmed');
+      // Said once: an outage of an hour is one line, not thousands.
+      if (!this.#unconfirmed)
+        this.#log.warn({ error: messageOf(error), rule: 'PROTOCOL 0: B' }, 'the heartbeat was not confirmed');
+      this.#unconfirmed = true;
     } finally {
       this.#beating = false;
     }
@@ -240,6 +251,12 @@ class Coordinator {
       degradedWhy: degraded?.why ?? '',
       nodesAlive: new Set(live.map((a) => a.node)).size,
     };
+  }
+
+  /** What people see of us changed: told with a heartbeat of its own, not with the next one. */
+  #tellHealth(): void {
+    const told = JSON.stringify(this.#health());
+    if (told !== this.#told && !this.#beating) void this.#beat();
   }
 
   #looking = false;
@@ -268,6 +285,7 @@ class Coordinator {
 
   #waiting = 0;
   async #tellProgress(): Promise<void> {
+    this.#tellHealth();
     this.#waiting = await this.#performer.countRunnable(this.#waiting);
     if (!this.#over) this.#tellCounts(this.#waiting);
   }

@@ -51,7 +51,7 @@ export async function openSession(file: CoordinatorFile, log: Logger): Promise<S
     } catch (error) {
       const waits = error instanceof UserError || (error instanceof WorldError && error.code !== 'fenced');
       if (!waits) throw error;
-      log.warn({ error: messageOf(error) }, 'the takeover waits for the database');
+      log.warn({ error: messageOf(error), rule: 'PROTOCOL 3' }, 'the takeover waits for the database');
       await pause(RETRY_MS);
     }
   }

@@ -8,6 +8,7 @@ import type { ChildProcess } from 'node:child_process';
 import { hostname, networkInterfaces } from 'node:os';
 import { processIdentity } from '../../native-free/process-identity.ts';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
+import { makeLog, type Logger } from '../base/log.ts';
 import { CHAIN, KILL_GRACE_MS, assertChain } from '../base/limits.ts';
 import type { Predecessor, ToWarden } from '../coordinator/config.ts';
 import { detectMpi, type MpiFlavour } from '../process/mpi/flavour.ts';
@@ -110,6 +111,7 @@ class Warden {
   readonly #startedAt: Date;
   readonly #agents: AgentKeeper;
   readonly #keeper: CoordinatorKeeper;
+  readonly #log: Logger;
   #signals = 0;
 
   constructor(
@@ -126,17 +128,18 @@ class Warden {
     this.#files = files;
     this.#watch = watch;
     this.#startedAt = startedAt;
+    this.#log = makeLog('warden', { launcher: files.name }, files.log);
     this.#keeper = new CoordinatorKeeper({
       start: (predecessor) => {
         this.#writeCoordinatorFile(predecessor);
         return startCoordinator(this.#files);
       },
       onMessage: (m) => this.#onMessage(m),
-      onNote: (text) => this.#watch.onNote(text),
+      onNote: (text, rule) => this.#note(text, rule),
     });
     this.#agents = new AgentKeeper({
       members: this.#agentMembers(),
-      onNote: (text) => this.#watch.onNote(text),
+      onNote: (text, rule) => this.#note(text, rule),
       onNoneLeft: () => this.#leave('no agent is left', false),
     });
   }
@@ -225,12 +228,19 @@ class Warden {
 
   #onSignal(signal: string): void {
     this.#signals += 1;
-    this.#watch.onNote(
+    this.#note(
       this.#signals === 1
         ? `${signal}: ending jobs as RUN_TIMEOUT; again to end them at once`
         : `${signal} again: ending jobs at once`,
+      'PROTOCOL 9',
     );
     this.#leave(`received ${signal}`, this.#signals > 1);
+  }
+
+  /** To the person, and to whoever reads the log. */
+  #note(text: string, rule: string): void {
+    this.#watch.onNote(text);
+    this.#log.warn({ rule }, text);
   }
 
   #leave(reason: string, now: boolean): void {

@@ -103,7 +103,7 @@ function onMessage(s: AgentState, m: Envelope, now: number, effects: AgentEffect
 function refusedAtTheDoor(s: AgentState, reason: string, effects: AgentEffect[]): void {
   setPhase(s, 'ended');
   effects.push(
-    { kind: 'log', level: 'warn', text: `refused by the coordinator: ${reason}` },
+    { kind: 'log', level: 'warn', text: `refused by the coordinator: ${reason}`, rule: 'PROTOCOL 5' },
     { kind: 'leave' },
   );
 }
@@ -158,7 +158,7 @@ function beginEnd(s: AgentState, reason: string, kill: number, now: number, effe
   setPhase(s, 'ending');
   const leaseEnds = (s.echoedAt ?? now) + s.config.chain.agentLease;
   s.config = { ...s.config, killGraceMs: Math.max(0, Math.min(s.config.killGraceMs, leaseEnds - now)) };
-  effects.push({ kind: 'log', level: 'warn', text: reason });
+  effects.push({ kind: 'log', level: 'warn', text: reason, rule: 'PROTOCOL 5' });
   jobs.giveBackAll(s, now, effects);
   for (const live of s.live.values()) jobs.kill(s, live.job.id, live.job.attempt, kill, now, effects);
 }
