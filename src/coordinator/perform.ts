@@ -25,6 +25,8 @@ export interface PerformerOptions {
   epoch: () => number;
   post: (event: CoordinatorEvent) => void;
   end: (end: { code: 'left' | 'fenced'; reason: string }) => void;
+  /** The database does not do what is asked, and why; null when it does again. */
+  onAway: (why: string | null) => void;
   log: Logger;
 }
 
@@ -83,7 +85,10 @@ export class Performer {
 
   #run(work: Promise<CoordinatorEvent>, on: { fail: CoordinatorEvent; unknown: CoordinatorEvent }): void {
     const answered = (event: CoordinatorEvent): void => {
-      if (this.#away) this.#o.log.info('the database answers again');
+      if (this.#away) {
+        this.#o.log.info('the database answers again');
+        this.#o.onAway(null);
+      }
       this.#away = false;
       this.#o.post(event);
     };
@@ -94,6 +99,7 @@ export class Performer {
         const fields = { error: messageOf(error), code: error.code };
         this.#o.log.warn(fields, 'the database did not do what was asked');
       }
+      if (!this.#away && error.code !== 'fenced') this.#o.onAway(messageOf(error));
       this.#away = true;
       if (error.code === 'fenced') return this.#o.post({ kind: 'fenced' });
       if (error.code === 'wrong-server') throw error;

@@ -111,6 +111,7 @@ class Warden {
   readonly #agents: AgentKeeper;
   readonly #keeper: CoordinatorKeeper;
   #signals = 0;
+  #databaseAway = false;
 
   constructor(
     o: LauncherOptions,
@@ -183,10 +184,20 @@ class Warden {
         return this.#writeAgentFile(m.launcher, m.port);
       case 'progress':
         return this.#watch.onProgress(m);
+      case 'database':
+        return this.#onDatabase(m.away);
       case 'end':
       case 'beat':
         return;
     }
+  }
+
+  /** Said once at each change, whichever coordinator says it. */
+  #onDatabase(away: string | null): void {
+    if (away === null && this.#databaseAway) this.#watch.onNote('the database answers again');
+    if (away !== null && !this.#databaseAway)
+      this.#watch.onNote(`the database does not answer: what runs goes on, its ends wait (${away})`);
+    this.#databaseAway = away !== null;
   }
 
   #writeAgentFile(launcher: number, port: number): void {

@@ -177,6 +177,7 @@ function evidence({ row, executions, attempts, lines }: Judged): string {
 const EXPECTED = [
   /^balsam: the coordinator died \(it ended with SIGKILL\): another takes over/,
   /^balsam: the coordinator hangs: it is ended/,
+  /^balsam: the database (does not answer: what runs goes on, its ends wait|answers again)/,
   /^balsam: the agent of node \d+ ended: SIGKILL/,
 ];
 
