@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { history } from '../../src/store/event-store.ts';
 import type { HistoryLine, JobRow } from '../../src/store/rows.ts';
+import type { Chaos } from './_chaos.ts';
 import { executionsOf, type Execution } from './_ticks.ts';
 import type { World } from './_world.ts';
 
@@ -192,6 +193,32 @@ export function complaints(world: World, said: readonly string[]): string[] {
     return odd.length === 0 ? [] : [`${name} has lines that are no log:\n${odd.slice(0, 30).join('\n')}`];
   });
   return [...unexpected.map((line) => `a launcher said: ${line}`), ...crashes];
+}
+
+/** Most that a process may need here, MiB and open files: about twice what was measured with this little work. */
+const BOUNDS: Readonly<Record<string, readonly [mib: number, files: number]>> = {
+  warden: [130, 100],
+  coordinator: [200, 200],
+  agent: [160, 300],
+  helper: [100, 50],
+  guard: [100, 50],
+};
+
+/** Which kinds of process have grown beyond their bounds, and which were never measured. */
+export function outgrown(peaks: ReadonlyMap<string, { mib: number; files: number }>): string[] {
+  return Object.entries(BOUNDS).flatMap(([kind, [mib, files]]) => {
+    const peak = peaks.get(kind);
+    if (!peak || peak.mib === 0) return [`no ${kind} was measured`];
+    const wrong = peak.mib > mib || peak.files > files;
+    return wrong ? [`a ${kind} had ${peak.mib.toFixed(0)} MiB and ${peak.files} open files`] : [];
+  });
+}
+
+/** What everybody who used a chaos wants to know at its end: all findings, and the figures. */
+export async function verdictOf(c: Chaos): Promise<Verdict> {
+  const { findings, figures } = await judge(c.world, c);
+  const said = c.launchers.map((l) => l.err);
+  return { findings: [...findings, ...complaints(c.world, said), ...outgrown(c.peaks)], figures };
 }
 
 /** Copies what a failure is understood from; the directory. */

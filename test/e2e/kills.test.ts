@@ -8,7 +8,7 @@ import path from 'node:path';
 import test from 'ava';
 import { Chaos } from './_chaos.ts';
 import { faults } from './_faults.ts';
-import { complaints, judge, keepEvidence } from './_verdict.ts';
+import { keepEvidence, verdictOf } from './_verdict.ts';
 import { makeWorld } from './_world.ts';
 
 const seed = Number(process.env['CHAOS_SEED'] ?? Date.now() % 1_000_000);
@@ -42,13 +42,7 @@ test(`${JOBS} jobs through kills of everything, CHAOS_SEED=${seed}`, async (t) =
       BACKLOG,
     );
     await chaos.settle();
-    const { findings, figures } = await judge(world, chaos);
-    findings.push(
-      ...complaints(
-        world,
-        chaos.launchers.map((l) => l.err),
-      ),
-    );
+    const { findings, figures } = await verdictOf(chaos);
     if (findings.length > 0)
       t.log(
         `kept: ${await keepEvidence(world, path.join(os.tmpdir(), `balsam-chaos-${seed}`), findings.join('\n'))}`,
