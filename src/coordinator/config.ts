@@ -46,9 +46,9 @@ export type ToWarden =
       queued: number;
       waiting: number;
       agents: number;
-      /** Wall clock, milliseconds, and the sentence. */
-      degraded: { since: number; why: string } | null;
     }
+  /** Why the database does not do what is asked; null when it does again. Said at each change. */
+  | { kind: 'database'; away: string | null }
   | { kind: 'end'; code: 'left' | 'fenced'; reason: string };
 
 /** What a warden tells its coordinator. The end of the channel means that the warden is gone. */

@@ -29,6 +29,8 @@ export interface PerformerOptions {
   source: number;
   post: (event: CoordinatorEvent) => void;
   end: (end: { code: 'left' | 'fenced'; reason: string }) => void;
+  /** The database does not do what is asked, and why; null when it does again. */
+  onAway: (why: string | null) => void;
   log: Logger;
 }
 
@@ -98,7 +100,10 @@ export class Performer {
     on: { fail: (why: string) => CoordinatorEvent; unknown: (why: string) => CoordinatorEvent },
   ): void {
     const answered = (event: CoordinatorEvent): void => {
-      if (this.#away) this.#o.log.info({ rule: 'PROTOCOL 7' }, 'the database answers again');
+      if (this.#away) {
+        this.#o.log.info({ rule: 'PROTOCOL 7' }, 'the database answers again');
+        this.#o.onAway(null);
+      }
       this.#away = false;
       this.#o.post(event);
     };
@@ -109,6 +114,7 @@ export class Performer {
         const fields = { error: messageOf(error), code: error.code, rule: 'PROTOCOL 7' };
         this.#o.log.warn(fields, 'the database did not do what was asked');
       }
+      if (!this.#away && error.code !== 'fenced') this.#o.onAway(messageOf(error));
       this.#away = true;
       if (error.code === 'fenced') return this.#o.post({ kind: 'fenced' });
       if (error.code === 'wrong-server') throw error;

@@ -64,12 +64,16 @@ export async function runCoordinator(path: string): Promise<number> {
   });
   // A successor echoes before it has a database; the first coordinator has nobody to echo to.
   const bound = predecessor ? await link.bind({ addresses: file.addresses, port: predecessor.port }) : null;
-  const beats = setInterval(() => {
+  const tellBeat = (): void => {
     const beat = coordinator?.beat() ?? predecessor;
     if (beat) toWarden({ kind: 'beat', epoch: beat.epoch, confirmedAt: beat.confirmedAt });
-  }, CHAIN.beat);
+  };
+  // At once: until the first beat the warden is as patient as a start takes, and agents are not.
+  tellBeat();
+  const beats = setInterval(tellBeat, CHAIN.beat);
   try {
-    const session = await openSession(file, log);
+    const session = await openSession(file, log, (away) => toWarden({ kind: 'database', away }));
+    toWarden({ kind: 'database', away: null });
     coordinator = new Coordinator(file, session, log, toWarden);
     const { port } = bound ?? (await link.bind({ addresses: file.addresses }));
     const { id, epoch } = session;
@@ -165,6 +169,7 @@ class Coordinator {
       source: this.#launcher.epoch,
       post: (event) => this.post(event),
       end: (end) => this.#end.resolve(end),
+      onAway: (away) => this.#toWarden({ kind: 'database', away }),
       log: this.#log,
     });
     // Before anything that an agent says: an inventory of attempts that we do not know yet would end them as strays.
@@ -309,7 +314,6 @@ class Coordinator {
       queued,
       waiting,
       agents,
-      degraded: s.degraded,
     });
   }
 }

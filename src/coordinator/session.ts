@@ -41,17 +41,29 @@ export interface Session {
   adopt: Omit<Extract<CoordinatorEvent, { kind: 'adopt' }>, 'kind'> | null;
 }
 
-/** Opens the connections and takes the row. WorldError 'fenced' when the launcher was declared dead meanwhile. */
-export async function openSession(file: CoordinatorFile, log: Logger): Promise<Session> {
+/**
+ * Opens the connections and takes the row; `onWait` hears why it has to wait, once for each reason. WorldError 'fenced' when
+ * the launcher was declared dead meanwhile.
+ */
+export async function openSession(
+  file: CoordinatorFile,
+  log: Logger,
+  onWait: (why: string) => void,
+): Promise<Session> {
   if (!file.predecessor) return begin(file);
   const found = { epoch: null };
-  for (;;) {
+  for (let said = ''; ;) {
     try {
       return await succeed(file, file.predecessor.launcher, found, log);
     } catch (error) {
       const waits = error instanceof UserError || (error instanceof WorldError && error.code !== 'fenced');
       if (!waits) throw error;
-      log.warn({ error: messageOf(error), rule: 'PROTOCOL 3' }, 'the takeover waits for the database');
+      const why = messageOf(error);
+      if (why !== said) {
+        log.warn({ error: why, rule: 'PROTOCOL 3' }, 'the takeover waits for the database');
+        onWait(why);
+        said = why;
+      }
       await pause(RETRY_MS);
     }
   }

@@ -113,6 +113,7 @@ class Warden {
   readonly #keeper: CoordinatorKeeper;
   readonly #log: Logger;
   #signals = 0;
+  #databaseAway = false;
 
   constructor(
     o: LauncherOptions,
@@ -186,10 +187,20 @@ class Warden {
         return this.#writeAgentFile(m.launcher, m.port);
       case 'progress':
         return this.#watch.onProgress(m);
+      case 'database':
+        return this.#onDatabase(m.away);
       case 'end':
       case 'beat':
         return;
     }
+  }
+
+  /** Said once at each change, whichever coordinator says it. */
+  #onDatabase(away: string | null): void {
+    if (away === null && this.#databaseAway) this.#note('the database answers again', 'PROTOCOL 7');
+    if (away !== null && !this.#databaseAway)
+      this.#note(`the database does not answer: what runs goes on, its ends wait (${away})`, 'PROTOCOL 7');
+    this.#databaseAway = away !== null;
   }
 
   #writeAgentFile(launcher: number, port: number): void {
