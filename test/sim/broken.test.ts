@@ -21,7 +21,7 @@ function firstViolation(broken: Broken): string {
 }
 
 test('a store without the fence is noticed (PROTOCOL 1)', (t) => {
-  const noticed = firstViolation({ fence: false });
+  const noticed = firstViolation({ rules: { fence: 'none' } });
   t.log(noticed);
   t.regex(noticed, /is fenced off/);
 });
