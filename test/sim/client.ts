@@ -7,14 +7,13 @@ import { WorldError } from '../../src/base/errors.ts';
 import { STATEMENT_DEADLINE_MS } from '../../src/base/limits.ts';
 import type { Work } from './rows.ts';
 import type { Heard, Server, Session, Travel } from './server.ts';
+import type { World } from './world.ts';
 
 /** Yields statements, is given their results. */
 export type Script<T> = Generator<Work<unknown>, T | Rollback<T>, unknown>;
 
-export interface Program<T> {
-  transaction: boolean;
-  script: () => Script<T>;
-}
+/** Several statements, or one for itself. */
+export type Program<T> = { transaction: boolean; script: () => Script<T> } | { work: Work<T> };
 
 /** A script's result that undoes its transaction. */
 export class Rollback<T> {
@@ -27,16 +26,6 @@ export class Rollback<T> {
 
 export function* send<T>(work: Work<T>): Generator<Work<unknown>, T, unknown> {
   return (yield work) as T;
-}
-
-/** One statement, in autocommit. */
-export function one<T>(work: Work<T>): Program<T> {
-  return {
-    transaction: false,
-    *script() {
-      return yield* send(work);
-    },
-  };
 }
 
 /** Connections of a pool: those for leases and commits, and the heartbeat's own. As in src/coordinator/session.ts. */
@@ -78,6 +67,7 @@ export class Client {
 }
 
 interface Turn {
+  readonly deadline: number;
   begin: () => void;
   lose: () => void;
 }
@@ -86,9 +76,24 @@ class Pool {
   readonly #busy = new Set<Turn>();
   readonly #waiting: Turn[] = [];
   readonly #size: number;
+  #isWatched = false;
 
   constructor(name: PoolName) {
     this.#size = CONNECTIONS[name];
+  }
+
+  /** At the deadline of the first that is busy every connection is dropped, and what was in flight on them is unknown. */
+  watch(world: World): void {
+    if (this.#isWatched) return;
+    const [first] = this.#busy;
+    if (!first) return;
+    this.#isWatched = true;
+    world.at(first.deadline, () => {
+      this.#isWatched = false;
+      const [oldest] = this.#busy;
+      if (oldest && oldest.deadline <= world.now) for (const turn of Array.from(this.#busy)) turn.lose();
+      this.watch(world);
+    });
   }
 
   enter(turn: Turn): void {
@@ -105,15 +110,10 @@ class Pool {
     const next = this.#waiting.shift();
     if (next) this.enter(next);
   }
-
-  /** A deadline has passed: every connection is dropped, and what was in flight on them is unknown. */
-  drop(): void {
-    for (const turn of Array.from(this.#busy)) turn.lose();
-  }
 }
 
-const UNKNOWN = (): WorldError => new WorldError('outcome-unknown', 'connection lost');
-const UNAVAILABLE = (): WorldError => new WorldError('unavailable', 'nothing was done');
+const UNKNOWN = new WorldError('outcome-unknown', 'connection lost');
+const UNAVAILABLE = new WorldError('unavailable', 'nothing was done');
 
 /** One program under way. */
 export class Call<T> implements Turn {
@@ -122,9 +122,9 @@ export class Call<T> implements Turn {
   readonly #pool: Pool;
   readonly #program: Program<T>;
   readonly #answer: (result: T | WorldError) => void;
-  readonly #script: Script<T>;
+  readonly #script: Script<T> | null;
   readonly #session: Session;
-  #deadline = Infinity;
+  deadline = Infinity;
   #sent = 0;
   #over = false;
 
@@ -140,7 +140,7 @@ export class Call<T> implements Turn {
     this.#pool = client.pools[pool];
     this.#program = program;
     this.#answer = answer;
-    this.#script = program.script();
+    this.#script = 'work' in program ? null : program.script();
     this.#session = server.connect(client);
   }
 
@@ -150,25 +150,29 @@ export class Call<T> implements Turn {
     if (isDead || this.#over) return;
     if (world.now < stalledUntil) return world.at(stalledUntil, () => this.begin());
     if (this.#client.hasDeadline) {
-      this.#deadline = world.now + STATEMENT_DEADLINE_MS;
-      world.at(this.#deadline, () => {
-        if (!this.#over) this.#pool.drop();
-      });
+      this.deadline = world.now + STATEMENT_DEADLINE_MS;
+      this.#pool.watch(world);
     }
-    this.#next(undefined);
+    const program = this.#program;
+    if ('work' in program) this.#send(program.work, (result) => this.#finish(result as T));
+    else this.#next(undefined);
   }
 
   lose(): void {
-    this.#finish(UNKNOWN());
+    this.#finish(UNKNOWN);
     this.#session.hangUp();
   }
 
+  get #isTransaction(): boolean {
+    return 'transaction' in this.#program && this.#program.transaction;
+  }
+
   #next(value: unknown): void {
-    const step = this.#script.next(value);
+    const step = this.#script!.next(value);
     if (!step.done) return this.#send(step.value, (result) => this.#next(result));
     const { value: result } = step;
     const told = result instanceof Rollback ? result.value : result;
-    if (!this.#program.transaction || this.#sent === 0) return this.#finish(told);
+    if (!this.#isTransaction || this.#sent === 0) return this.#finish(told);
     this.#send(result instanceof Rollback ? 'rollback' : 'commit', () => this.#finish(told));
   }
 
@@ -178,10 +182,10 @@ export class Call<T> implements Turn {
     const latency = w.between(0.3, 3);
     if (w.now < Math.max(this.#server.awayUntil, this.#client.awayUntil) || w.chance() < weather.failed) {
       this.#session.hangUp();
-      w.after(latency, () => this.#finish(first || !this.#inFlight() ? UNAVAILABLE() : UNKNOWN()));
+      w.after(latency, () => this.#finish(first || !this.#inFlight() ? UNAVAILABLE : UNKNOWN));
       return;
     }
-    const autocommit = !this.#program.transaction;
+    const autocommit = !this.#isTransaction;
     if (w.chance() < weather.unknown) return this.#lost(request, latency, autocommit);
     const travel = { begin: latency / 2, takes: latency / 2, slow: 0 };
     if (w.chance() < weather.slow) travel.slow = w.between(latency, this.#server.timeout);
@@ -192,7 +196,7 @@ export class Call<T> implements Turn {
 
   /** Of several statements each for itself, what fails between two is told as not done, or as unknown. */
   #inFlight(): boolean {
-    return this.#program.transaction || this.#server.world.chance() < 0.5;
+    return this.#isTransaction || this.#server.world.chance() < 0.5;
   }
 
   /** A client that stands still hears nothing, and its deadlines come first when it goes on. */
@@ -206,8 +210,8 @@ export class Call<T> implements Turn {
       w.at(stalledUntil, () => this.#heard(heard, then));
       return;
     }
-    if (heard === 'cancelled') return this.#finish(UNAVAILABLE());
-    if (heard === 'broken' || this.#session.isOver) return this.#finish(UNKNOWN());
+    if (heard === 'cancelled') return this.#finish(UNAVAILABLE);
+    if (heard === 'broken' || this.#session.isOver) return this.#finish(UNKNOWN);
     then(heard.value);
   }
 
@@ -224,7 +228,7 @@ export class Call<T> implements Turn {
     if (w.chance() < 0.5) this.#session.hangUp();
     else this.#session.fallsSilent();
     const known = w.chance() < 0.7 ? w.between(latency, 50) : w.between(latency, STATEMENT_DEADLINE_MS);
-    w.after(known, () => this.#finish(UNKNOWN()));
+    w.after(known, () => this.#finish(UNKNOWN));
   }
 
   #finish(result: T | WorldError): void {

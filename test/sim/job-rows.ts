@@ -17,10 +17,10 @@ export function lease(t: Tables, f: Fence, by: Client, limit: number, maxNodes: 
     r.job.numNodes <= maxNodes;
   return function* (s) {
     if (!(yield* t.fence(s, f, by))) return [];
-    const free = [...s.all(t.jobs)].filter(([, r]) => runnable(r));
-    free.sort(([, a], [, b]) => b.job.numNodes - a.job.numNodes);
+    const free = s.all(t.jobs, runnable);
+    free.sort((a, b) => b.value.job.numNodes - a.value.job.numNodes);
     const taken: LeasedJob[] = [];
-    for (const [row] of free) {
+    for (const { row } of free) {
       if (taken.length === limit) break;
       const r = yield* s.take(row, 'update', runnable, true);
       if (!r) continue;
@@ -43,21 +43,20 @@ export function isFenced(t: Tables, f: Fence): Work<boolean> {
 
 export function held(t: Tables, launcher: number): Work<Held[]> {
   return reading((s) =>
-    [...s.all(t.jobs)]
-      .map(([, r]) => r)
-      .filter((r) => r.launcher === launcher)
-      .map((r) => ({ ...r.job, attempt: r.attempt, state: r.state })),
+    s
+      .all(t.jobs, (r) => r.launcher === launcher)
+      .map(({ value: r }) => {
+        return { ...r.job, attempt: r.attempt, state: r.state };
+      }),
   );
 }
 
 export function killed(t: Tables, launcher: number): Work<{ id: string; attempt: number }[]> {
-  return reading((s) => {
-    const found: { id: string; attempt: number }[] = [];
-    for (const [, r] of s.all(t.jobs))
-      if (r.launcher === launcher && r.state === 'USER_KILLED')
-        found.push({ id: r.job.id, attempt: r.attempt });
-    return found;
-  });
+  return reading((s) =>
+    s
+      .all(t.jobs, (r) => r.launcher === launcher && r.state === 'USER_KILLED')
+      .map(({ value: r }) => ({ id: r.job.id, attempt: r.attempt })),
+  );
 }
 
 /** A user's kill, in the order of ids: held or not, the state is USER_KILLED; launcher and attempt stay. */

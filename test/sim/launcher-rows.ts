@@ -32,8 +32,8 @@ export function insertLauncher(t: Tables, name: string, by: Client): Work<number
 
 export function launcherOfName(t: Tables, name: string): Work<{ id: number; epoch: number } | null> {
   return reading((s) => {
-    for (const [, l] of s.all(t.launchers)) if (l.name === name) return { id: l.id, epoch: l.epoch };
-    return null;
+    const [found] = s.all(t.launchers, (l) => l.name === name);
+    return found ? { id: found.value.id, epoch: found.value.epoch } : null;
   });
 }
 
@@ -96,19 +96,17 @@ export function enrol(t: Tables, f: Fence, by: Client, members: readonly Member[
 }
 
 export function roster(t: Tables, launcher: number): Work<Member[]> {
-  return reading((s) => [...s.all(t.roster)].map(([, m]) => m).filter((m) => m.launcher === launcher));
+  return reading((s) => s.all(t.roster, (m) => m.launcher === launcher).map(({ value }) => value));
 }
 
 /** Alive, or over and still holding something. */
 export function candidates(t: Tables, own: number, rescueMs: number): Work<Candidate[]> {
   return reading((s) => {
-    const holders = new Set([...s.all(t.jobs)].map(([, r]) => r.launcher));
-    return [...s.all(t.launchers)]
-      .map(([, l]) => l)
-      .filter((l) => l.id !== own && (l.state === 'alive' || holders.has(l.id)))
-      .map(({ id, epoch, state, heartbeatAt }) => {
-        return { id, epoch, state, silent: heartbeatAt < t.clock() - rescueMs };
-      });
+    const holders = new Set(s.all(t.jobs, (r) => r.launcher !== null).map(({ value }) => value.launcher));
+    const found = s.all(t.launchers, (l) => l.id !== own && (l.state === 'alive' || holders.has(l.id)));
+    return found.map(({ value: { id, epoch, state, heartbeatAt } }) => {
+      return { id, epoch, state, silent: heartbeatAt < t.clock() - rescueMs };
+    });
   });
 }
 
@@ -130,10 +128,10 @@ export function releaseChunk(t: Tables, launcher: number): Work<number> {
   return function* (s) {
     const dead = yield* s.take(t.launchers.row(launcher), 'keyShare', (l) => l.state === 'dead');
     if (!dead) return 0;
-    const held = [...s.all(t.jobs)].filter(([, r]) => r.launcher === launcher);
-    held.sort(([, a], [, b]) => (a.job.id < b.job.id ? -1 : 1));
+    const held = s.all(t.jobs, (r) => r.launcher === launcher);
+    held.sort((a, b) => (a.value.job.id < b.value.job.id ? -1 : 1));
     let released = 0;
-    for (const [row] of held) {
+    for (const { row } of held) {
       if (released === RESCUE_CHUNK) break;
       const r = yield* s.take(row, 'update', (x) => x.launcher === launcher, true);
       if (!r) continue;
@@ -155,5 +153,5 @@ export function releaseChunk(t: Tables, launcher: number): Work<number> {
 }
 
 export function stillHeld(t: Tables, launcher: number): Work<number> {
-  return reading((s) => [...s.all(t.jobs)].filter(([, r]) => r.launcher === launcher).length);
+  return reading((s) => s.all(t.jobs, (r) => r.launcher === launcher).length);
 }

@@ -67,11 +67,17 @@ export class Row<R> {
 
   /** As everybody sees it now. */
   get committed(): R | undefined {
-    return this.versions.findLast((v) => v.by.state === 'committed')?.value;
+    for (let i = this.versions.length - 1; i >= 0; i--)
+      if (this.versions[i]!.by.state === 'committed') return this.versions[i]!.value;
+    return undefined;
   }
 
   seen({ tx, command, asOf }: Snapshot): Version<R> | undefined {
-    return this.versions.findLast((v) => (v.by === tx ? v.command < command : v.by.seq <= asOf));
+    for (let i = this.versions.length - 1; i >= 0; i--) {
+      const v = this.versions[i]!;
+      if (v.by === tx ? v.command < command : v.by.seq <= asOf) return v;
+    }
+    return undefined;
   }
 
   /** The newest that is committed or its own. */
@@ -180,11 +186,14 @@ export class Statement {
     return row.seen(this.#snapshot)?.value;
   }
 
-  *all<K, R>(table: Table<K, R>): Generator<[Row<R>, R]> {
+  /** The rows that its snapshot shows and that match, in the order in which they were made. */
+  all<K, R>(table: Table<K, R>, matches: (value: R) => boolean): { row: Row<R>; value: R }[] {
+    const found: { row: Row<R>; value: R }[] = [];
     for (const row of table.rows()) {
       const version = row.seen(this.#snapshot);
-      if (version) yield [row, version.value];
+      if (version && matches(version.value)) found.push({ row, value: version.value });
     }
+    return found;
   }
 
   /**

@@ -8,14 +8,14 @@
 import type { CommitRows, LeasedJob, RowOutcomes } from '../../src/core/coordinator/batch.ts';
 import { WorldError } from '../../src/base/errors.ts';
 import { leasedJob } from '../core/support/jobs.ts';
-import { Client, one, send, type Program } from './client.ts';
+import { Client, send, type Program } from './client.ts';
 import { commit } from './commit-rows.ts';
 import * as jobs from './job-rows.ts';
 import * as launchers from './launcher-rows.ts';
 import type { Candidate } from './launcher-rows.ts';
 import { Transaction } from './rows.ts';
 import { Server, type StoreWeather } from './server.ts';
-import { HONEST, Tables, type Fence, type Member, type Rules } from './tables.ts';
+import { HONEST, reading, Tables, type Fence, type Member, type Rules } from './tables.ts';
 import type { World } from './world.ts';
 
 export type { Candidate, Fence, Member };
@@ -67,7 +67,7 @@ export class Store extends Server {
 
   /** A user's kill, sent until it is done. */
   kill(...ids: string[]): void {
-    this.run(this.#user, one(jobs.kill(this.tables, ids)), (result) => {
+    this.run(this.#user, { work: jobs.kill(this.tables, ids) }, (result) => {
       if (result instanceof WorldError) this.world.after(USER_RETRY_MS, () => this.kill(...ids));
     });
   }
@@ -88,35 +88,35 @@ export class Store extends Server {
   }
 
   heartbeat(f: Fence): Program<boolean> {
-    return one(launchers.heartbeat(this.tables, f));
+    return { work: launchers.heartbeat(this.tables, f) };
   }
 
   epochFound(launcher: number): Program<number | null> {
-    return one(launchers.epochFound(this.tables, launcher));
+    return { work: launchers.epochFound(this.tables, launcher) };
   }
 
   raise(f: Fence, by: Client): Program<number | null> {
-    return one(launchers.raise(this.tables, f, by));
+    return { work: launchers.raise(this.tables, f, by) };
   }
 
   leave(f: Fence): Program<boolean> {
-    return one(launchers.leave(this.tables, f));
+    return { work: launchers.leave(this.tables, f) };
   }
 
   enrol(f: Fence, by: Client, members: readonly Member[]): Program<boolean> {
-    return one(launchers.enrol(this.tables, f, by, members));
+    return { work: launchers.enrol(this.tables, f, by, members) };
   }
 
   roster(launcher: number): Program<Member[]> {
-    return one(launchers.roster(this.tables, launcher));
+    return { work: launchers.roster(this.tables, launcher) };
   }
 
   held(launcher: number): Program<jobs.Held[]> {
-    return one(jobs.held(this.tables, launcher));
+    return { work: jobs.held(this.tables, launcher) };
   }
 
   killed(launcher: number): Program<{ id: string; attempt: number }[]> {
-    return one(jobs.killed(this.tables, launcher));
+    return { work: jobs.killed(this.tables, launcher) };
   }
 
   /** null: the fence is not there. */
@@ -139,31 +139,24 @@ export class Store extends Server {
 
   /** What the clients of a launcher have under way is told to end; the statement itself has no rows. */
   terminate(launcher: number, but: Client): Program<number> {
-    // oxlint-disable-next-line no-this-alias
-    const server = this;
-    return one(
-      // oxlint-disable-next-line require-yield
-      function* () {
-        return server.endSessions(launcher, but);
-      },
-    );
+    return { work: reading(() => this.endSessions(launcher, but)) };
   }
 
   // --- rescue ---
 
   candidates(own: number, rescueMs: number): Program<Candidate[]> {
-    return one(launchers.candidates(this.tables, own, rescueMs));
+    return { work: launchers.candidates(this.tables, own, rescueMs) };
   }
 
   tombstone(c: Candidate, rescueMs: number, proven: boolean): Program<boolean> {
-    return one(launchers.tombstone(this.tables, c, rescueMs, proven));
+    return { work: launchers.tombstone(this.tables, c, rescueMs, proven) };
   }
 
   releaseChunk(launcher: number): Program<number> {
-    return one(launchers.releaseChunk(this.tables, launcher));
+    return { work: launchers.releaseChunk(this.tables, launcher) };
   }
 
   stillHeld(launcher: number): Program<number> {
-    return one(launchers.stillHeld(this.tables, launcher));
+    return { work: launchers.stillHeld(this.tables, launcher) };
   }
 }
