@@ -186,6 +186,7 @@ export class Session {
   #waits(statement: Statement, at: Parameters<Transactions['waits']>[1], drive: () => void): void {
     const { transactions } = this.#server;
     const running = this.#running!;
+    this.#world.trace(`store: ${this.client.name} waits for ${at.row.key}`);
     statement.wake = () => {
       transactions.goesOn(statement);
       drive();
@@ -200,6 +201,7 @@ export class Session {
   /** statement_timeout. */
   #cancel(): void {
     const { give } = this.#running!;
+    this.#world.trace(`store: a statement of ${this.client.name} is cancelled`);
     this.#abort();
     this.#rests();
     give('cancelled');
@@ -218,6 +220,7 @@ export class Session {
       if (this.#flush !== end) return;
       this.#flush = null;
       this.#tx = null;
+      if (this.client.isDead) this.#world.trace(`store: ${this.client.name} is dead, and commits all the same`);
       if (committed) this.#server.transactions.commit(tx);
       else this.#server.transactions.abort(tx);
       this.#rests();
@@ -275,7 +278,9 @@ export class Session {
     const over = this.#world.now + IDLE_IN_TRANSACTION_MS;
     if (this.#tx && over < until)
       this.#world.at(over, () => {
-        if (!this.#isBusy) this.#end();
+        if (this.#isBusy || this.isOver) return;
+        this.#world.trace(`store: a transaction of ${this.client.name} was idle too long`);
+        this.#end();
       });
   }
 
