@@ -12,6 +12,7 @@ import { CALM, type Weather } from './network.ts';
 import { ProcessTable, type Behaviour } from './node.ts';
 import { CALM_STORE, type StoreWeather } from './server.ts';
 import { Store } from './store.ts';
+import type { Rules } from './tables.ts';
 import { Violation, World } from './world.ts';
 
 /** By then everything has ended. A guess: one node runs the longest list of the longest jobs in two hours. */
@@ -40,7 +41,7 @@ export interface Outcome {
 
 /** Rules that a run breaks on purpose, to see that it is noticed. */
 export interface Broken {
-  fence?: boolean;
+  rules?: Partial<Rules>;
   chain?: Chain;
   retract?: boolean;
 }
@@ -85,7 +86,7 @@ class Scenario implements Breakable {
     this.kind = world.pick(['plain', 'plain', 'takeover', 'takeover', 'quiet', 'death', 'death', 'cut']);
     const quiet = this.kind === 'quiet';
     this.#weather = netWeather(world, quiet);
-    this.store = new Store(world, storeWeather(world), broken.fence ?? true, (...f) => this.#freed(...f));
+    this.store = new Store(world, storeWeather(world), broken.rules ?? {}, (...f) => this.#freed(...f));
     this.table = new ProcessTable(world);
     this.#failing = quiet ? 0 : world.pick([0, 0, 0.02, 0.1]);
     this.oneHost = world.chance() < 0.7;
@@ -118,7 +119,7 @@ class Scenario implements Breakable {
       epochs: rows.reduce((n, l) => n + l.epoch - 1, 0),
       successors: this.launchers.reduce((n, l) => n + l.successors, 0),
       rescued: rows.filter((l) => l.state === 'dead').length,
-      drained: [...this.store.drained.values()].reduce((n, nodes) => n + nodes.length, 0),
+      drained: this.store.tables.drained.size,
     };
   }
 
