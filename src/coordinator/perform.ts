@@ -4,6 +4,7 @@
  */
 import { WorldError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import type { Refusals } from '../base/refusals.ts';
 import type { CoordinatorEffect, CoordinatorEvent } from '../core/coordinator/event.ts';
 import { PROTOCOL_VERSION, type Body, type Join, type ProcessIdentity } from '../core/messages.ts';
 import { commitBatch } from '../store/commit-store.ts';
@@ -26,6 +27,7 @@ export interface PerformerOptions {
   post: (event: CoordinatorEvent) => void;
   end: (end: { code: 'left' | 'fenced'; reason: string }) => void;
   log: Logger;
+  refusals: Refusals;
 }
 
 export class Performer {
@@ -64,7 +66,10 @@ export class Performer {
         return this.#run(this.#leave(), { fail: { kind: 'left' }, unknown: { kind: 'left' } });
       case 'end':
         return this.#o.end({ code: e.code, reason: e.reason });
+      case 'refused':
+        return this.#o.refusals.note('refused a message', { incarnation: e.incarnation, rule: e.rule });
       case 'log':
+        if (e.often === true) return this.#o.refusals.note(e.text, e.fields ?? {});
         return this.#o.log[e.level](e.fields ?? {}, e.text);
     }
   }

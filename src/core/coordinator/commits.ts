@@ -5,7 +5,7 @@
  */
 import { assert } from '../../base/assert.ts';
 import { parseJson } from '../../base/json.ts';
-import { MAX_BATCH, STARTED_COMMIT_MS } from '../../base/limits.ts';
+import { COMMIT_BYTES, MAX_BATCH, MAX_REQUESTS_PER_COMMIT, STARTED_COMMIT_MS } from '../../base/limits.ts';
 import { afterRun, type Outcome } from '../job.ts';
 import {
   CAUSE_LOST,
@@ -20,9 +20,10 @@ import {
 import type { CommitRows, EndRow, PatchRow, RowOutcome, RowOutcomes, StartRow } from './batch.ts';
 import type { CoordinatorEffect, JobRequest, Now, RequestAnswer } from './event.ts';
 import { killStray, send, sendKill, vacate } from './placement.ts';
+import { bytesOfReport } from './refusals.ts';
 import { putBack, release } from './release.ts';
 import type { Agent, CoordinatorState, Entry, Flight, Uncommitted } from './state.ts';
-import { command } from './streams.ts';
+import { tellCommitted as tellAgent } from './streams.ts';
 
 /** Reports a second above which a batch gathers, and how long it may; measured on two cores (see bench). */
 const BUSY_ABOVE = 300;
@@ -70,7 +71,7 @@ function gatherMs(s: CoordinatorState): number {
 
 /** Takes the oldest reports, at most a batch of them, and folds them into rows: one a job and list. */
 function build(s: CoordinatorState): Flight {
-  const taken = s.uncommitted.splice(0, MAX_BATCH);
+  const taken = s.uncommitted.splice(0, batchSize(s));
   const starts = new Map<string, StartRow>();
   const patches = new Map<string, PatchRow>();
   const ends = new Map<string, EndRow>();
@@ -80,6 +81,7 @@ function build(s: CoordinatorState): Flight {
   for (const u of taken) {
     const { report: r } = u;
     upTo.set(u.incarnation, r.seq);
+    s.uncommittedBytes -= bytesOfReport(r);
     const key = `${r.job} ${r.attempt}`;
     if (r.started) {
       const row = startRow(s, u);
@@ -112,6 +114,20 @@ function build(s: CoordinatorState): Flight {
     releases: s.releases.splice(0, MAX_BATCH),
   };
   return { rows, requests, upTo, claims: new Set(claims.map((c) => c.job.id)), patches: told };
+}
+
+/** A batch, or fewer when they are long or ask many questions: each of those may be answered with a whole `data`. */
+function batchSize(s: CoordinatorState): number {
+  let requests = 0;
+  let bytes = 0;
+  const most = Math.min(MAX_BATCH, s.uncommitted.length);
+  for (let i = 0; i < most; i++) {
+    const { report } = s.uncommitted[i]!;
+    bytes += bytesOfReport(report);
+    if (report.request) requests += 1;
+    if (i > 0 && (requests > MAX_REQUESTS_PER_COMMIT || bytes > COMMIT_BYTES)) return i;
+  }
+  return most;
 }
 
 function nodeOf(s: CoordinatorState, incarnation: string): string {
@@ -148,7 +164,8 @@ function claimRow(s: CoordinatorState, entry: Entry): StartRow {
 
 function patchRow(r: Report): PatchRow {
   assert(r.patch, 'a patch report has a patch');
-  const fields: { description?: string } = r.patch.fieldsJson === '' ? {} : JSON.parse(r.patch.fieldsJson);
+  // The wire's check has read both texts before (message-fault.ts).
+  const fields = parse(r.patch.fieldsJson) as { description?: string };
   return {
     id: r.job,
     attempt: r.attempt,
@@ -312,7 +329,7 @@ function tellCommitted(s: CoordinatorState, flight: Flight, answers: RequestAnsw
       json,
       error,
     }));
-    command(a, { committed: { reports: a.committedReport, answers: mine } });
+    tellAgent(a, a.committedReport, mine);
   }
 }
 
@@ -357,6 +374,7 @@ function onPatch(
       level: 'warn',
       text: `a patch was refused: ${outcome}`,
       fields: { job: row.id, attempt: row.attempt },
+      often: true,
     });
 }
 

@@ -14,6 +14,7 @@ import { isPaused, onEnrolFailed, onEnrolled, onMessage, sayHello, watch } from 
 import { commit, onCommitFailed, onCommitted } from './commits.ts';
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorStep, Now } from './event.ts';
 import { appetite, place, sendKill, steal, unreserve, vacate } from './placement.ts';
+import { refuse } from './refusals.ts';
 import { release, releaseUnstarted } from './release.ts';
 import { measureRates } from './reports.ts';
 import { isLive, type CoordinatorState } from './state.ts';
@@ -55,6 +56,8 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
   switch (e.kind) {
     case 'message':
       return onMessage(s, e.envelope, now, effects);
+    case 'refused':
+      return refuse(s, e.incarnation, e.rule, effects);
     case 'leased':
       s.leasing = false;
       s.dry = e.jobs.length < e.asked;
