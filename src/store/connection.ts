@@ -311,10 +311,10 @@ export function codeOf(error: unknown): string {
     : '';
 }
 
-/** Whether Postgres refused the values of a statement (class 22 or 23, or beyond its own limits: 54), which another try
- * does not change. */
+/** Whether Postgres refused the values of a statement (class 22 or 23, or 54: too large or too deep for it), which another
+ * try does not change. */
 export function isRefusal(error: unknown): boolean {
-  return error instanceof postgres.PostgresError && /^(2[23]|54)/.test(error.code);
+  return error instanceof postgres.PostgresError && /^(?:2[23]|54)/.test(error.code);
 }
 
 /** Whether the same statement may simply be sent again: serialisation failure or deadlock. */

@@ -304,6 +304,9 @@ export class CoordinatorSim {
         });
       case 'end':
         return this.#end(e.code, e.reason);
+      case 'refused':
+        // Nobody here is hostile: what is refused is what our own two ends say to each other.
+        return this.#world.check(false, `${client.name} refused: ${e.rule}`);
       case 'log':
         return this.#world.trace(`${client.name}: ${e.text} ${JSON.stringify(e.fields ?? {})}`);
     }
