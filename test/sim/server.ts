@@ -220,7 +220,8 @@ export class Session {
       if (this.#flush !== end) return;
       this.#flush = null;
       this.#tx = null;
-      if (this.client.isDead) this.#world.trace(`store: ${this.client.name} is dead, and commits all the same`);
+      if (this.client.isDead)
+        this.#world.trace(`store: ${this.client.name} is dead, and commits all the same`);
       if (committed) this.#server.transactions.commit(tx);
       else this.#server.transactions.abort(tx);
       this.#rests();
