@@ -189,7 +189,8 @@ test('rescuer and successor at once, again and again: one of them has every row,
       );
       return { found: found.length, answer };
     })();
-    const [one, two, successor] = await Promise.all([...buried, adopted] as const);
+    const [burials, successor] = await Promise.all([Promise.all(buried), adopted]);
+    const [one, two] = burials;
     const released = one!.released + two!.released;
     t.false(one!.won && two!.won, 'one tombstone');
     if (one!.won || two!.won) {
