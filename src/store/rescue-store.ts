@@ -125,7 +125,7 @@ export async function endSessions(db: Database, prefix: string, own: string): Pr
   const rows = await db.run(
     (sql) => sql`
       select pg_terminate_backend(pid) from pg_stat_activity
-      where usename = current_user and starts_with(application_name, ${prefix}) and application_name <> ${own}`,
+      where datname = current_database() and usename = current_user and starts_with(application_name, ${prefix}) and application_name <> ${own}`,
   );
   return rows.length;
 }

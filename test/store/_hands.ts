@@ -201,7 +201,7 @@ class PostgresHand implements Hand {
         return (await killJobs(db, of)).killed.map((k) => shortOf(k.id)).join(' ') || 'nothing';
       }
       case 'take back':
-        return String(await releaseChunk(db, { id: launcher, name: 'one' }));
+        return String(await releaseChunk(db, { id: launcher }));
       case 'commit': {
         const { fenced, ...outcomes } = await commitBatch(db, { launcher, epoch: ask.epoch, ...ask.rows });
         return fenced ? outcomeLine(outcomes) : 'fenced off';
