@@ -5,6 +5,8 @@
  *
  * Used by tests and by the soak program.
  */
+import fs from 'node:fs';
+import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openFiles, partsOf, peakMiB, postgresOf, signal, type Part } from './_parts.ts';
 import { ticking } from './_ticks.ts';
@@ -133,10 +135,20 @@ export class Chaos {
       () => !partsOf(this.world).some((p) => p.kind !== 'job'),
       () => `every launcher has left: ${JSON.stringify(partsOf(this.world))}`,
     );
-    // Whoever comes next tidies up after those that were killed.
+    // Whoever comes next tidies up after those that were killed; what a killed agent left, when it is a minute old.
+    await this.#age();
     const last = this.launch();
     await last.exit();
     this.sample();
+  }
+
+  /** Makes what agents left in the host's /tmp as old as it must be to be tidied up. */
+  async #age(): Promise<void> {
+    const past = new Date(Date.now() - 600_000);
+    for (const directory of await this.world.channelDirectories()) {
+      const socket = path.join(directory, 's');
+      if (fs.existsSync(socket)) fs.utimesSync(socket, past, past);
+    }
   }
 
   /** Does something later; `settle` waits for it. */
