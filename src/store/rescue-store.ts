@@ -68,13 +68,15 @@ export async function tombstone(
   return rows.length === 1;
 }
 
+/** The order names the launcher too: with `id` alone the plan walks all jobs by their key (measured: 250,000 rows a chunk). */
 const RELEASE = `with d as materialized (
     select id, name, case rescued_how when 'proof' then ', proven dead' when 'silence' then ', silent for too long' else '' end ||
         coalesce(', taken back by launcher ' || rescued_by, '') as how
     from launcher where id = $1::int and state = 'dead' for key share),
   picked as materialized (
-    select j.id, j.attempt, j.state as was from d join job j on j.launcher is not null and j.launcher = d.id
-    order by j.id limit $2::int for update of j skip locked),
+    select j.id, j.attempt, j.state as was from job j
+    where exists (select from d) and j.launcher is not null and j.launcher = $1::int
+    order by j.launcher, j.id limit $2::int for update skip locked),
   done as (
     update job j set launcher = null, updated_at = clock_timestamp(),
       state = case when p.was in ('JOB_FINISHED', 'FAILED', 'USER_KILLED') then p.was

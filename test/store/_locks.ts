@@ -84,18 +84,19 @@ export async function openTransaction(
     .catch((error: unknown) => {
       begun.reject(error);
       if (!(error instanceof RolledBack)) throw error;
-    })
-    .finally(() => pool.close());
+    });
   const inside = await begun.promise;
   return {
     db: nested(pool, inside),
     async commit() {
       ended.resolve();
       await whole;
+      await pool.close();
     },
     async rollback() {
       ended.reject(new RolledBack());
       await whole;
+      await pool.close();
     },
   };
 }

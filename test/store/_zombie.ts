@@ -32,7 +32,7 @@ interface Orders {
 export async function startZombie(
   watcher: Database,
   orders: Omit<Orders, 'address'>,
-): Promise<{ child: ChildProcess; kill(): Promise<void> }> {
+): Promise<{ child: ChildProcess; kill: () => Promise<void> }> {
   const { application, call } = orders;
   const child = fork(
     fileURLToPath(import.meta.url),
