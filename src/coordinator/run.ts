@@ -18,7 +18,7 @@ import {
   type CoordinatorState,
 } from '../core/coordinator/state.ts';
 import { coordinatorStep } from '../core/coordinator/step.ts';
-import type { Database } from '../store/connection.ts';
+import { followServer, type OpenDatabase } from '../cluster/open.ts';
 import { heartbeat, killedJobs } from '../store/launcher-store.ts';
 import { listen } from '../store/notify.ts';
 import { decodeEnvelope } from '../wire/codec.ts';
@@ -95,8 +95,8 @@ class Coordinator {
   readonly #file: CoordinatorFile;
   readonly #session: Session;
   readonly #launcher: { id: number; epoch: number };
-  readonly #work: Database;
-  readonly #heart: Database;
+  readonly #work: OpenDatabase;
+  readonly #heart: OpenDatabase;
   readonly #log: Logger;
   readonly #toWarden: (m: ToWarden) => void;
   readonly #actor: Actor<CoordinatorEvent>;
@@ -229,6 +229,8 @@ class Coordinator {
       else if (epoch === this.#state.epoch && this.#state.raising === 'no') this.post({ kind: 'fenced' });
     } catch (error) {
       this.#log.warn({ error: messageOf(error) }, 'the heartbeat was not confirmed');
+      // It may have come back at another port.
+      for (const db of [this.#work, this.#heart]) followServer(db).catch(() => undefined);
     } finally {
       this.#beating = false;
     }

@@ -19,6 +19,7 @@ import {
   type LauncherFiles,
 } from './files.ts';
 import { AgentKeeper } from './agent-keeper.ts';
+import { DatabaseKeeper } from './database-keeper.ts';
 import { CoordinatorKeeper } from './coordinator-keeper.ts';
 import { startAgent, startAgentsByMpirun, startCoordinator } from './processes.ts';
 
@@ -110,8 +111,8 @@ class Warden {
   readonly #startedAt: Date;
   readonly #agents: AgentKeeper;
   readonly #keeper: CoordinatorKeeper;
+  readonly #database: DatabaseKeeper;
   #signals = 0;
-  #databaseAway = false;
 
   constructor(
     o: LauncherOptions,
@@ -135,6 +136,7 @@ class Warden {
       onMessage: (m) => this.#onMessage(m),
       onNote: (text) => this.#watch.onNote(text),
     });
+    this.#database = new DatabaseKeeper(o.dbPath, (text) => this.#watch.onNote(text));
     this.#agents = new AgentKeeper({
       members: this.#agentMembers(),
       onNote: (text) => this.#watch.onNote(text),
@@ -154,6 +156,7 @@ class Warden {
       const reason = `the coordinator failed: ${how.reason}; see ${this.#files.log}`;
       return { exitCode: EXIT_FAILED, reason, fenced: how.code === 'fenced' };
     } finally {
+      this.#database.close();
       process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
     }
   }
@@ -185,19 +188,11 @@ class Warden {
       case 'progress':
         return this.#watch.onProgress(m);
       case 'database':
-        return this.#onDatabase(m.away);
+        return this.#database.away(m.away);
       case 'end':
       case 'beat':
         return;
     }
-  }
-
-  /** Said once at each change, whichever coordinator says it. */
-  #onDatabase(away: string | null): void {
-    if (away === null && this.#databaseAway) this.#watch.onNote('the database answers again');
-    if (away !== null && !this.#databaseAway)
-      this.#watch.onNote(`the database does not answer: what runs goes on, its ends wait (${away})`);
-    this.#databaseAway = away !== null;
   }
 
   #writeAgentFile(launcher: number, port: number): void {

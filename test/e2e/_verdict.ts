@@ -179,6 +179,7 @@ const EXPECTED = [
   /^balsam: the coordinator died \(it ended with SIGKILL\): another takes over/,
   /^balsam: the coordinator hangs: it is ended/,
   /^balsam: the database (does not answer: what runs goes on, its ends wait|answers again)/,
+  /^balsam: the server of the database had died: it was started again/,
   /^balsam: the agent of node \d+ ended: SIGKILL/,
 ];
 
