@@ -17,6 +17,7 @@ import {
   layoutOf,
   readCredentials,
   readServerInfo,
+  readServerInfoLater,
   type ServerInfo,
 } from './layout.ts';
 
@@ -64,6 +65,15 @@ export function addressOf(root: string, info: ServerInfo = readServerInfo(root))
   const where = reachableAddress(root, info);
   const { user, password } = readCredentials(root);
   return { ...where, user, password, database: info.database };
+}
+
+/**
+ * Turns an open database to where its server is now: it may have come back at another port, because its own was taken, or
+ * on another host. Does not block; throws what can't be read, and the connection stays as it was.
+ */
+export async function followServer(db: OpenDatabase): Promise<void> {
+  const info = await readServerInfoLater(db.path);
+  if (info.pid !== null || info.kind === 'url') Object.assign(db.address, reachableAddress(db.path, info));
 }
 
 async function open(root: string, info: ServerInfo, options: ConnectOptions): Promise<OpenDatabase> {

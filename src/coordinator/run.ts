@@ -20,9 +20,9 @@ import {
   type CoordinatorState,
 } from '../core/coordinator/state.ts';
 import { coordinatorStep } from '../core/coordinator/step.ts';
+import { followServer, type OpenDatabase } from '../cluster/open.ts';
 import type { Envelope } from '../core/messages.ts';
 import { faultFromAgent } from '../core/message-fault.ts';
-import type { Database } from '../store/connection.ts';
 import { heartbeat, killedJobs, type LauncherHealth } from '../store/launcher-store.ts';
 import { listen } from '../store/notify.ts';
 import { decodeEnvelope } from '../wire/codec.ts';
@@ -101,8 +101,8 @@ class Coordinator {
   readonly #file: CoordinatorFile;
   readonly #session: Session;
   readonly #launcher: { id: number; epoch: number };
-  readonly #work: Database;
-  readonly #heart: Database;
+  readonly #work: OpenDatabase;
+  readonly #heart: OpenDatabase;
   readonly #log: Logger;
   readonly #toWarden: (m: ToWarden) => void;
   readonly #actor: Actor<CoordinatorEvent>;
@@ -253,6 +253,8 @@ class Coordinator {
       if (!this.#unconfirmed)
         this.#log.warn({ error: messageOf(error), rule: 'PROTOCOL 0: B' }, 'the heartbeat was not confirmed');
       this.#unconfirmed = true;
+      // It may have come back at another port.
+      for (const db of [this.#work, this.#heart]) followServer(db).catch(() => undefined);
     } finally {
       this.#beating = false;
     }

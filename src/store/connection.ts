@@ -45,6 +45,7 @@ export interface Database {
   /** Bare access, without deadline and translation of errors; the stores use `run` and `transaction`. */
   readonly sql: postgres.Sql;
   readonly role: 'client' | 'coordinator';
+  /** Read at each new connection: who changes it moves the pool. */
   readonly address: DatabaseAddress;
   readonly applicationName: string;
   /** Work outside a transaction: under the deadline, its errors translated to WorldError where the world is to blame. */

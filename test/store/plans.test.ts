@@ -9,9 +9,11 @@ import test from 'ava';
 import { applicationsByName, getApplication } from '../../src/store/application-store.ts';
 import { connect, type Database, type Queries } from '../../src/store/connection.ts';
 import { commitBatch } from '../../src/store/commit-store.ts';
+import { drainedNodes, noteTakeover, recordNotes } from '../../src/store/launcher-event-store.ts';
 import {
   addRoster,
   epochFound,
+  livingIncarnations,
   heartbeat,
   killedJobs,
   leave,
@@ -191,6 +193,18 @@ function rest(launcher: number): Hot[] {
     { name: 'who may be dead', allowed: few, call: (db) => rescueCandidates(db, 0, R) },
     { name: 'roster', allowed: few, call: (db) => rosterOf(db, id) },
     { name: 'onto the roster', allowed: few, call: (db) => addRoster(db, id, 1, [MEMBER]) },
+    { name: 'living incarnations', allowed: few, call: (db) => livingIncarnations(db, id) },
+    {
+      name: 'a record',
+      allowed: few,
+      call: (db) => recordNotes(db, { launcher: id, epoch: 1, source: 1, notes: [], ended: ['i'] }),
+    },
+    {
+      name: 'a takeover is noted',
+      allowed: few,
+      call: (db) => noteTakeover(db, { launcher: id, epoch: 1, held: 1 }),
+    },
+    { name: 'drained nodes', allowed: few, call: (db) => drainedNodes(db, id) },
     { name: 'epoch', allowed: few, call: (db) => epochFound(db, id) },
     { name: 'raise', allowed: few, call: (db) => raiseEpoch(db, id, 1) },
     { name: 'leave', allowed: few, call: (db) => leave(db, id, 1) },
@@ -199,7 +213,7 @@ function rest(launcher: number): Hot[] {
       name: 'chunk of a rescue',
       allowed: 2 * BATCH + few,
       before: bury,
-      call: (db) => releaseChunk(db, { id, name: 'plans' }),
+      call: (db) => releaseChunk(db, { id }),
     },
     { name: 'still held', allowed: BATCH + few, before: bury, call: (db) => stillHeld(db, id) },
   ];

@@ -175,8 +175,7 @@ test('rescuer and successor at once, again and again: one of them has every row,
       const won = await tombstone(db, { id, epoch }, R, true);
       // A chunk is anybody's who sees a tombstone: both try.
       let released = 0;
-      while (won && (await stillHeld(db, id)) > 0)
-        released += await releaseChunk(db, { id });
+      while (won && (await stillHeld(db, id)) > 0) released += await releaseChunk(db, { id });
       return { won, released };
     });
     const adopted = (async () => {
