@@ -106,6 +106,10 @@ export class CoordinatorSim {
     this.#o.client.stalledUntil = this.#stalledUntil;
   }
 
+  get isAwake(): boolean {
+    return this.alive && this.#world.now >= this.#stalledUntil;
+  }
+
   /** kill -9: what it sent to the database may be done all the same. */
   kill(): void {
     if (!this.alive) return;

@@ -7,6 +7,7 @@ import { MAX_UNACKED_COMMANDS, MAX_UNCOMMITTED_REPORTS, CHAIN, type Chain } from
 import { isEnd } from '../../src/core/job.ts';
 import { coordinatorConfig } from '../core/support/jobs.ts';
 import { brew, STORM_MS, type Breakable, type Storm } from './faults.ts';
+import { watchForgotten } from './forgotten.ts';
 import { LauncherSim } from './launcher.ts';
 import { CALM, type Weather } from './network.ts';
 import { ProcessTable, type Behaviour } from './node.ts';
@@ -43,6 +44,8 @@ export interface Outcome {
 export interface Broken {
   rules?: Partial<Rules>;
   chain?: Chain;
+  /** Only storms of this kind. */
+  kind?: Storm;
   retract?: boolean;
 }
 
@@ -83,7 +86,17 @@ class Scenario implements Breakable {
   constructor(world: World, broken: Broken) {
     this.world = world;
     this.#broken = broken;
-    this.kind = world.pick(['plain', 'plain', 'takeover', 'takeover', 'quiet', 'death', 'death', 'cut']);
+    const kind = world.pick([
+      'plain',
+      'plain',
+      'takeover',
+      'takeover',
+      'quiet',
+      'death',
+      'death',
+      'cut',
+    ] as const);
+    this.kind = broken.kind ?? kind;
     const quiet = this.kind === 'quiet';
     this.#weather = netWeather(world, quiet);
     this.store = new Store(world, storeWeather(world), broken.rules ?? {}, (...f) => this.#freed(...f));
@@ -100,6 +113,7 @@ class Scenario implements Breakable {
       this.store.weather = CALM_STORE;
     });
     this.#watch();
+    watchForgotten(world, this.store, this.launchers);
   }
 
   run(): Outcome {
