@@ -20,8 +20,13 @@ export const APPLICATION_CACHE_SIZE = 1_000;
 /** Rows that `ls` shows without BALSAM_LS_LIMIT (the original's 5,000). */
 export const LS_LIMIT = 5_000;
 
-/** Cells of a table wider than this are cut with …, characters. Guess: one long description should not hide the other columns. */
-export const CELL_MAX = 400;
+/** Cells of a table are padded to the widest one of their column, up to this, characters; on a terminal columns are cut to fit
+ * it, none below the second. Guess: one long description should not push the other columns out of every row. */
+export const CELL_PAD_MAX = 400;
+export const CELL_MIN = 8;
+
+/** Deeper levels of a tree are not indented further, levels. Guess: nobody reads lines of a kilobyte. */
+export const TREE_DEPTH_SHOWN = 100;
 
 /** Redraw of live displays, ms, and the plain line when nobody looks at a terminal. Guess: the eye, and a readable log. */
 export const DRAW_MS = 200;
@@ -30,3 +35,10 @@ export const PLAIN_LINE_MS = 5_000;
 /** `watch` asks Postgres at most so often, ms, and at least so often when nothing is notified. Guess. */
 export const WATCH_FASTEST_MS = 250;
 export const WATCH_POLL_MS = 2_000;
+
+/** Files that are followed are looked at so often, ms, and read in parts of so many bytes. Guess: the eye; a part is no pause. */
+export const FOLLOW_POLL_MS = 200;
+export const FOLLOW_CHUNK_BYTES = 64 * 1024;
+
+/** Last lines are looked for in so many bytes at the end of a file. Guess: more than any screen shows. */
+export const TAIL_BYTES = 256 * 1024;

@@ -15,8 +15,8 @@ import { all, field, queryOf } from '../core/query.ts';
 import { history } from '../store/event-store.ts';
 import { countByState, getJobs, workflows } from '../store/job-store.ts';
 import { listen } from '../store/notify.ts';
-import { cute, escaped } from './format.ts';
-import { clip, LiveBlock, progressLine, Rate } from './progress.ts';
+import { clip, cute, escaped } from './format.ts';
+import { LiveBlock, progressLine, Rate } from './progress.ts';
 import type { Counts } from './progress.ts';
 import { printLine, withDatabase } from './terminal.ts';
 

@@ -3,6 +3,6 @@
  */
 export { initCluster } from './init.ts';
 export { knownDatabases, lookUpDatabase } from './known.ts';
-export { findDatabasePath, layoutOf, readServerInfo } from './layout.ts';
+export { findDatabasePath, layoutOf, readServerInfo, type ServerInfo } from './layout.ts';
 export { addressOf, openDatabase, type OpenDatabase } from './open.ts';
 export { ensureServer, moveServerHere, resetServer, serverStatus, stopServer } from './server.ts';
