@@ -7,12 +7,9 @@
 /** Every kind, with the version of its shape. */
 const VERSIONS = {
   application: 1,
-  check: 1,
   connection: 1,
   created: 1,
   database: 1,
-  directory: 1,
-  explanation: 1,
   history: 1,
   job: 1,
   killed: 1,
@@ -22,8 +19,6 @@ const VERSIONS = {
   launcher_started: 1,
   log_line: 1,
   modified: 1,
-  output: 1,
-  progress: 1,
   removed: 1,
   requeued: 1,
   server: 1,
