@@ -24,6 +24,7 @@ import type { AgentFile } from './config.ts';
 import { JobChannel } from './job-channel.ts';
 import { AGENT_ENV, INCARNATION_ENV } from './names.ts';
 import { agentMarker } from './orphans.ts';
+import { writeAgentRecord } from './predecessor.ts';
 import { channelDirectory, removeChannelDirectory } from './socket-directory.ts';
 import { isParallel, startRequest, workingDirectory, type NodeFacts } from './start-request.ts';
 
@@ -48,13 +49,19 @@ export interface NodeSetup {
 
 export type IncarnationEnd = 'left' | 'rejoin';
 
+/** The incarnation of this node that has ended before, '' for none; whether it was another process, which died. */
+export interface Before {
+  incarnation: string;
+  crashed: boolean;
+}
+
 /** Events that wait for the core: those of one node's helpers, jobs and link. Guess; senders wait when it is full. */
 const MAILBOX = 50_000;
 
 export class Incarnation {
   readonly id: string;
   readonly #setup: NodeSetup;
-  readonly #endedBefore: string;
+  readonly #before: Before;
   readonly #actor: Actor<AgentEvent>;
   readonly #timers: Timers<AgentEvent>;
   readonly #link: DealerLink;
@@ -63,6 +70,7 @@ export class Incarnation {
   readonly #jobs = new Map<number, string>();
   readonly #killedEarly = new Set<number>();
   readonly #end = Promise.withResolvers<IncarnationEnd>();
+  #directory = '';
   #channel!: JobChannel;
   #facts!: NodeFacts;
   #guard!: Guard;
@@ -71,10 +79,10 @@ export class Incarnation {
   #mpi: Promise<MpiFlavour | null> | null = null;
   #over = false;
 
-  constructor(setup: NodeSetup, id: string, endedBefore: string) {
+  constructor(setup: NodeSetup, id: string, before: Before) {
     this.id = id;
     this.#setup = setup;
-    this.#endedBefore = endedBefore;
+    this.#before = before;
     this.#actor = new Actor<AgentEvent>({
       name: 'agent',
       capacity: MAILBOX,
@@ -95,6 +103,7 @@ export class Incarnation {
   async run(): Promise<IncarnationEnd> {
     const { clock, file, log } = this.#setup;
     const directory = channelDirectory(file.tag, this.id);
+    this.#directory = directory;
     this.#channel = new JobChannel({
       socket: `${directory}/s`,
       post: (event) => this.#post(event),
@@ -109,6 +118,7 @@ export class Incarnation {
       asRoot: process.getuid?.() === 0,
     };
     this.#openGuard();
+    this.#tellWho();
     // The core asks for it with the first job; it takes as long to start as the agent to join.
     this.#openHelper(0);
     this.#state = makeAgentState(
@@ -124,7 +134,8 @@ export class Incarnation {
       {
         agent: this.#identity(process.pid),
         guard: this.#identity(this.#guard.pid ?? 0),
-        endedIncarnation: this.#endedBefore,
+        endedIncarnation: this.#before.incarnation,
+        endedCrashed: this.#before.crashed,
       },
       clock.monotonic(),
     );
@@ -274,8 +285,17 @@ export class Incarnation {
     this.#setup.log.warn({ exit }, 'the guard ended');
     this.#post({ kind: 'guard', alive: false });
     this.#openGuard();
+    this.#tellWho();
     for (const h of this.#helpers.values()) if (h.pid !== undefined) this.#guard.addHelper(h.pid);
     this.#post({ kind: 'guard', alive: true });
+  }
+
+  /** For the proof that we are dead, when we are. */
+  #tellWho(): void {
+    const { node } = this.#setup;
+    const agent = this.#identity(process.pid);
+    const guard = this.#identity(this.#guard.pid ?? 0);
+    writeAgentRecord(this.#directory, { incarnation: this.id, node, agent, guard });
   }
 
   #openHelper(index: number): void {

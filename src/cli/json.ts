@@ -14,6 +14,7 @@ const VERSIONS = {
   job: 1,
   killed: 1,
   launch: 1,
+  launcher: 1,
   launcher_ended: 1,
   launcher_progress: 1,
   launcher_started: 1,

@@ -1,6 +1,6 @@
 /**
- * `balsam ls`: jobs, applications, workflows or batch queues, as tables, records, histories, trees, counts, or JSON lines
- * for programs.
+ * `balsam ls`: jobs, applications, workflows, batch queues or launchers, as tables, records, histories, trees, counts, or
+ * JSON lines for programs.
  *
  * BALSAM_LS_FIELDS adds columns, BALSAM_LS_LIMIT bounds the rows of a table. A listing reads only what it shows; `--json`
  * streams, so that a million jobs do not pile up in memory.
@@ -45,9 +45,14 @@ export interface Wanted extends Filters {
 }
 
 export const lsCommand = defineCommand({
-  meta: { name: 'ls', description: 'List jobs, applications, workflows or batch queues' },
+  meta: { name: 'ls', description: 'List jobs, applications, workflows, batch queues or launchers' },
   args: {
-    what: { type: 'positional', description: 'jobs, apps, wf or queues', required: false, default: 'jobs' },
+    what: {
+      type: 'positional',
+      description: 'jobs, apps, wf, queues or launchers',
+      required: false,
+      default: 'jobs',
+    },
     ...FILTERS,
     history: { type: 'boolean', description: 'the history of each job' },
     tree: { type: 'boolean', description: 'children below their parents' },
@@ -59,7 +64,7 @@ export const lsCommand = defineCommand({
     const list = Object.hasOwn(LISTS, args.what) ? LISTS[args.what] : undefined;
     if (list === undefined) {
       throw new UserError(
-        `balsam ls lists jobs, apps, wf or queues, not ${JSON.stringify(args.what)}${didYouMean(args.what, Object.keys(LISTS))}`,
+        `balsam ls lists jobs, apps, wf, queues or launchers, not ${JSON.stringify(args.what)}${didYouMean(args.what, Object.keys(LISTS))}`,
       );
     }
     await withDatabase((db) => list(db, args));
@@ -77,6 +82,8 @@ const LISTS: { readonly [what: string]: List } = {
   workflows: listWorkflows,
   queues: async (db, wanted) => (await import('./ls-queues.ts')).listQueues(db, wanted),
   queue: async (db, wanted) => (await import('./ls-queues.ts')).listQueues(db, wanted),
+  launchers: listAllLaunchers,
+  launcher: listAllLaunchers,
 };
 
 async function listTheJobs(db: OpenDatabase, wanted: Wanted): Promise<void> {
@@ -191,6 +198,12 @@ async function listApps(db: OpenDatabase, wanted: Wanted): Promise<void> {
       wanted.verbose === true ? apps.map(applicationRecord).join('\n\n') : applicationTable(apps, lookOf()),
     );
   }
+}
+
+async function listAllLaunchers(db: OpenDatabase, wanted: Wanted): Promise<void> {
+  refuse('launchers', wanted, ['id', 'state', 'wf', 'by-states', 'verbose', 'application', 'tree']);
+  const { showLaunchers } = await import('./launchers.ts');
+  await showLaunchers(db, { ...wanted, limit: rowLimit() });
 }
 
 async function listWorkflows(db: OpenDatabase, wanted: Wanted): Promise<void> {

@@ -29,7 +29,10 @@ const COMMANDS: { readonly [name: string]: Entry } = {
     'add jobs that do nothing',
     async () => (await import('./make-dummies.ts')).makeDummiesCommand,
   ),
-  ls: entry('list jobs, applications, workflows or queues', async () => (await import('./ls.ts')).lsCommand),
+  ls: entry(
+    'list jobs, applications, workflows, queues or launchers',
+    async () => (await import('./ls.ts')).lsCommand,
+  ),
   modify: entry(
     'change a field of a job or an application',
     async () => (await import('./modify.ts')).modifyCommand,

@@ -46,7 +46,8 @@ export type ToWarden =
       queued: number;
       waiting: number;
       agents: number;
-      degraded: boolean;
+      /** Wall clock, milliseconds, and the sentence. */
+      degraded: { since: number; why: string } | null;
     }
   | { kind: 'end'; code: 'left' | 'fenced'; reason: string };
 

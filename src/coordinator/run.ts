@@ -14,12 +14,13 @@ import { messageOf, WorldError } from '../base/errors.ts';
 import type { CoordinatorEvent } from '../core/coordinator/event.ts';
 import {
   COORDINATOR_DEFAULTS,
+  isLive,
   makeCoordinatorState,
   type CoordinatorState,
 } from '../core/coordinator/state.ts';
 import { coordinatorStep } from '../core/coordinator/step.ts';
 import type { Database } from '../store/connection.ts';
-import { heartbeat, killedJobs } from '../store/launcher-store.ts';
+import { heartbeat, killedJobs, type LauncherHealth } from '../store/launcher-store.ts';
 import { listen } from '../store/notify.ts';
 import { decodeEnvelope } from '../wire/codec.ts';
 import { readKeyFile } from '../wire/curve.ts';
@@ -160,6 +161,7 @@ class Coordinator {
       work: this.#work,
       link,
       epoch: () => this.#state.epoch,
+      source: this.#launcher.epoch,
       post: (event) => this.post(event),
       end: (end) => this.#end.resolve(end),
       log: this.#log,
@@ -220,13 +222,24 @@ class Coordinator {
     const sentAt = systemClock.monotonic();
     const epoch = this.#state.epoch;
     try {
-      if (await heartbeat(this.#heart, this.#launcher.id, epoch)) this.post({ kind: 'confirmed', sentAt });
+      if (await heartbeat(this.#heart, this.#launcher.id, epoch, this.#health()))
+        this.post({ kind: 'confirmed', sentAt });
       else if (epoch === this.#state.epoch && this.#state.raising === 'no') this.post({ kind: 'fenced' });
     } catch (error) {
-      this.#log.warn({ error: messageOf(error) }, 'the heartbeat was not confirmed');
+      this.#log.warn({ error: messageOf(error), rule: 'PROTOCOL 0: B' }, 'the heartbeat was not confirmed');
     } finally {
       this.#beating = false;
     }
+  }
+
+  #health(): LauncherHealth {
+    const { degraded, agents } = this.#state;
+    const live = [...agents.values()].filter(isLive);
+    return {
+      degradedSince: degraded?.since ?? null,
+      degradedWhy: degraded?.why ?? '',
+      nodesAlive: new Set(live.map((a) => a.node)).size,
+    };
   }
 
   #looking = false;
@@ -278,7 +291,7 @@ class Coordinator {
       queued,
       waiting,
       agents,
-      degraded: s.degradedSince !== null,
+      degraded: s.degraded,
     });
   }
 }

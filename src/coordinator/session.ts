@@ -11,9 +11,16 @@ import type { CoordinatorEvent } from '../core/coordinator/event.ts';
 import { processIdentity } from '../../native-free/inventory.ts';
 import { hostname } from 'node:os';
 import type { Database } from '../store/connection.ts';
-import { addRoster, epochFound, raiseEpoch, registerLauncher } from '../store/launcher-store.ts';
+import { drainedNodes, noteTakeover } from '../store/launcher-event-store.ts';
+import {
+  addRoster,
+  epochFound,
+  livingIncarnations,
+  raiseEpoch,
+  registerLauncher,
+} from '../store/launcher-store.ts';
 import { heldJobs } from '../store/lease-store.ts';
-import { endSessions, rosterOf } from '../store/rescue-store.ts';
+import { endSessions } from '../store/rescue-store.ts';
 import type { RosterMember } from '../store/rows.ts';
 import { factsOf } from './applications.ts';
 import type { CoordinatorFile } from './config.ts';
@@ -93,8 +100,9 @@ async function succeed(
       throw new WorldError('fenced', 'the launcher was declared dead before its coordinator was replaced');
     await enrolOurselves(work, { id, epoch });
     const held = await heldJobs(work, id);
-    const roster = await rosterOf(work, id);
-    const incarnations = [...new Set(roster.map((m) => m.incarnation).filter((i) => i !== ''))];
+    const incarnations = await livingIncarnations(work, id);
+    const drained = await drainedNodes(work, id);
+    await noteTakeover(work, { launcher: id, epoch, held: held.length });
     log.warn(
       { id, epoch, held: held.length, ended_sessions: killed, rule: 'PROTOCOL 3' },
       'took over from a dead coordinator',
@@ -105,7 +113,7 @@ async function succeed(
       confirmedAt,
       work,
       heart,
-      adopt: { held, apps: await factsOf(work, held), incarnations },
+      adopt: { held, apps: await factsOf(work, held), incarnations, drained },
     };
   } catch (error) {
     await Promise.all([work.close(), heart.close()]);

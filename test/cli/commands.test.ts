@@ -243,7 +243,7 @@ test('ls: tables, columns, limits, filters, JSON, workflows', async (t) => {
   t.regex((await db.run('ls', '--state', 'FINISHED')).err, /there is no state FINISHED.*there are CREATED/);
   t.regex(
     (await db.run('ls', 'jbos')).err,
-    /lists jobs, apps, wf or queues, not "jbos" \(did you mean jobs\?\)/,
+    /lists jobs, apps, wf, queues or launchers, not "jbos" \(did you mean jobs\?\)/,
   );
   t.regex((await db.run('ls', 'apps', '--state', 'FAILED')).err, /ls apps does not take --state/);
 });

@@ -84,6 +84,7 @@ test.serial('every command that reads or changes something', async (t) => {
   t.like(launcher.at(-2), { kind: 'launcher_progress', done: 3, failed: 0, running: 0 });
   t.like(launcher.at(-1), { kind: 'launcher_ended', exit_code: 0 });
   t.is((await say('ls', '--state', 'JOB_FINISHED')).length, 3);
+  t.like((await say('ls', 'launchers'))[0], { kind: 'launcher', state: 'ended', health: 'ended' });
 });
 
 test.serial('no question is asked, no sentence is mixed in', async (t) => {
