@@ -42,3 +42,12 @@ export const FOLLOW_CHUNK_BYTES = 64 * 1024;
 
 /** Last lines are looked for in so many bytes at the end of a file. Guess: more than any screen shows. */
 export const TAIL_BYTES = 256 * 1024;
+
+/** `output -f` asks so often whether the job is at an end, ms. Guess: a second after the end is soon enough. */
+export const STATE_POLL_MS = 1_000;
+
+/** Of an output that is longer `output --json` has the end, bytes. Guess: one line that a program still takes. */
+export const OUTPUT_JSON_BYTES = 8 * 1024 * 1024;
+
+/** Last lines of a job's output that `explain` shows: the original's tail of an error. */
+export const EXPLAIN_TAIL_LINES = 16;

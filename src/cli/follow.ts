@@ -49,29 +49,30 @@ async function open(file: string): Promise<fs.promises.FileHandle | null> {
   }
 }
 
-/** The last `lines` lines of a file and its size; null when there is none. Reads the end only, at most `most` bytes. */
-export function tailOf(file: string, lines: number, most: number): { text: string; size: number } | null {
+/** The last `most` bytes of a file as text, and its size; null when there is none that can be read. */
+export function endOf(file: string, most: number): { text: string; size: number } | null {
   let fd: number;
   try {
     fd = fs.openSync(file, 'r');
   } catch (error) {
-    if (
-      error instanceof Error &&
-      'code' in error &&
-      ['ENOENT', 'EACCES', 'ENOTDIR'].includes(String(error.code))
-    )
-      return null;
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (['ENOENT', 'EACCES', 'ENOTDIR'].includes(code)) return null;
     throw error;
   }
   try {
     const { size } = fs.fstatSync(fd);
-    const length = Math.min(size, most);
-    const buffer = Buffer.alloc(length);
-    fs.readSync(fd, buffer, 0, length, size - length);
-    const all = buffer.toString('utf8').replace(/\n$/, '').split('\n');
-    const kept = lines === 0 ? [] : all.slice(-lines);
-    return { text: kept.join('\n'), size };
+    const buffer = Buffer.alloc(Math.min(size, most));
+    const length = fs.readSync(fd, buffer, 0, buffer.length, size - buffer.length);
+    return { text: buffer.toString('utf8', 0, length), size };
   } finally {
     fs.closeSync(fd);
   }
+}
+
+/** The last `lines` lines of a file, without the newline at its end, looked for in its last `most` bytes. */
+export function tailOf(file: string, lines: number, most: number): { text: string; size: number } | null {
+  const end = endOf(file, most);
+  if (end === null) return null;
+  const all = end.text.replace(/\n$/, '').split('\n');
+  return { text: lines === 0 ? '' : all.slice(-lines).join('\n'), size: end.size };
 }

@@ -160,14 +160,21 @@ export function applicationTable(apps: readonly ApplicationRow[], look: Look = P
   );
 }
 
+/** Where a job runs: the directory that the agent makes, or the one that its maker named. */
+export function workingDirectory(
+  databasePath: string,
+  job: Pick<JobRow, 'job_id' | 'name' | 'workflow' | 'user_workdir'>,
+): string {
+  return job.user_workdir === '' ? path.join(databasePath, 'data', jobDirectory(job)) : job.user_workdir;
+}
+
 /** The whole record of a job. `application` is null when none of its name is registered. */
 export function jobRecord(job: JobRow, application: ApplicationRow | null, databasePath: string): string {
   const command =
     application === null
       ? `NO APPLICATION MATCHING ${escaped(job.application)}`
       : escaped(`${application.executable.trim()} ${job.args}`.trim());
-  const directory =
-    job.user_workdir === '' ? path.join(databasePath, 'data', jobDirectory(job)) : job.user_workdir;
+  const directory = workingDirectory(databasePath, job);
   return [
     `BalsamJob ${job.job_id}`,
     '-'.repeat(46),

@@ -46,6 +46,15 @@ const COMMANDS: { readonly [name: string]: Entry } = {
     async () => (await import('./retry.ts')).resetCommand,
   ),
   watch: entry('follow the progress of all jobs', async () => (await import('./watch.ts')).watchCommand),
+  explain: entry(
+    'say what a job waits for, or why it failed',
+    async () => (await import('./explain.ts')).explainCommand,
+  ),
+  output: entry('show what a job wrote', async () => (await import('./output.ts')).outputCommand),
+  cd: entry(
+    'print the directory of a job (bcd goes there)',
+    async () => (await import('./output.ts')).cdCommand,
+  ),
   log: entry('follow the logs of the launchers', async () => (await import('./log.ts')).logCommand),
   launcher: entry('run jobs here, now', async () => (await import('./launcher.ts')).launcherCommand),
   'submit-launch': entry(

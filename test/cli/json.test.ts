@@ -83,6 +83,9 @@ test.serial('every command that reads or changes something', async (t) => {
   t.like(launcher[0], { kind: 'launcher_started' });
   t.like(launcher.at(-2), { kind: 'launcher_progress', done: 3, failed: 0, running: 0 });
   t.like(launcher.at(-1), { kind: 'launcher_ended', exit_code: 0 });
+  t.like((await say('explain', id))[0], { kind: 'explanation', state: 'JOB_FINISHED', phase: 'ended' });
+  t.like((await say('output', id))[0], { kind: 'output', text: '\n', truncated: false });
+  t.like((await say('cd', id))[0], { kind: 'directory', exists: true });
   t.is((await say('ls', '--state', 'JOB_FINISHED')).length, 3);
   t.like((await say('ls', 'launchers'))[0], { kind: 'launcher', state: 'ended', health: 'ended' });
 });
