@@ -36,6 +36,12 @@ export const PLAIN_LINE_MS = 5_000;
 export const WATCH_FASTEST_MS = 250;
 export const WATCH_POLL_MS = 2_000;
 
+/** Lines of `watch` of each sort; the rest is summed up or left out. Guess: what a terminal holds. */
+export const WATCH_BARS = 12;
+export const WATCH_RUNNING = 8;
+export const WATCH_LAUNCHERS = 4;
+export const WATCH_FAILURES = 5;
+
 /** Files that are followed are looked at so often, ms, and read in parts of so many bytes. Guess: the eye; a part is no pause. */
 export const FOLLOW_POLL_MS = 200;
 export const FOLLOW_CHUNK_BYTES = 64 * 1024;

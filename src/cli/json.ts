@@ -23,6 +23,7 @@ const VERSIONS = {
   log_line: 1,
   modified: 1,
   output: 1,
+  progress: 1,
   removed: 1,
   requeued: 1,
   server: 1,

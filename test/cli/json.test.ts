@@ -2,11 +2,14 @@
  * `--json` of every command against docs/json.md, which is read as a schema: each printed member is documented with its
  * type, each documented one is printed, and every kind of the page is seen here.
  */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import { balsam, fresh, nth } from './_cli.ts';
+import { cleanEnvironment } from '../helpers/program.ts';
+import { BALSAM, balsam, fresh, nth } from './_cli.ts';
 import { documentedKinds, faults } from './_shapes.ts';
 
 const kinds = documentedKinds();
@@ -83,6 +86,23 @@ test.serial('every command that reads or changes something', async (t) => {
   t.like(launcher[0], { kind: 'launcher_started' });
   t.like(launcher.at(-2), { kind: 'launcher_progress', done: 3, failed: 0, running: 0 });
   t.like(launcher.at(-1), { kind: 'launcher_ended', exit_code: 0 });
+  await db.sql`insert into job (id, name, workflow, state, launcher, attempt) values (${nth(1)}, 'f', 'x', 'FAILED', null, 0),
+    (${nth(2)}, 'r', 'x', 'RUNNING', 99, 1)`;
+  await db.sql`insert into attempt (job_id, attempt, launcher, node, leased_at, started_at) values (${nth(2)}, 1, 99, 'n1', now(), now())`;
+  await db.sql`insert into launcher (name, host) values ('watched', 'n1')`;
+  const watching = spawn(BALSAM, ['watch', '--json'], { env: cleanEnvironment(db.env) });
+  let watched = '';
+  watching.stdout.setEncoding('utf8').on('data', (text: string) => (watched += text));
+  await once(watching.stdout, 'data');
+  await db.sql`delete from launcher where name = 'watched'`;
+  await db.sql`delete from job where id = ${nth(1)} or id = ${nth(2)}`;
+  await db.sql`select pg_notify('balsam_done', '')`;
+  t.deepEqual(await once(watching, 'close'), [0, null]);
+  const [look] = checked(watched) as { [part: string]: unknown[] }[];
+  t.deepEqual(
+    [look?.['failures']?.length, look?.['running']?.length, look?.['launchers']?.length],
+    [1, 1, 1],
+  );
   t.like((await say('explain', id))[0], { kind: 'explanation', state: 'JOB_FINISHED', phase: 'ended' });
   t.like((await say('output', id))[0], { kind: 'output', text: '\n', truncated: false });
   t.like((await say('cd', id))[0], { kind: 'directory', exists: true });
