@@ -57,3 +57,21 @@ export const OUTPUT_JSON_BYTES = 8 * 1024 * 1024;
 
 /** Last lines of a job's output that `explain` shows: the original's tail of an error. */
 export const EXPLAIN_TAIL_LINES = 16;
+
+/** `doctor` waits so long for a connection, and for a helper or an mpirun, ms. Guess: a slow network; mpirun on a slow disk. */
+export const DOCTOR_CONNECT_MS = 3_000;
+export const DOCTOR_SMOKE_MS = 60_000;
+
+/** Processes that `doctor` starts to measure the rate, and the share of a shell loop below which it warns. Guess: half a second;
+ * the helper makes a session and an output file for each, which the loop does not. */
+export const DOCTOR_STARTS = 300;
+export const START_RATE_WARN = 0.4;
+
+/** Clocks further apart than this make histories hard to read, ms. Guess. */
+export const CLOCK_SKEW_WARN_MS = 1_000;
+
+/** Free space and inodes of the database's file system. Guess: a day of logs; what Postgres needs to go on. */
+export const DISK_WARN_BYTES = 2 * 2 ** 30;
+export const DISK_FAIL_BYTES = 100 * 2 ** 20;
+export const INODES_WARN = 100_000;
+export const INODES_FAIL = 1_000;

@@ -7,6 +7,7 @@
 /** Every kind, with the version of its shape. */
 const VERSIONS = {
   application: 1,
+  check: 1,
   connection: 1,
   created: 1,
   database: 1,

@@ -56,6 +56,10 @@ const COMMANDS: { readonly [name: string]: Entry } = {
     async () => (await import('./output.ts')).cdCommand,
   ),
   log: entry('follow the logs of the launchers', async () => (await import('./log.ts')).logCommand),
+  doctor: entry(
+    'look at everything that a launcher needs',
+    async () => (await import('./doctor.ts')).doctorCommand,
+  ),
   launcher: entry('run jobs here, now', async () => (await import('./launcher.ts')).launcherCommand),
   'submit-launch': entry(
     'submit a launcher to the batch queue',
