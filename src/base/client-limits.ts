@@ -75,3 +75,6 @@ export const DISK_WARN_BYTES = 2 * 2 ** 30;
 export const DISK_FAIL_BYTES = 100 * 2 ** 20;
 export const INODES_WARN = 100_000;
 export const INODES_FAIL = 1_000;
+
+/** Names that shell completion offers at once. Guess: a shell asks before it shows more than a hundred. */
+export const COMPLETION_MAX = 100;

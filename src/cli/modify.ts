@@ -2,6 +2,7 @@
  * `balsam modify ID FIELD VALUE`: changes one field of a job or an application. The text that was typed is converted by
  * the field's type, and refused when it is none: no value is ever guessed.
  */
+import fs from 'node:fs';
 import { defineCommand } from 'citty';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
@@ -17,7 +18,7 @@ import type { JobChange } from '../store/job-store.ts';
 import { putState } from '../store/put-state-store.ts';
 import { isJobField, isWritableField, JOB_FIELDS } from '../store/rows.ts';
 import type { FieldSpec, JobRow, WritableField } from '../store/rows.ts';
-import { cute, escaped, fieldText, isLsField, spacedJson } from './format.ts';
+import { clip, cute, escaped, fieldText, isLsField, spacedJson } from './format.ts';
 import { JSON_OPTION, jsonLine } from './json.ts';
 import { theJob } from './one-job.ts';
 import { stateNamed } from './select.ts';
@@ -36,7 +37,11 @@ export const modifyCommand = defineCommand({
       required: false,
       description: 'field to change; data.KEY for one key of data',
     },
-    to: { type: 'positional', required: false, description: 'its new value' },
+    to: {
+      type: 'positional',
+      required: false,
+      description: 'its new value; for data, - reads it from stdin',
+    },
     last: {
       type: 'positional',
       required: false,
@@ -103,7 +108,8 @@ async function modifyJob(
   if (!isWritableField(field)) throw new UserError(`${field} of a job cannot be changed`);
   if (keys.length > 0 && field !== 'data')
     throw new UserError(`${field} has nothing inside: only data has keys (data.KEY)`);
-  const value = keys.length > 0 ? keyValue(text) : valueOf(field, text);
+  const given = field === 'data' && text === '-' ? fs.readFileSync(0, 'utf8') : text;
+  const value = keys.length > 0 ? keyValue(given) : valueOf(field, given);
   const wish = notYetSupported({ [field]: value }, null);
   if (wish !== null) throw new UserError(wish);
   const job = await theJob(db, id, ['data', 'environ_vars']);
@@ -158,6 +164,9 @@ function keyValue(text: string): JsonValue {
   }
 }
 
+/** Characters of a wrong value that a sentence repeats. */
+const SHOWN_VALUE = 200;
+
 const TRUE = ['true', 'yes', 'on', '1'];
 const FALSE = ['false', 'no', 'off', '0'];
 
@@ -165,7 +174,7 @@ const FALSE = ['false', 'no', 'off', '0'];
 export function valueOf(field: WritableField, text: string): JobRow[WritableField] {
   const spec: FieldSpec = JOB_FIELDS[field];
   const wrong = (wanted: string): UserError =>
-    new UserError(`${field} must be ${wanted}, not ${JSON.stringify(text)}`);
+    new UserError(`${field} must be ${wanted}, not ${JSON.stringify(clip(text, SHOWN_VALUE))}`);
   switch (spec.type) {
     case 'int': {
       if (spec.default === null && ['null', 'none', ''].includes(text.toLowerCase())) return null;

@@ -1,6 +1,7 @@
 /** The one job that a person means by the beginning of its id; what every command about one job begins with. */
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import { field } from '../core/query.ts';
+import type { Condition } from '../core/query.ts';
 import type { Database } from '../store/connection.ts';
 import { listJobs } from '../store/list-store.ts';
 import type { JobField, JobRow } from '../store/rows.ts';
@@ -23,14 +24,14 @@ export async function theJob<F extends JobField>(
   typed: string,
   fields: readonly F[],
 ): Promise<Pick<JobRow, F | 'job_id' | 'name'>> {
-  const prefix = typed.toLowerCase();
-  if (!/^[0-9a-f][0-9a-f-]*$/.test(prefix) || prefix.replaceAll('-', '').length > 32) {
+  const where = typed === '' ? null : idsFrom(typed);
+  if (where === null) {
     throw new UserError(`${JSON.stringify(typed)} is not the beginning of a job's id (balsam ls shows them)`);
   }
   const found = await listJobs(
     db,
     {
-      where: field('job_id', 'range', [wholeId(prefix, '0'), wholeId(prefix, 'f')]),
+      where,
       orderBy: [],
       limit: SHOWN + 1,
     },
@@ -45,6 +46,13 @@ export async function theJob<F extends JobField>(
     `${number} jobs have ids that begin with ${typed}: ${some.join(', ')}; give more of the id`,
     EXIT_FAILED,
   );
+}
+
+/** The jobs whose id begins with `typed`; null when that is no beginning of an id. */
+export function idsFrom(typed: string): Condition | null {
+  const prefix = typed.toLowerCase();
+  if (!/^(?:[0-9a-f][0-9a-f-]*)?$/.test(prefix) || prefix.replaceAll('-', '').length > 32) return null;
+  return field('job_id', 'range', [wholeId(prefix, '0'), wholeId(prefix, 'f')]);
 }
 
 /** The first or last id that begins so: a range of ids is read from the index, where a comparison of texts reads all jobs. */
