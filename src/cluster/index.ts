@@ -4,6 +4,12 @@
 export { mustNotStart } from './host.ts';
 export { initCluster } from './init.ts';
 export { knownDatabases, lookUpDatabase } from './known.ts';
-export { findDatabasePath, layoutOf, readServerInfo, readServerInfoLater } from './layout.ts';
+export {
+  findDatabasePath,
+  layoutOf,
+  readServerInfo,
+  readServerInfoLater,
+  type ServerInfo,
+} from './layout.ts';
 export { addressOf, followServer, openDatabase, type OpenDatabase } from './open.ts';
 export { ensureServer, hasDied, moveServerHere, resetServer, serverStatus, stopServer } from './server.ts';

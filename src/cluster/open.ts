@@ -135,6 +135,11 @@ function codesOf(error: unknown): string[] {
   return codes;
 }
 
+/** `inWords` for what failed after the opening; `error` itself when nobody but us can mend it. */
+export function spoken(error: unknown): unknown {
+  return inWords(error, process.env['BALSAM_DB_PATH'] ?? 'the database', null);
+}
+
 /** What Postgres answered, as a sentence for the person who can do something about it; other errors unchanged. */
 function inWords(error: unknown, root: string, info: ServerInfo | null): unknown {
   if (error instanceof UserError) return error;
@@ -164,6 +169,16 @@ function inWords(error: unknown, root: string, info: ServerInfo | null): unknown
       case '42501':
         return new UserError(
           `the login in ${layoutOf(root).credentials} lacks a right in the database: ask its owner`,
+          EXIT_FAILED,
+        );
+      case '53200':
+        return new UserError(
+          `the server of ${root} is out of memory: ask for less at once, or look at what else runs on its host`,
+          EXIT_FAILED,
+        );
+      case '25006':
+        return new UserError(
+          `the server of ${root} takes no writes (it is a standby, or its owner made it read-only): connect to the primary server`,
           EXIT_FAILED,
         );
       default:
