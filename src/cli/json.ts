@@ -3,6 +3,7 @@
  * describes every kind, and a test holds what commands print against that page. A change that takes a member away or
  * gives it another meaning raises the version; a further member does not.
  */
+import { writeJson } from '../base/json.ts';
 
 /** Every kind, with the version of its shape. */
 const VERSIONS = {
