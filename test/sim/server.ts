@@ -263,10 +263,10 @@ export class Session {
     this.#world.after(IDLE_IN_TRANSACTION_MS, () => this.close());
   }
 
-  /** The client does nothing until then. */
+  /** The client does nothing until then; a user's session has no idle_in_transaction_session_timeout. */
   standsStill(until: number): void {
     const over = this.#world.now + IDLE_IN_TRANSACTION_MS;
-    if (this.#tx && over < until)
+    if (this.client.hasDeadline && this.#tx && over < until)
       this.#world.at(over, () => {
         if (this.#isBusy || this.isOver) return;
         this.#world.trace(`store: a transaction of ${this.client.name} was idle too long`);

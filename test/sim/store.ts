@@ -9,7 +9,7 @@ import type { CommitRows, LeasedJob, RowOutcomes } from '../../src/core/coordina
 import { WorldError } from '../../src/base/errors.ts';
 import { leasedJob } from '../core/support/jobs.ts';
 import { Call } from './call.ts';
-import { Client, send, type PoolName, type Program } from './client.ts';
+import { Client, send, type PoolName, type Program, type Script } from './client.ts';
 import { commit } from './commit-rows.ts';
 import * as jobs from './job-rows.ts';
 import * as launchers from './launcher-rows.ts';
@@ -81,6 +81,15 @@ export class Store extends Server {
     this.run(this.#user, { work: jobs.kill(this.tables, ids) }, (result) => {
       if (result instanceof WorldError) this.world.after(USER_RETRY_MS, () => this.kill(...ids));
     });
+  }
+
+  /** A kill in a user's transaction that stays open: whoever wants these rows waits. */
+  killSlowly(ids: readonly string[], ms: number): void {
+    const client = new Client('slow user', 0, 0, { awayUntil: 0 }, false);
+    const { tables } = this;
+    const script = (): Script<string[]> => send(jobs.kill(tables, ids));
+    this.run(client, { transaction: true, script }, () => {});
+    client.stalledUntil = this.world.now + ms;
   }
 
   // --- of coordinators ---
