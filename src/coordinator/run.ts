@@ -54,12 +54,14 @@ export async function runCoordinator(path: string): Promise<number> {
   const keys = await readKeyFile(file.serverKey);
   let coordinator: Coordinator | null = null;
   const { predecessor } = file;
+  const refusals = new Refusals(log);
   const link: RouterLink = new RouterLink({
     keys,
     clientKeys: [keys.peerPublicKey],
     onMessage: (identity, bytes) => {
       if (coordinator) return coordinator.onBytes(identity, bytes);
-      if (predecessor) echoFor(predecessor, link, identity, bytes);
+      const rule = predecessor ? echoFor(predecessor, link, identity, bytes) : null;
+      if (rule !== null) refusals.note('refused a message', { incarnation: printable(identity), rule });
       return undefined;
     },
     onStranger: (stranger) =>
@@ -73,7 +75,7 @@ export async function runCoordinator(path: string): Promise<number> {
   }, CHAIN.beat);
   try {
     const session = await openSession(file, log);
-    coordinator = new Coordinator(file, session, log, toWarden);
+    coordinator = new Coordinator(file, session, log, refusals, toWarden);
     const { port } = bound ?? (await link.bind({ addresses: file.addresses }));
     log.info({ id: session.id, epoch: session.epoch, port, successor: predecessor !== null }, 'bound');
     toWarden({ kind: 'bound', launcher: session.id, port });
@@ -89,6 +91,11 @@ export async function runCoordinator(path: string): Promise<number> {
   } finally {
     clearInterval(beats);
   }
+}
+
+/** What a connection calls itself may be any bytes. */
+function printable(identity: string): string {
+  return identity.replaceAll(/[^!-~]/g, '?');
 }
 
 class Coordinator {
@@ -108,7 +115,13 @@ class Coordinator {
   #wakeAt = Infinity;
   #over = false;
 
-  constructor(file: CoordinatorFile, session: Session, log: Logger, toWarden: (m: ToWarden) => void) {
+  constructor(
+    file: CoordinatorFile,
+    session: Session,
+    log: Logger,
+    refusals: Refusals,
+    toWarden: (m: ToWarden) => void,
+  ) {
     this.#file = file;
     this.#session = session;
     const launcher = session;
@@ -116,7 +129,7 @@ class Coordinator {
     this.#work = session.work;
     this.#heart = session.heart;
     this.#log = log;
-    this.#refusals = new Refusals(log);
+    this.#refusals = refusals;
     this.#toWarden = toWarden;
     const mono = systemClock.monotonic();
     this.#state = makeCoordinatorState(
@@ -147,11 +160,11 @@ class Coordinator {
   onBytes(identity: string, bytes: Uint8Array): void | Promise<void> {
     const decoded = decodeEnvelope(bytes);
     const rule = decoded.ok ? this.#faultOf(decoded.envelope, identity) : decoded.reason;
-    // The core counts them by incarnation. The sender's name is what its connection says, in printable letters.
+    // The core counts them by incarnation.
     const event: CoordinatorEvent =
       decoded.ok && rule === null
         ? { kind: 'message', envelope: decoded.envelope }
-        : { kind: 'refused', incarnation: identity.replaceAll(/[^!-~]/g, '?'), rule: rule ?? '' };
+        : { kind: 'refused', incarnation: printable(identity), rule: rule ?? '' };
     return this.#actor.send(event).catch(() => undefined);
   }
 
