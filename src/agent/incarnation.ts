@@ -24,6 +24,7 @@ import type { AgentFile } from './config.ts';
 import { JobChannel } from './job-channel.ts';
 import { AGENT_ENV, INCARNATION_ENV } from './names.ts';
 import { agentMarker } from './orphans.ts';
+import { writeAgentRecord } from './predecessor.ts';
 import { channelDirectory, removeChannelDirectory } from './socket-directory.ts';
 import { isParallel, startRequest, workingDirectory, type NodeFacts } from './start-request.ts';
 
@@ -48,13 +49,19 @@ export interface NodeSetup {
 
 export type IncarnationEnd = 'left' | 'rejoin';
 
+/** The incarnation of this node that has ended before, '' for none; whether it was another process, which died. */
+export interface Before {
+  incarnation: string;
+  crashed: boolean;
+}
+
 /** Events that wait for the core: those of one node's helpers, jobs and link. Guess; senders wait when it is full. */
 const MAILBOX = 50_000;
 
 export class Incarnation {
   readonly id: string;
   readonly #setup: NodeSetup;
-  readonly #endedBefore: string;
+  readonly #before: Before;
   readonly #actor: Actor<AgentEvent>;
   readonly #timers: Timers<AgentEvent>;
   readonly #link: DealerLink;
@@ -63,6 +70,7 @@ export class Incarnation {
   readonly #jobs = new Map<number, string>();
   readonly #killedEarly = new Set<number>();
   readonly #end = Promise.withResolvers<IncarnationEnd>();
+  #directory = '';
   #channel!: JobChannel;
   #facts!: NodeFacts;
   #guard!: Guard;
@@ -71,10 +79,10 @@ export class Incarnation {
   #mpi: Promise<MpiFlavour | null> | null = null;
   #over = false;
 
-  constructor(setup: NodeSetup, id: string, endedBefore: string) {
+  constructor(setup: NodeSetup, id: string, before: Before) {
     this.id = id;
     this.#setup = setup;
-    this.#endedBefore = endedBefore;
+    this.#before = before;
     this.#actor = new Actor<AgentEvent>({
       name: 'agent',
       capacity: MAILBOX,
@@ -95,10 +103,11 @@ export class Incarnation {
   async run(): Promise<IncarnationEnd> {
     const { clock, file, log } = this.#setup;
     const directory = channelDirectory(file.tag, this.id);
+    this.#directory = directory;
     this.#channel = new JobChannel({
       socket: `${directory}/s`,
       post: (event) => this.#post(event),
-      log: (text) => log.warn(text),
+      log: (text) => log.warn({ rule: 'PROTOCOL 11' }, text),
     });
     await this.#channel.listen();
     this.#facts = {
@@ -109,6 +118,7 @@ export class Incarnation {
       asRoot: process.getuid?.() === 0,
     };
     this.#openGuard();
+    this.#tellWho();
     // The core asks for it with the first job; it takes as long to start as the agent to join.
     this.#openHelper(0);
     this.#state = makeAgentState(
@@ -124,7 +134,8 @@ export class Incarnation {
       {
         agent: this.#identity(process.pid),
         guard: this.#identity(this.#guard.pid ?? 0),
-        endedIncarnation: this.#endedBefore,
+        endedIncarnation: this.#before.incarnation,
+        endedCrashed: this.#before.crashed,
       },
       clock.monotonic(),
     );
@@ -148,7 +159,8 @@ export class Incarnation {
 
   /** Nobody is there to report to: ends everything now. */
   abandon(): void {
-    this.#setup.log.warn({ incarnation: this.id }, 'warden and coordinator are gone: this agent ends');
+    const fields = { incarnation: this.id, rule: 'PROTOCOL 3' };
+    this.#setup.log.warn(fields, 'warden and coordinator are gone: this agent ends');
     this.#end.resolve('left');
   }
 
@@ -230,7 +242,7 @@ export class Incarnation {
       case 'rejoin':
         return this.#end.resolve('rejoin');
       case 'log':
-        return this.#setup.log[e.level]({ incarnation: this.id }, e.text);
+        return this.#setup.log[e.level]({ incarnation: this.id, rule: e.rule }, e.text);
     }
   }
 
@@ -271,11 +283,20 @@ export class Incarnation {
   /** No start without a guard; another takes its place at once and is told all that it must know. */
   #onGuardExit(guard: Guard, exit: GuardExit): void {
     if (this.#over || guard !== this.#guard) return;
-    this.#setup.log.warn({ exit }, 'the guard ended');
+    this.#setup.log.warn({ exit, rule: 'PROTOCOL 8' }, 'the guard ended');
     this.#post({ kind: 'guard', alive: false });
     this.#openGuard();
+    this.#tellWho();
     for (const h of this.#helpers.values()) if (h.pid !== undefined) this.#guard.addHelper(h.pid);
     this.#post({ kind: 'guard', alive: true });
+  }
+
+  /** For the proof that we are dead, when we are. */
+  #tellWho(): void {
+    const { node } = this.#setup;
+    const agent = this.#identity(process.pid);
+    const guard = this.#identity(this.#guard.pid ?? 0);
+    writeAgentRecord(this.#directory, { incarnation: this.id, node, agent, guard });
   }
 
   #openHelper(index: number): void {
@@ -321,7 +342,10 @@ export class Incarnation {
       case 'lost':
         if (helper.pid !== undefined) this.#guard.removeHelper(helper.pid);
         if (this.#over) return;
-        this.#setup.log.warn({ helper: index, held: e.tokens.length }, 'a helper was lost');
+        this.#setup.log.warn(
+          { helper: index, held: e.tokens.length, rule: 'PROTOCOL 8' },
+          'a helper was lost',
+        );
         for (const token of e.tokens) this.#forget(token);
         this.#post({ kind: 'helper-lost', helper: index });
         return this.#openHelper(index);

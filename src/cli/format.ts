@@ -7,7 +7,7 @@
 import path from 'node:path';
 import { CELL_MAX } from '../base/client-limits.ts';
 import { cuteId, jobDirectory } from '../core/job-directory.ts';
-import type { ApplicationRow, HistoryLine, JobRow } from '../store/rows.ts';
+import type { ApplicationRow, HistoryLine, JobRow, LauncherEventRow, LauncherRow } from '../store/rows.ts';
 
 /** The columns of a record, in the original's order. */
 export const RECORD_FIELDS = [
@@ -125,6 +125,16 @@ export function historyText(job: JobRow, lines: readonly HistoryLine[]): string 
     return `${head} ${escaped(message, true)}`;
   });
   return [`Job ${escaped(job.name)} [${job.job_id}]`, '-'.repeat(48), text.join(''), ''].join('\n');
+}
+
+/** What happened to a launcher, oldest first, as the history of a job looks. */
+export function eventsText(launcher: LauncherRow, events: readonly LauncherEventRow[]): string {
+  const lines = events.map(({ at, kind, node, host, message }) => {
+    const where = node === null ? '' : `node ${node}${host === '' ? '' : ` (${escaped(host)})`}: `;
+    return `${`\n[${stamp(at)} ${kind}]`.padStart(45)} ${where}${escaped(message, true)}`;
+  });
+  const head = `Launcher ${launcher.id} ${escaped(launcher.name)} (${launcher.state})`;
+  return [head, '-'.repeat(48), lines.join(''), ''].join('\n');
 }
 
 /** `[name | first8]` for a person. */

@@ -287,16 +287,7 @@ class Pool implements Database {
 }
 
 /** Nothing of ours reached a server that would act on it. */
-const UNSENT = new Set([
-  'ECONNREFUSED',
-  'ENOENT',
-  'EACCES',
-  'CONNECT_TIMEOUT',
-  '57P03',
-  '53300',
-  '57014',
-  '25P03',
-]);
+const UNSENT = new Set(['ECONNREFUSED', 'ENOENT', 'EACCES', 'CONNECT_TIMEOUT', '57P03', '25P03']);
 const LOST = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_DESTROYED',
@@ -305,6 +296,13 @@ const LOST = new Set([
   'EPIPE',
   'ETIMEDOUT',
 ]);
+/** The connection was cut: a backend ended by an administrator or with its server. */
+const CUT = /^(08|57P0[124])/;
+/**
+ * The statement was undone, and later the same one may do: rolled back for others' sake (40), out of disk, memory or
+ * connections (53), locked (55), cancelled or timed out (57), input or output failed (58), an inner failure (XX).
+ */
+const NOT_NOW = /^(40|53|55|57|58|XX)/;
 
 /** SQLSTATE or system code of an error; '' where it has none. */
 export function codeOf(error: unknown): string {
@@ -313,26 +311,26 @@ export function codeOf(error: unknown): string {
     : '';
 }
 
-/** Whether Postgres refused the values of a statement (class 22 or 23), which another try does not change. */
+/** Whether Postgres refused the values of a statement (class 22 or 23, or beyond its own limits: 54), which another try
+ * does not change. */
 export function isRefusal(error: unknown): boolean {
-  return error instanceof postgres.PostgresError && /^2[23]/.test(error.code);
+  return error instanceof postgres.PostgresError && /^(2[23]|54)/.test(error.code);
 }
 
 /** Whether the same statement may simply be sent again: serialisation failure or deadlock. */
 export function isAgain(error: unknown): boolean {
-  return ['40001', '40P01'].includes(codeOf(error));
+  return error instanceof WorldError && ['40001', '40P01'].includes(codeOf(error.cause));
 }
 
 function translate(error: unknown): unknown {
   if (error instanceof WorldError) return error;
   const code = codeOf(error);
-  if (UNSENT.has(code))
-    return new WorldError('unavailable', `Postgres is not available: ${messageOf(error)}`, error);
-  if (LOST.has(code) || /^(08|57P0[124]|58)/.test(code))
-    return new WorldError(
-      'outcome-unknown',
-      `the connection to Postgres was lost: ${messageOf(error)}`,
-      error,
-    );
+  const words = messageOf(error);
+  // A server that panics may have written the commit before that.
+  const panic = error instanceof postgres.PostgresError && error.severity === 'PANIC';
+  if (LOST.has(code) || CUT.test(code) || panic)
+    return new WorldError('outcome-unknown', `the connection to Postgres was lost: ${words}`, error);
+  if (UNSENT.has(code)) return new WorldError('unavailable', `Postgres is not available: ${words}`, error);
+  if (NOT_NOW.test(code)) return new WorldError('unavailable', `Postgres can't do it now: ${words}`, error);
   return error;
 }

@@ -145,7 +145,7 @@ coordinatorTest(
     rig.state.leasing = false;
     rig.passAlive(121_000, 'n0');
     rig.take();
-    rig.on({ kind: 'lease-failed' });
+    rig.on({ kind: 'lease-failed', why: 'away' });
     rig.beat('n0');
     rig.on({ kind: 'wake' });
     t.deepEqual(rig.take(), []);
@@ -341,14 +341,14 @@ coordinatorTest(
     rig.agents('n0');
     rig.leased(leasedJob('A'), leasedJob('B'));
     rig.ended('n0', 'A');
-    rig.on({ kind: 'commit-failed' });
+    rig.on({ kind: 'commit-failed', why: 'away' });
     rig.ended('n0', 'B');
-    t.not(rig.state.degradedSince, null);
+    t.not(rig.state.degraded, null);
     rig.pass(499);
     t.deepEqual(rig.take(), ['n0: start A#1 B#1', 'commit end A#1@1 RUN_DONE JOB_FINISHED']);
     rig.pass(1);
     rig.commit();
-    t.is(rig.state.degradedSince, null);
+    t.is(rig.state.degraded, null);
     t.deepEqual(rig.take(), [
       'commit end A#1@1 RUN_DONE JOB_FINISHED',
       'commit end B#1@2 RUN_DONE JOB_FINISHED',

@@ -50,6 +50,11 @@ export class World {
     this.dbPath = path.join(home, 'db');
   }
 
+  /** Where jobs keep their locks. */
+  get ticks(): string {
+    return path.join(this.home, 'locks');
+  }
+
   /** For reading and for making jobs; the commands under test have connections of their own. */
   get db(): OpenDatabase {
     if (!this.#db) throw new Error('the world is not open');
@@ -335,12 +340,16 @@ export function ms(value: number): string {
 
 /**
  * A job that proves that it is never run twice at once: it holds an exclusive lock on a file of its own for life, and
- * appends a line at its start and at its end. A lock that fails is written to `violations`.
+ * appends a line at its start and at its end. A lock that fails is written to `violations`, with who has it. What the job
+ * starts inherits the lock, so that an orphan has it too.
  */
 export function locking(directory: string, body: string): string {
   return `mkdir -p ${directory}
 exec 9>>"${directory}/$BALSAM_JOB_ID"
-if ! flock -n 9; then echo "$BALSAM_JOB_ID $BALSAM_ATTEMPT" >>${directory}/violations; exit 99; fi
+if ! flock -n 9; then
+  holder=$(grep ":$(stat -c %i "${directory}/$BALSAM_JOB_ID") " /proc/locks)
+  echo "$BALSAM_JOB_ID $BALSAM_ATTEMPT: $holder" >>${directory}/violations; exit 99
+fi
 echo "start $BALSAM_ATTEMPT" >&9
 ${body}
 echo "end $BALSAM_ATTEMPT" >&9`;

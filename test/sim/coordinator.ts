@@ -161,8 +161,12 @@ export class CoordinatorSim {
         this.#begin(
           () => ({ held: store.held(launcher), roster: [...store.launchers.get(launcher)!.roster.values()] }),
           ({ held, roster }) => {
-            const incarnations = [...new Set(roster.map((m) => m.incarnation).filter((i) => i !== ''))];
-            this.#run(launcher, epoch, sentAt, { kind: 'adopt', held, apps: APPS, incarnations });
+            const living = roster.filter(
+              (m) => m.incarnation !== '' && !store.endedIncarnations.has(m.incarnation),
+            );
+            const incarnations = [...new Set(living.map((m) => m.incarnation))];
+            const drained = store.drained.get(launcher) ?? [];
+            this.#run(launcher, epoch, sentAt, { kind: 'adopt', held, apps: APPS, incarnations, drained });
           },
         );
       },
@@ -270,14 +274,20 @@ export class CoordinatorSim {
         return this.#ask(
           () => store.lease(fence, client, e.limit, e.maxNodes),
           (jobs) => (jobs ? { kind: 'leased', asked: e.limit, jobs, apps: APPS } : { kind: 'fenced' }),
-          { failed: { kind: 'lease-failed' }, unknown: { kind: 'outcome-unknown', lost: 'lease' } },
+          {
+            failed: { kind: 'lease-failed', why: 'away' },
+            unknown: { kind: 'outcome-unknown', lost: 'lease', why: 'away' },
+          },
         );
       case 'commit': {
         const rows = structuredClone(e.rows);
         return this.#ask(
           () => store.commit(fence, client, rows),
           (outcomes) => (outcomes ? { kind: 'committed', outcomes, answers: [] } : { kind: 'fenced' }),
-          { failed: { kind: 'commit-failed' }, unknown: { kind: 'outcome-unknown', lost: 'commit' } },
+          {
+            failed: { kind: 'commit-failed', why: 'away' },
+            unknown: { kind: 'outcome-unknown', lost: 'commit', why: 'away' },
+          },
         );
       }
       case 'enrol': {
@@ -287,6 +297,15 @@ export class CoordinatorSim {
         return this.#ask(
           () => store.enrol(fence, [member]),
           (fenced) => (fenced ? enrolled : failed),
+          { failed, unknown: failed },
+        );
+      }
+      case 'record': {
+        const failed: CoordinatorEvent = { kind: 'record-failed' };
+        const { notes, ended } = structuredClone({ notes: e.notes, ended: e.ended });
+        return this.#ask(
+          () => store.record(fence, notes, ended),
+          (fenced) => (fenced ? { kind: 'recorded' } : { kind: 'fenced' }),
           { failed, unknown: failed },
         );
       }

@@ -151,7 +151,7 @@ function howToDie(s: Breakable): 'head' | 'all' | 'all-but-jobs' {
 /** Warden and coordinator stand still, or reach no database, beyond R. */
 function cut(s: Breakable): void {
   const { world: w } = s;
-  const l = anyLauncher(s);
+  const l = w.chance() < 0.7 && s.launchers[0]?.over === null ? s.launchers[0] : anyLauncher(s);
   const ms = w.between(30_000, 400_000);
   if (w.chance() < 0.6) return l.cutFromStore(w.now + ms);
   l.stallWarden(ms + 1_000);

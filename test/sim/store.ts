@@ -15,6 +15,7 @@ import type {
   RowOutcomes,
   StartRow,
 } from '../../src/core/coordinator/batch.ts';
+import type { LauncherNote } from '../../src/core/coordinator/batch.ts';
 import {
   LEASABLE_STATES,
   afterRun,
@@ -82,6 +83,8 @@ export class Store extends Server {
   readonly jobs = new Map<string, JobRow>();
   readonly attempts = new Map<string, AttemptRow>();
   readonly launchers = new Map<number, LauncherRow>();
+  readonly drained = new Map<number, { node: number; reason: string }[]>();
+  readonly endedIncarnations = new Set<string>();
   readonly #world: World;
   /** False breaks the rule on purpose. */
   readonly #fence: boolean;
@@ -169,6 +172,17 @@ export class Store extends Server {
     if (!this.fenced(f)) return false;
     const { roster } = this.launchers.get(f.launcher)!;
     for (const m of members) roster.set(`${roster.size}`, m);
+    for (const m of members) this.endedIncarnations.delete(m.incarnation);
+    return true;
+  }
+
+  /** Notes of drained nodes, and incarnations of which nothing is left. */
+  record(f: Fence, notes: readonly LauncherNote[], ended: readonly string[]): boolean {
+    if (!this.fenced(f)) return false;
+    const drained = this.drained.get(f.launcher) ?? [];
+    this.drained.set(f.launcher, drained);
+    for (const n of notes) if (n.kind === 'drained') drained.push({ node: n.node!, reason: n.message });
+    for (const incarnation of ended) this.endedIncarnations.add(incarnation);
     return true;
   }
 

@@ -55,7 +55,7 @@ export type AgentEffect =
   | { kind: 'leave' }
   /** The lease was lost or the coordinator called us dead, and no process is left: join again as a new incarnation. */
   | { kind: 'rejoin'; reason: string }
-  | { kind: 'log'; level: 'info' | 'warn'; text: string };
+  | { kind: 'log'; level: 'info' | 'warn'; text: string; rule: string };
 
 export interface AgentStep {
   effects: AgentEffect[];

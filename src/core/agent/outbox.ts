@@ -46,6 +46,7 @@ export function offer(s: AgentState, w: Waiting, now: number, effects: AgentEffe
       kind: 'log',
       level: 'warn',
       text: `refused a late ${w.kind} of job ${w.job}, attempt ${w.attempt}`,
+      rule: 'PROTOCOL 11',
     });
     return;
   }

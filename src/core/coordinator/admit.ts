@@ -4,6 +4,7 @@
 import type { App } from '../messages.ts';
 import type { LeasedJob } from './batch.ts';
 import type { AppFacts, Now } from './event.ts';
+import { dropEntry, newEntryPhase, type EntryPhase } from './phases.ts';
 import { packingOf } from './placement.ts';
 import { release, releaseAsFailed } from './release.ts';
 import type { CoordinatorState, Entry } from './state.ts';
@@ -16,7 +17,10 @@ export function admit(
   now: Now,
 ): void {
   const facts = apps.get(job.application) ?? null;
-  const entry = makeEntry(s, job, now);
+  // One that is over here may be leased again before we hear that its end is written.
+  const old = s.entries.get(job.id);
+  if (old) dropEntry(s, old);
+  const entry = makeEntry(s, job, 'queued', now);
   s.entries.set(job.id, entry);
   s.lastBusyAt = now.mono;
   const refusal = facts === null ? `application ${job.application} is not registered` : unsupported(facts);
@@ -43,12 +47,12 @@ export function appOf(s: CoordinatorState, f: AppFacts): App {
   return app;
 }
 
-/** A new entry, queued, with no place and no application yet. */
-export function makeEntry(s: CoordinatorState, job: LeasedJob, now: Now): Entry {
+/** A new entry, with no place and no application yet. */
+export function makeEntry(s: CoordinatorState, job: LeasedJob, phase: EntryPhase, now: Now): Entry {
   return {
     job,
     app: { index: 0, name: job.application, executable: '', envscript: '' },
-    phase: 'queued',
+    phase: newEntryPhase(s, phase),
     share: 1 / packingOf(s.config.mode, job),
     on: [],
     leasedAt: now.wall,

@@ -19,7 +19,9 @@ import {
 } from '../messages.ts';
 import type { CommitRows, EndRow, PatchRow, RowOutcome, RowOutcomes, StartRow } from './batch.ts';
 import type { CoordinatorEffect, JobRequest, Now, RequestAnswer } from './event.ts';
+import { dropEntry } from './phases.ts';
 import { killStray, send, sendKill, vacate } from './placement.ts';
+import { degrade, recovered } from './note.ts';
 import { putBack, release } from './release.ts';
 import type { Agent, CoordinatorState, Entry, Flight, Uncommitted } from './state.ts';
 import { command } from './streams.ts';
@@ -237,16 +239,18 @@ export function onCommitted(
   s: CoordinatorState,
   outcomes: RowOutcomes,
   answers: RequestAnswer[],
+  now: Now,
   effects: CoordinatorEffect[],
 ): void {
   assert(s.flight, 'a commit was answered that nobody asked for');
+  recovered(s, now);
   finish(s, outcomes, answers, effects);
 }
 
-export function onCommitFailed(s: CoordinatorState, now: Now): void {
+export function onCommitFailed(s: CoordinatorState, why: string, now: Now): void {
   assert(s.flight, 'a commit failed that nobody asked for');
   s.retryAt = now.mono + RETRY_MS;
-  s.degradedSince ??= now.wall;
+  degrade(s, why, now);
 }
 
 function finish(
@@ -257,11 +261,11 @@ function finish(
 ): void {
   const flight = s.flight!;
   s.flight = null;
-  s.degradedSince = null;
   flight.rows.starts.forEach((row, i) => onStart(s, row, outcomes.starts[i]!, flight, effects));
   flight.rows.patches.forEach((row, i) => onPatch(s, row, outcomes.patches[i]!, effects));
   flight.rows.ends.forEach((row, i) => onEnd(s, row, outcomes.ends[i]!));
   for (const row of flight.rows.releases) forget(s, row.id, row.attempt);
+  s.releasesWritten += flight.rows.releases.length;
   // Jobs that run again, and children of those that ended, may be runnable now: an older answer that nothing is proves nothing.
   if (flight.rows.ends.length + flight.rows.releases.length > 0) s.dryProven = false;
   tellCommitted(s, flight, [...answers, ...refusals(flight, outcomes)]);
@@ -381,7 +385,7 @@ function refused(s: CoordinatorState, entry: Entry, outcome: RowOutcome, effects
   }
   sendKill(s, entry, KILL_LOST);
   vacate(s, entry);
-  s.entries.delete(entry.job.id);
+  dropEntry(s, entry);
 }
 
 function onEnd(s: CoordinatorState, row: EndRow, outcome: RowOutcome): void {
@@ -397,7 +401,7 @@ function forget(s: CoordinatorState, id: string, attempt: number): void {
   const entry = current(s, id, attempt);
   if (!entry) return;
   assert(entry.phase === 'over', 'only what is over is forgotten');
-  s.entries.delete(id);
+  dropEntry(s, entry);
 }
 
 /** An agent that reports an attempt that we do not know at all: the row decides; its process ends when it lives. */

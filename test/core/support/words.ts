@@ -96,6 +96,10 @@ export function coordinatorLines(e: CoordinatorEffect): string[] {
       return [`enrol ${e.incarnation}`];
     case 'end':
       return [`end ${e.code}`];
+    case 'record':
+      return [
+        `record ${[...e.notes.map((n) => `${n.kind}${n.node === null ? '' : ` node ${n.node}`}`), ...e.ended.map((i) => `${i} is over`)].join(', ')}`,
+      ];
     case 'log':
       return [];
     case 'raise':
