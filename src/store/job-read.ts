@@ -16,7 +16,10 @@ import { textArray } from './sql-array.ts';
 /** Workflows that are read as lanes; of more the planner decides. Derived: 14 states of each are 14,000 descents, 0.1 s. */
 const MAX_LANE_WORKFLOWS = 1_000;
 
-/** States that the index job_by_state has, in order of creation: the planner takes it. The rest is most of a table. */
+/** For each row that is wanted, rows that are looked at in order of creation before the lanes are. Guess. */
+const NEAREST = 10;
+
+/** The states that job_by_state lacks: in one of them is nearly every job, so nobody knows which is rare. */
 const COMMON: readonly JobState[] = ['CREATED', 'PREPROCESSED', 'RUNNING', 'JOB_FINISHED'];
 
 const PARTS: readonly string[] = ['contains', 'icontains', 'startsWith', 'endsWith'];
@@ -28,8 +31,15 @@ export async function getJobs(db: Database, query: Query): Promise<JobRow[]> {
 
 /** The same where `sql` is. */
 export async function readJobs(sql: Queries, query: Query): Promise<JobRow[]> {
-  const { text, values } = await statementOf(sql, query);
-  return [...(await sql.unsafe<JobRow[]>(text, values, { prepare: false }))];
+  const run = async ({ text, values }: Statement): Promise<JobRow[]> => [
+    ...(await sql.unsafe<JobRow[]>(text, values, { prepare: false })),
+  ];
+  const where = await withWorkflowNames(sql, query.where);
+  if (isCommonState({ ...query, where })) {
+    const nearest = await run(nearestStatement({ ...query, where }));
+    if (nearest.length === query.limit) return nearest;
+  }
+  return run(await statementOf(sql, { ...query, where }));
 }
 
 /** The rows of a query through a cursor: memory stays flat. Holds one connection until it ends or is left. */
@@ -134,12 +144,31 @@ async function lanesOf(sql: Queries, query: Query): Promise<Lanes | null> {
   if (query.limit === undefined || query.orderBy.length > 0) return null;
   const parts = conjuncts(query.where);
   const states = valuesAsked(parts, 'state');
-  const named = valuesAsked(parts, 'workflow');
-  if (named !== null)
-    return named.length > MAX_LANE_WORKFLOWS ? null : { workflows: named, states: states ?? JOB_STATES };
-  if (states === null || !states.some((state) => (COMMON as readonly string[]).includes(state))) return null;
-  const names = await workflowNames(sql, MAX_LANE_WORKFLOWS + 1);
-  return names.length > MAX_LANE_WORKFLOWS ? null : { workflows: names, states };
+  const workflow = valuesAsked(parts, 'workflow');
+  if (workflow === null && !isCommonState(query)) return null;
+  const names = workflow ?? (await workflowNames(sql, MAX_LANE_WORKFLOWS + 1));
+  return names.length > MAX_LANE_WORKFLOWS ? null : { workflows: names, states: states ?? JOB_STATES };
+}
+
+/** Whether it lists by state alone, and one that may be anything from rare to all there is. */
+function isCommonState(query: Query): boolean {
+  if (query.limit === undefined || query.orderBy.length > 0) return false;
+  const parts = conjuncts(query.where);
+  const states = valuesAsked(parts, 'state') ?? [];
+  return (
+    states.some((s) => (COMMON as readonly string[]).includes(s)) && valuesAsked(parts, 'workflow') === null
+  );
+}
+
+/** Only among the first jobs: where a state is common, they are enough. */
+function nearestStatement(query: Query): Statement {
+  const parameters = new Parameters();
+  const { limit = 0, offset = 0 } = query;
+  const direction = query.reversed === true ? ' desc' : '';
+  const some = parameters.add(Math.min(NEAREST * (limit + offset), Number.MAX_SAFE_INTEGER), 'bigint');
+  const text = `select ${jobColumns('job')} from (select * from job order by seq${direction} limit ${some}) job
+    ${querySql(query, parameters)}`;
+  return { text, values: parameters.values };
 }
 
 function lanesSql(query: Query, lanes: Lanes, parameters: Parameters): string {
