@@ -32,8 +32,8 @@ interface Target {
 const MEMBERSHIP = ['equals', 'not', 'in', 'isNull'] as const;
 const ORDER = ['lt', 'lte', 'gt', 'gte', 'range'] as const;
 
-/** The same as the types in lookups.ts say. */
-const WORDS: { readonly [type in FieldType]: readonly Comparison[] } = {
+/** What each kind of field can be asked, as the types in lookups.ts say. */
+export const WORDS: { readonly [type in FieldType]: readonly Comparison[] } = {
   text: COMPARISONS,
   state: COMPARISONS,
   uuid: COMPARISONS,

@@ -18,7 +18,7 @@ type Camel<S extends string> = S extends `${infer A}_${infer B}` ? `${A}${Capita
 export type JobFields = { [K in WritableField as Camel<K>]: JobRow[K] };
 export type JobFieldName = keyof JobFields;
 
-/** The argument of `new BalsamJob`: any of the fields; `environVars` may be an object, `parents` jobs or ids. */
+/** The argument of `new BalsamJob`: any of the fields; `environVars` may be an object. */
 export type NewJobFields = Partial<Omit<JobFields, 'environVars'>> & {
   environVars?: string | { readonly [name: string]: string };
 };

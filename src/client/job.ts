@@ -45,32 +45,59 @@ export class BalsamJob implements JobFields {
   /** All jobs, as a query: `await BalsamJob.objects.filter({ workflow: 'x' })`. */
   static readonly objects: JobManager<BalsamJob> = BalsamJob.objectsOf(found);
 
+  /** The tag that groups jobs; a launcher's filter is a substring of it. */
   declare workflow: string;
+  /** Its output is `NAME.out`; also part of its directory's name. */
   declare name: string;
+  /** Free text. */
   declare description: string;
+  /** Ids of the jobs that must finish before it. Not supported yet. */
   declare parents: string[];
+  /** Globs of the parents' files that it gets, separated by spaces. Not supported yet. */
   declare inputFiles: string;
+  /** Where its input is copied from. Not supported yet. */
   declare stageInUrl: string;
+  /** Globs of its files that are copied out. Not supported yet. */
   declare stageOutFiles: string;
+  /** Where its output is copied to. Not supported yet. */
   declare stageOutUrl: string;
+  /** Expected run time, minutes: longer ones start first, and none that does not fit. 0: unknown. */
   declare wallTimeMinutes: number;
+  /** Nodes that it runs on. */
   declare numNodes: number;
+  /** Nodes to reserve beside its own. */
   declare coscheduleNumNodes: number;
+  /** Processes on each node. */
   declare ranksPerNode: number;
+  /** `none` or `depth`. */
   declare cpuAffinity: string;
+  /** Threads of each process (OMP_NUM_THREADS). */
   declare threadsPerRank: number;
+  /** Threads that share a core. */
   declare threadsPerCore: number;
+  /** How many such jobs share a node; 1 is the whole node. */
   declare nodePackingCount: number;
+  /** `A=1:B=2`; an object is turned into that. */
   declare environVars: string;
+  /** Passed to mpirun as they are. */
   declare mpiFlags: string;
+  /** Name of the application that it runs. */
   declare application: string;
+  /** Appended to the application's executable. */
   declare args: string;
+  /** Its directory; '' for the one that is made for it. */
   declare userWorkdir: string;
+  /** false: parents do not hold it back. */
   declare waitForParents: boolean;
+  /** Whether postprocess handles its errors. Not supported yet. */
   declare postErrorHandler: boolean;
+  /** Whether postprocess handles its timeouts. Not supported yet. */
   declare postTimeoutHandler: boolean;
+  /** Whether it runs again when its launcher ran out of time or was lost. */
   declare autoTimeoutRetry: boolean;
+  /** The queued launch that it is meant for, or null. */
   declare queuedLaunchId: number | null;
+  /** The JSON object of the job: what its maker put there, and what it wrote. */
   declare data: JsonObject;
 
   readonly #connection: Connection;
