@@ -3,6 +3,7 @@
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { writeDeclarations } from './declarations.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 rmSync(`${root}dist`, { recursive: true, force: true });
@@ -46,3 +47,6 @@ await build({
 for (const file of ['src/process/helper.py', 'src/process/guard.py'])
   cpSync(root + file, `${root}dist/${file.split('/').at(-1)}`);
 cpSync(`${root}src/store/migrations`, `${root}dist/migrations`, { recursive: true });
+
+// The types of the client, and of what it names of other rooms.
+writeDeclarations(`${root}dist/types`);

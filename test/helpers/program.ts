@@ -37,7 +37,7 @@ export async function run(file: string, args: readonly string[], options: RunOpt
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
   child.stdin.on('error', () => {}).end(options.input ?? '');
-  const timer = setTimeout(() => child.kill('SIGKILL'), options.deadline ?? 30_000);
+  const timer = setTimeout(() => child.kill('SIGKILL'), options.deadline ?? 100_000);
   const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
   clearTimeout(timer);
   return { code, signal, out, err };
