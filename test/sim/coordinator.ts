@@ -189,7 +189,11 @@ export class CoordinatorSim {
   #run(launcher: number, epoch: number, sentAt: number, adopt: CoordinatorEvent | null): void {
     const { config, network, predecessor } = this.#o;
     this.#launcher = launcher;
-    this.state = makeCoordinatorState({ ...config, launcher }, epoch, this.#now(), sentAt);
+    this.state = makeCoordinatorState({ ...config, launcher }, epoch, this.#now(), {
+      confirmedAt: sentAt,
+      successor: adopt !== null,
+      trail: this.#world.trail,
+    });
     if (!predecessor) network.bind((e) => this.#hear(e));
     this.#tell();
     this.#every(CHAIN.launcherHeartbeat, () => this.#beat());
@@ -197,7 +201,9 @@ export class CoordinatorSim {
     const rescuer = new Rescuer({ ...this.#o, own: launcher, alive: () => this.alive });
     this.#every(60_000, () => rescuer.look());
     rescuer.look();
-    if (adopt) this.post(adopt);
+    // The shell posts it first. The core must not rely on that: now and then what agents say is there before it.
+    if (adopt && this.#world.chance() < 0.5) this.post(adopt);
+    else if (adopt) this.#world.after(this.#world.between(0, 400), () => this.post(adopt));
     if (this.#leave) this.post(this.#leave);
     this.post({ kind: 'tick' });
   }
@@ -331,7 +337,9 @@ export class CoordinatorSim {
   #checkKill(s: CoordinatorState, kill: Kill): void {
     if (kill.reason !== KILL_LOST) return;
     for (const { id, attempt } of kill.jobs) {
-      const row = this.#o.store.jobs.get(id)!;
+      const row = this.#o.store.jobs.get(id);
+      // Deleted under us.
+      if (!row) continue;
       const ours = row.launcher === this.#launcher && row.attempt === attempt && row.state !== 'USER_KILLED';
       // What is over in the books is on its way to the database.
       const over = s.entries.get(id)?.phase === 'over';

@@ -172,6 +172,8 @@ export class Server {
     let ended = 0;
     for (const s of Array.from(this.#sessions)) {
       if (s.client.launcher !== launcher || s.client === but || this.#world.chance() < 0.4) continue;
+      // The end of another has let it through meanwhile.
+      if (s.phase === 'over') continue;
       ended += 1;
       const at = this.#waiters.findIndex((x) => x.session === s);
       if (at >= 0) this.#waiters.splice(at, 1);

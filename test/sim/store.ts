@@ -366,6 +366,7 @@ export class Store extends Server {
 
   #step(row: JobRow, to: JobState): void {
     this.#world.check(isAllowed(row.state, to), `${row.job.id}: ${row.state} → ${to} is not in the table`);
+    this.#world.trail.add(`job ${row.state}→${to}`);
     row.state = to;
   }
 }
