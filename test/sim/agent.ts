@@ -199,7 +199,7 @@ class Incarnation {
   stall(ms: number): void {
     if (this.#node.guardIsDead) return;
     this.#o.world.trace(`${this.id}: stalls for ${ms.toFixed(0)} ms`);
-    this.#stalledUntil = this.#o.world.now + ms;
+    this.#stalledUntil = Math.max(this.#stalledUntil, this.#o.world.now + ms);
   }
 
   loseHelper(): void {

@@ -10,6 +10,8 @@ import type { World } from './world.ts';
 
 /** Faults happen before this; from then on everything works, milliseconds. */
 export const STORM_MS = 60_000;
+/** Share of statements that are lost while connections break. */
+const BROKEN = 0.8;
 
 /**
  * plain: what one coordinator and its agents meet. takeover: coordinators die and hang as well. quiet: nothing but that, and
@@ -35,7 +37,10 @@ export interface Breakable {
 
 export function brew(s: Breakable): void {
   clocks(s);
-  some(s, 1, 'late loop', (c) => lateLoop(s, c));
+  some(s, 1, 'late loop', (c) => {
+    const l = anyLauncher(s, c);
+    lateLoop(s, c, { stall: (ms) => l.coordinator.stall(ms), isOver: () => l.over !== null });
+  });
   switch (s.kind) {
     case 'plain':
       agents(s);
@@ -70,7 +75,7 @@ export function brew(s: Breakable): void {
       return;
     case 'rows':
       agents(s);
-      some(s, 5, 'deletion', (c) => deletions(s, c));
+      some(s, 8, 'deletion', (c) => deletions(s, c));
       some(s, 2, 'coordinator', (c) => hurtCoordinator(s, c));
   }
 }
@@ -119,6 +124,10 @@ function agents(s: Breakable): void {
     if (way !== 'in') of.network.cut(agent.incarnation, 'out', until);
   });
   some(s, 3, 'stall of an agent', (c) => anyAgent(s, c).agent.stall(c.between(100, 20_000)));
+  some(s, 1, 'late agent', (c) => {
+    const { agent } = anyAgent(s, c);
+    lateLoop(s, c, { stall: (ms) => agent.stall(ms), isOver: () => agent.over });
+  });
   some(s, 4, 'helper', (c) => anyAgent(s, c).agent.loseHelper());
   some(s, 2, 'guard', (c) => anyAgent(s, c).agent.loseGuard(c.between(50, 3_000)));
   some(s, 2, 'crash of an agent', (c) => {
@@ -172,15 +181,14 @@ function hurtCoordinator(s: Breakable, c: Chance): void {
   else l.coordinator.stall(c.between(100, c.chance() < 0.4 ? 2_000 : 30_000));
 }
 
-/** A coordinator's loop comes seconds late again and again; where nothing may be started anew, not so late that it is ended. */
-function lateLoop(s: Breakable, c: Chance): void {
+/** A loop comes seconds late again and again; where nothing may be started anew, not so late that it is ended. */
+function lateLoop(s: Breakable, c: Chance, of: { stall: (ms: number) => void; isOver: () => boolean }): void {
   const { world: w } = s;
   const until = w.now + c.between(5_000, 30_000);
-  const l = anyLauncher(s, c);
   const again = (): void => {
-    if (w.now >= until || l.over) return;
+    if (w.now >= until || of.isOver()) return;
     const ms = c.between(1_000, s.kind === 'quiet' ? 1_900 : 3_000);
-    l.coordinator.stall(ms);
+    of.stall(ms);
     // Between two of them its beat is heard.
     w.after(ms + c.between(s.kind === 'quiet' ? 600 : 50, 2_000), again);
   };
@@ -209,10 +217,25 @@ function deletions(s: Breakable, c: Chance): void {
     // Rather those that are not sent yet, or that nobody has named yet: they are so for short times.
     const brief = held.filter((id) => s.launchers.some((l) => isBrief(l, id)));
     const from = brief.length > 0 && c.chance() < 0.8 ? brief : held;
-    if (from.length > 0) s.deleteRow(c.pick(from));
+    const all = c.chance() < 0.3;
+    if (from.length > 0) for (const id of all ? from : [c.pick(from)]) s.deleteRow(id);
+    if (c.chance() < 0.4) breakConnections(s, c.between(100, 1_500));
+    // Who is woken asks for more.
+    for (const l of s.launchers) l.coordinator.post({ kind: 'wake' });
     if (w.now < until) w.after(c.between(1, 1_000), again);
   };
   again();
+}
+
+/** Most statements are lost in flight for so long: what the database holds is asked for again. */
+function breakConnections({ world: w, store: server }: Breakable, ms: number): void {
+  const { weather } = server;
+  if (weather.unknown === BROKEN || w.now + ms >= STORM_MS) return;
+  w.trace(`store: connections break for ${ms.toFixed(0)} ms`);
+  server.weather = { ...weather, unknown: BROKEN };
+  w.after(ms, () => {
+    server.weather = weather;
+  });
 }
 
 function isBrief(l: LauncherSim, id: string): boolean {

@@ -109,6 +109,7 @@ class Scenario implements Breakable {
       'death',
       'cut',
       'rows',
+      'rows',
     ]);
     const quiet = this.kind === 'quiet';
     this.#weather = netWeather(world, quiet);
