@@ -202,10 +202,15 @@ export class CoordinatorSim {
     this.#every(60_000, () => rescuer.look());
     rescuer.look();
     // The shell posts it first. The core must not rely on that: now and then what agents say is there before it.
-    if (adopt && this.#world.chance() < 0.5) this.post(adopt);
-    else if (adopt) this.#world.after(this.#world.between(0, 400), () => this.post(adopt));
+    if (adopt)
+      this.#world.after(this.#world.pick([0, this.#world.between(0, 400)]), () => this.#adopt(adopt));
     if (this.#leave) this.post(this.#leave);
     this.post({ kind: 'tick' });
+  }
+
+  #adopt(e: CoordinatorEvent): void {
+    this.#world.trace(`${this.#o.client.name}: adopts`);
+    this.post(e);
   }
 
   /** What the caretaker does with a message, and the coordinator. */

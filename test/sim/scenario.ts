@@ -24,6 +24,19 @@ const IDLE_EXIT_MS = STORM_MS;
 const LAST_IDLE_EXIT_MS = CHAIN.rescue + 120_000;
 /** Places beyond the two of each job that a helper may hold. Few, so that patches wait. */
 const SPARE_PLACES = 10;
+/** How often each is run, among as many. */
+const KINDS: readonly Storm[] = [
+  'plain',
+  'plain',
+  'takeover',
+  'takeover',
+  'quiet',
+  'death',
+  'death',
+  'cut',
+  'rows',
+  'rows',
+];
 /** Launchers of one run; a run that needs more does not converge. */
 const MAX_LAUNCHERS = 20;
 
@@ -45,6 +58,8 @@ export interface Broken {
   fence?: boolean;
   chain?: Chain;
   retract?: boolean;
+  /** The storm in which that shows. */
+  kind?: Storm;
 }
 
 /** What did not hold, and what the run was made of: faults, jobs, weather. */
@@ -99,18 +114,8 @@ class Scenario implements Breakable {
   constructor(world: World, broken: Broken) {
     this.world = world;
     this.#broken = broken;
-    this.kind = world.pick([
-      'plain',
-      'plain',
-      'takeover',
-      'takeover',
-      'quiet',
-      'death',
-      'death',
-      'cut',
-      'rows',
-      'rows',
-    ]);
+    const kind = world.pick(KINDS);
+    this.kind = broken.kind ?? kind;
     const quiet = this.kind === 'quiet';
     this.#weather = netWeather(world, quiet);
     this.#helperWeather = helperWeather(world);
