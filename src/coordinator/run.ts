@@ -149,7 +149,7 @@ class Coordinator {
       },
       launcher.epoch,
       mono,
-      session.confirmedAt,
+      { confirmedAt: session.confirmedAt, successor: session.adopt !== null },
     );
     this.#actor = new Actor<CoordinatorEvent>({
       name: 'coordinator',
@@ -194,7 +194,7 @@ class Coordinator {
       log: this.#log,
       refusals: this.#refusals,
     });
-    // Before anything that an agent says: an inventory of attempts that we do not know yet would end them as strays.
+    // First: until then the core hears nothing that an agent says.
     if (this.#session.adopt) this.post({ kind: 'adopt', ...this.#session.adopt });
     const listeners = await Promise.all([
       listen(this.#heart, 'balsam_job', () => this.post({ kind: 'wake' })),

@@ -92,6 +92,11 @@ export class Store extends Server {
     client.stalledUntil = this.world.now + ms;
   }
 
+  /** By hand (psql), past the guards; sent once. */
+  remove(id: string): void {
+    this.run(this.#user, { work: jobs.remove(this.tables, id) }, () => undefined);
+  }
+
   // --- of coordinators ---
 
   /** A repeat finds the row of this name. */
