@@ -7,7 +7,6 @@
  */
 import { unreachable } from '../base/assert.ts';
 import { messageOf } from '../base/errors.ts';
-import { COMMIT_RETRIES } from '../base/limits.ts';
 import { isEnd } from '../core/job.ts';
 import type {
   StartRow,
@@ -32,7 +31,7 @@ import {
   type Unmatched,
   type Written,
 } from './commit-statements.ts';
-import { isAgain, isRefusal, type Database, type Queries } from './connection.ts';
+import { again, isRefusal, type Database, type Queries } from './connection.ts';
 
 export type { StartRow, EndRow, PatchRow, ReleaseRow, CommitBatch, CommitAnswer } from './commit-rows.ts';
 
@@ -119,16 +118,6 @@ function halfway(items: readonly Item[]): number {
   for (let i = middle; i < items.length; i++) if (items[i]!.row.id !== items[i - 1]!.row.id) return i;
   for (let i = middle; i > 0; i--) if (items[i]!.row.id !== items[i - 1]!.row.id) return i;
   return middle;
-}
-
-async function again<T>(work: () => Promise<T>): Promise<T> {
-  for (let round = 1; ; round++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!isAgain(error) || round >= COMMIT_RETRIES) throw error;
-    }
-  }
 }
 
 /** One report whose values Postgres refuses: an end without data, FAILED, with the error in its history. */

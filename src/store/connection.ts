@@ -11,6 +11,7 @@ import { parseJson } from '../base/json.ts';
 import { WorldError, messageOf } from '../base/errors.ts';
 import {
   CONNECT_TIMEOUT_S,
+  DEADLOCK_ROUNDS,
   DEFAULT_CONNECTIONS,
   IDLE_IN_TRANSACTION_MS,
   STATEMENT_DEADLINE_MS,
@@ -318,9 +319,18 @@ export function isRefusal(error: unknown): boolean {
   return error instanceof postgres.PostgresError && /^2[23]/.test(error.code);
 }
 
-/** Whether the same statement may simply be sent again: serialisation failure or deadlock. */
-export function isAgain(error: unknown): boolean {
-  return ['40001', '40P01'].includes(codeOf(error));
+/**
+ * Sends work again that Postgres undid to end a deadlock, or for a serialisation failure (PROTOCOL 7). Of one statement, or
+ * one transaction: nothing of it is done then.
+ */
+export async function again<T>(work: () => Promise<T>): Promise<T> {
+  for (let round = 1; ; round++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!['40001', '40P01'].includes(codeOf(error)) || round >= DEADLOCK_ROUNDS) throw error;
+    }
+  }
 }
 
 function translate(error: unknown): unknown {

@@ -8,7 +8,7 @@
 import { UserError } from '../base/errors.ts';
 import { END_STATES, JOB_STATES, isAllowed, isEnd, type JobState } from '../core/job.ts';
 import type { Condition, Query } from '../core/query.ts';
-import type { Database, Queries } from './connection.ts';
+import { again, type Database, type Queries } from './connection.ts';
 import { jobColumns } from './job-columns.ts';
 import { checkData, checkValue, columnType, valueText } from './job-values.ts';
 import { refuseCircle } from './job-parents.ts';
@@ -97,7 +97,7 @@ function heldBy(id: string, row: { name: string; launcher: number | null; node: 
 export async function deleteJobs(db: Database, where: Condition): Promise<number> {
   const parameters = new Parameters();
   const condition = conditionSql(where, parameters);
-  return db.transaction(async (sql) => {
+  const remove = async (sql: Queries): Promise<number> => {
     const [held] = await sql.unsafe<{ id: string; name: string; launcher: number; node: string | null }[]>(
       `select job.id, job.name, job.launcher, a.node from job left join attempt a on a.job_id = job.id and a.attempt = job.attempt
        where job.launcher is not null and ${condition} limit 1`,
@@ -113,7 +113,8 @@ export async function deleteJobs(db: Database, where: Condition): Promise<number
       parameters.values,
     );
     return row!.n;
-  });
+  };
+  return again(() => db.transaction(remove));
 }
 
 /**
@@ -123,8 +124,8 @@ export async function deleteJobs(db: Database, where: Condition): Promise<number
 export async function killJobs(db: Database, where: Condition): Promise<KillResult> {
   const parameters = new Parameters();
   const condition = conditionSql(where, parameters);
-  const rows = await db.run((sql) =>
-    sql.unsafe<{ id: string; name: string; state: JobState; killed: boolean }[]>(
+  const kill = (sql: Queries): Promise<{ id: string; name: string; state: JobState; killed: boolean }[]> =>
+    sql.unsafe(
       `with target as materialized (
          select id, name, state from job where ${condition} order by id for update),
        killed as (
@@ -135,8 +136,9 @@ export async function killJobs(db: Database, where: Condition): Promise<KillResu
        select target.id, target.name, target.state, target.id in (select id from killed) as killed
        from target left join told on true order by target.id`,
       parameters.values,
-    ),
-  );
+    );
+  // A commit locks rows in the order of ids in each of its statements, not over all of them: it can meet a kill crosswise.
+  const rows = await again(() => db.run(kill));
   const result: KillResult = { killed: [], already: [] };
   for (const { id, name, state, killed } of rows) {
     if (killed) result.killed.push({ id, name });
@@ -158,7 +160,7 @@ export async function setState(
   const from = JOB_STATES.filter((s) => isAllowed(s, state) && s !== 'RUNNING');
   const wanted = [...new Set(ids)].toSorted();
   const held = state === 'USER_KILLED' ? 'true' : 'launcher is null';
-  return db.transaction(async (sql) => {
+  const move = async (sql: Queries): Promise<number> => {
     const channel = state === 'USER_KILLED' ? 'balsam_kill' : isEnd(state) ? 'balsam_done' : 'balsam_job';
     const rows = await sql.unsafe<{ id: string }[]>(
       `with target as materialized (
@@ -184,7 +186,8 @@ export async function setState(
       );
     }
     return rows.length;
-  });
+  };
+  return again(() => db.transaction(move));
 }
 
 async function whyNotMoved(sql: Queries, id: string, state: JobState): Promise<UserError> {
