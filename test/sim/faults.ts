@@ -3,6 +3,7 @@
  */
 import type { AgentSim } from './agent.ts';
 import type { LauncherSim } from './launcher.ts';
+import type { ProcessTable } from './node.ts';
 import type { Store } from './store.ts';
 import type { World } from './world.ts';
 
@@ -20,6 +21,7 @@ export type Storm = 'plain' | 'takeover' | 'quiet' | 'death' | 'cut';
 export interface Breakable {
   readonly world: World;
   readonly store: Store;
+  readonly table: ProcessTable;
   readonly launchers: readonly LauncherSim[];
   readonly kind: Storm;
   /** All launchers are on one host, where one can judge the processes of another. */
@@ -129,12 +131,16 @@ function users(s: Breakable): void {
   });
 }
 
-/** For a while a commit takes up to seconds, now and then longer than its client waits. */
+/** For a while a commit takes up to seconds, now and then longer than its client waits; and helpers are heard late. */
 function disk(s: Breakable): void {
   const { world: w } = s;
   if (w.chance() >= 0.3) return;
   const ms = w.pick([100, 1_000, 4_000, 12_000]);
-  w.at(w.between(0, STORM_MS), () => s.store.slowDisk(w.now + w.between(1_000, 20_000), ms));
+  w.at(w.between(0, STORM_MS), () => {
+    const until = w.now + w.between(1_000, 20_000);
+    s.store.slowDisk(until, ms);
+    if (w.chance() < 0.3) s.table.slowDisk = { until, ms: ms / 4 };
+  });
 }
 
 function clocks(s: Breakable): void {

@@ -32,6 +32,8 @@ export interface Behaviour {
 export class ProcessTable {
   readonly live = new Set<Process>();
   readonly began = new Map<string, Process>();
+  /** Until then what helpers say comes late by up to `ms`: the disks of the nodes are slow. */
+  slowDisk = { until: 0, ms: 0 };
   readonly #world: World;
 
   constructor(world: World) {
@@ -109,6 +111,8 @@ export class NodeSim {
   /** Patches of a job, by reference, until they are answered. */
   readonly patches = new Map<number, { job: string; attempt: number; value: number }>();
   #nextRef = 1;
+  /** When the last that a helper said is heard. */
+  #heardAt = 0;
 
   constructor(options: NodeOptions) {
     this.#o = options;
@@ -266,7 +270,15 @@ export class NodeSim {
     this.#next(helper, h);
   }
 
+  /** In their order, however late. */
   #post(e: AgentEvent): void {
-    if (!this.#over) this.#o.post(e);
+    const { world: w, table, post } = this.#o;
+    if (this.#over) return;
+    const late = w.now < table.slowDisk.until ? w.between(0, table.slowDisk.ms) : 0;
+    this.#heardAt = Math.max(this.#heardAt, w.now + late);
+    if (this.#heardAt <= w.now) return post(e);
+    w.at(this.#heardAt, () => {
+      if (!this.#over) post(e);
+    });
   }
 }
