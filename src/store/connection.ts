@@ -10,8 +10,8 @@ import postgres from 'postgres';
 import { parseJson } from '../base/json.ts';
 import { WorldError, messageOf } from '../base/errors.ts';
 import {
-  COMMIT_RETRIES,
   CONNECT_TIMEOUT_S,
+  DEADLOCK_ROUNDS,
   DEFAULT_CONNECTIONS,
   IDLE_IN_TRANSACTION_MS,
   STATEMENT_DEADLINE_MS,
@@ -363,7 +363,7 @@ export function isRefusal(error: unknown): boolean {
   return error instanceof postgres.PostgresError && /^(?:2[23]|54)/.test(error.code);
 }
 
-/** Does it again after a serialisation failure or a deadlock, COMMIT_RETRIES times: both undo all of a transaction, so
+/** Does it again after a serialisation failure or a deadlock, DEADLOCK_ROUNDS times: both undo all of a transaction, so
  * `work` must be one, and nothing but one. */
 export async function again<T>(work: () => Promise<T>): Promise<T> {
   for (let round = 1; ; round++) {
@@ -371,7 +371,7 @@ export async function again<T>(work: () => Promise<T>): Promise<T> {
       return await work();
     } catch (error) {
       const code = codeOf(error instanceof WorldError ? error.cause : error);
-      if ((code !== '40001' && code !== '40P01') || round >= COMMIT_RETRIES) throw error;
+      if ((code !== '40001' && code !== '40P01') || round >= DEADLOCK_ROUNDS) throw error;
     }
   }
 }

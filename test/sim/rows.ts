@@ -256,12 +256,6 @@ function isKeyed<R>(row: Row<R>, since: Version<R>): boolean {
 export class Transactions {
   #seq = 0;
   readonly #running = new Set<Statement>();
-  /** A circle of waiters: must not happen. */
-  readonly #deadlock: (what: string) => void;
-
-  constructor(deadlock: (what: string) => void) {
-    this.#deadlock = deadlock;
-  }
 
   /** Its snapshot is of now. */
   statement(tx: Transaction): Statement {
@@ -273,8 +267,12 @@ export class Transactions {
   waits(s: Statement, at: { row: Row<unknown>; mode: LockMode }): void {
     s.tx.waitsFor = at;
     at.row.waiters.add(s);
-    const circle = circleOf(s.tx);
-    if (circle) this.#deadlock(`deadlock: ${circle.map((tx) => tx.name).join(' waits for ')}`);
+  }
+
+  /** The circle of waiters that it is in: a deadlock. null: none. */
+  circle(s: Statement): string | null {
+    const found = circleOf(s.tx);
+    return found && found.map((tx) => tx.name).join(' waits for ');
   }
 
   goesOn(s: Statement): void {
