@@ -80,6 +80,7 @@ class StubAgent {
         agent: null,
         guard: null,
         endedIncarnation: '',
+        endedCrashed: false,
         held: [],
         lastReport: this.#lastReport,
         oldestReport: this.#committed + 1,

@@ -9,10 +9,12 @@ import { Timers } from '../actor/timer.ts';
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import { Refusals } from '../base/refusals.ts';
 import type { AgentEffect, AgentEvent } from '../core/agent/event.ts';
 import { AGENT_DEFAULTS, makeAgentState, type AgentState } from '../core/agent/state.ts';
 import { agentStep } from '../core/agent/step.ts';
 import type { Body, ProcessIdentity } from '../core/messages.ts';
+import { faultFromCoordinator } from '../core/message-fault.ts';
 import { PROTOCOL_VERSION } from '../core/messages.ts';
 import { Guard, type GuardExit } from '../process/guard.ts';
 import { Helper, type HelperChoice, type HelperEvent } from '../process/helper.ts';
@@ -24,6 +26,7 @@ import type { AgentFile } from './config.ts';
 import { JobChannel } from './job-channel.ts';
 import { AGENT_ENV, INCARNATION_ENV } from './names.ts';
 import { agentMarker } from './orphans.ts';
+import { writeAgentRecord } from './predecessor.ts';
 import { channelDirectory, removeChannelDirectory } from './socket-directory.ts';
 import { isParallel, startRequest, workingDirectory, type NodeFacts } from './start-request.ts';
 
@@ -48,21 +51,29 @@ export interface NodeSetup {
 
 export type IncarnationEnd = 'left' | 'rejoin';
 
+/** The incarnation of this node that has ended before, '' for none; whether it was another process, which died. */
+export interface Before {
+  incarnation: string;
+  crashed: boolean;
+}
+
 /** Events that wait for the core: those of one node's helpers, jobs and link. Guess; senders wait when it is full. */
 const MAILBOX = 50_000;
 
 export class Incarnation {
   readonly id: string;
   readonly #setup: NodeSetup;
-  readonly #endedBefore: string;
+  readonly #before: Before;
   readonly #actor: Actor<AgentEvent>;
   readonly #timers: Timers<AgentEvent>;
   readonly #link: DealerLink;
+  readonly #refusals: Refusals;
   readonly #helpers = new Map<number, Helper>();
   /** Job of each token, for the job channel. */
   readonly #jobs = new Map<number, string>();
   readonly #killedEarly = new Set<number>();
   readonly #end = Promise.withResolvers<IncarnationEnd>();
+  #directory = '';
   #channel!: JobChannel;
   #facts!: NodeFacts;
   #guard!: Guard;
@@ -71,16 +82,17 @@ export class Incarnation {
   #mpi: Promise<MpiFlavour | null> | null = null;
   #over = false;
 
-  constructor(setup: NodeSetup, id: string, endedBefore: string) {
+  constructor(setup: NodeSetup, id: string, before: Before) {
     this.id = id;
     this.#setup = setup;
-    this.#endedBefore = endedBefore;
+    this.#before = before;
     this.#actor = new Actor<AgentEvent>({
       name: 'agent',
       capacity: MAILBOX,
       receive: (batch) => this.#step(batch),
     });
     this.#timers = new Timers(this.#actor);
+    this.#refusals = new Refusals(setup.log);
     this.#link = new DealerLink({
       identity: id,
       keys: setup.keys,
@@ -93,12 +105,13 @@ export class Incarnation {
 
   /** Runs the incarnation to its end; nothing of it is left when this resolves. Rejects with a bug. */
   async run(): Promise<IncarnationEnd> {
-    const { clock, file, log } = this.#setup;
+    const { clock, file } = this.#setup;
     const directory = channelDirectory(file.tag, this.id);
+    this.#directory = directory;
     this.#channel = new JobChannel({
       socket: `${directory}/s`,
       post: (event) => this.#post(event),
-      log: (text) => log.warn(text),
+      refused: (rule) => this.#refusals.note('refused at the job channel', { incarnation: this.id, rule }),
     });
     await this.#channel.listen();
     this.#facts = {
@@ -109,6 +122,7 @@ export class Incarnation {
       asRoot: process.getuid?.() === 0,
     };
     this.#openGuard();
+    this.#tellWho();
     // The core asks for it with the first job; it takes as long to start as the agent to join.
     this.#openHelper(0);
     this.#state = makeAgentState(
@@ -124,7 +138,8 @@ export class Incarnation {
       {
         agent: this.#identity(process.pid),
         guard: this.#identity(this.#guard.pid ?? 0),
-        endedIncarnation: this.#endedBefore,
+        endedIncarnation: this.#before.incarnation,
+        endedCrashed: this.#before.crashed,
       },
       clock.monotonic(),
     );
@@ -148,7 +163,8 @@ export class Incarnation {
 
   /** Nobody is there to report to: ends everything now. */
   abandon(): void {
-    this.#setup.log.warn({ incarnation: this.id }, 'warden and coordinator are gone: this agent ends');
+    const fields = { incarnation: this.id, rule: 'PROTOCOL 3' };
+    this.#setup.log.warn(fields, 'warden and coordinator are gone: this agent ends');
     this.#end.resolve('left');
   }
 
@@ -170,6 +186,7 @@ export class Incarnation {
     this.#link.done.catch(() => undefined);
     await this.#actor.stop({ drain: false }).catch(() => undefined);
     this.#channel.close();
+    this.#refusals.end();
     await Promise.all([...this.#helpers.values()].map((h) => h.close()));
     await this.#guard.close();
     await this.#link.close();
@@ -229,8 +246,13 @@ export class Incarnation {
         return this.#end.resolve('left');
       case 'rejoin':
         return this.#end.resolve('rejoin');
+      case 'refused':
+        return this.#refused(e.rule);
       case 'log':
-        return this.#setup.log[e.level]({ incarnation: this.id }, e.text);
+        // The text names the job, and would be a kind of its own.
+        if (e.often === true)
+          return this.#refusals.note('refused late', { incarnation: this.id, rule: e.text });
+        return this.#setup.log[e.level]({ incarnation: this.id, rule: e.rule }, e.text);
     }
   }
 
@@ -249,12 +271,17 @@ export class Incarnation {
 
   #onBytes(bytes: Uint8Array): void | Promise<void> {
     const decoded = decodeEnvelope(bytes);
-    if (!decoded.ok) return this.#setup.log.warn({ reason: decoded.reason }, 'refused a message');
+    if (!decoded.ok) return this.#refused(decoded.reason);
     const { envelope } = decoded;
-    if (envelope.launcher !== this.#setup.file.launcher || envelope.incarnation !== this.id) {
-      return this.#setup.log.warn({ launcher: envelope.launcher }, 'refused a message that is not for us');
-    }
+    if (envelope.launcher !== this.#setup.file.launcher || envelope.incarnation !== this.id)
+      return this.#refused('another launcher or incarnation');
+    const fault = faultFromCoordinator(envelope);
+    if (fault !== null) return this.#refused(fault);
     return this.#actor.send({ kind: 'message', envelope }).catch(() => undefined);
+  }
+
+  #refused(rule: string): void {
+    this.#refusals.note('refused a message', { incarnation: this.id, rule });
   }
 
   // --- helpers and guard ---
@@ -271,11 +298,20 @@ export class Incarnation {
   /** No start without a guard; another takes its place at once and is told all that it must know. */
   #onGuardExit(guard: Guard, exit: GuardExit): void {
     if (this.#over || guard !== this.#guard) return;
-    this.#setup.log.warn({ exit }, 'the guard ended');
+    this.#setup.log.warn({ exit, rule: 'PROTOCOL 8' }, 'the guard ended');
     this.#post({ kind: 'guard', alive: false });
     this.#openGuard();
+    this.#tellWho();
     for (const h of this.#helpers.values()) if (h.pid !== undefined) this.#guard.addHelper(h.pid);
     this.#post({ kind: 'guard', alive: true });
+  }
+
+  /** For the proof that we are dead, when we are. */
+  #tellWho(): void {
+    const { node } = this.#setup;
+    const agent = this.#identity(process.pid);
+    const guard = this.#identity(this.#guard.pid ?? 0);
+    writeAgentRecord(this.#directory, { incarnation: this.id, node, agent, guard });
   }
 
   #openHelper(index: number): void {
@@ -321,7 +357,10 @@ export class Incarnation {
       case 'lost':
         if (helper.pid !== undefined) this.#guard.removeHelper(helper.pid);
         if (this.#over) return;
-        this.#setup.log.warn({ helper: index, held: e.tokens.length }, 'a helper was lost');
+        this.#setup.log.warn(
+          { helper: index, held: e.tokens.length, rule: 'PROTOCOL 8' },
+          'a helper was lost',
+        );
         for (const token of e.tokens) this.#forget(token);
         this.#post({ kind: 'helper-lost', helper: index });
         return this.#openHelper(index);

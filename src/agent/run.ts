@@ -18,8 +18,9 @@ import { chooseHelper, type HelperChoice } from '../process/helper.ts';
 import { readKeyFile } from '../wire/curve.ts';
 import { placeFromEnvironment, readAgentFile, shareOfCpus, type AgentFile, type Place } from './config.ts';
 import { endOrphans } from './orphans.ts';
+import { provenPredecessor } from './predecessor.ts';
 import { sweepChannelDirectories } from './socket-directory.ts';
-import { Incarnation, type IncarnationEnd, type NodeSetup } from './incarnation.ts';
+import { Incarnation, type Before, type IncarnationEnd, type NodeSetup } from './incarnation.ts';
 
 export interface AgentOptions {
   /** Path of the warden's agent file. */
@@ -50,17 +51,18 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   await endOrphans(log);
   void sweepChannelDirectories();
   const alone = watchWarden(file, () => current);
-  let ended = '';
+  const died = await provenPredecessor(file.tag, setup.node, log);
+  let before: Before = { incarnation: died, crashed: died !== '' };
   for (;;) {
-    current = new Incarnation(setup, newId(), ended);
+    current = new Incarnation(setup, newId(), before);
     if (stopping) current.stop();
     const end: IncarnationEnd = await current.run();
-    log.info({ incarnation: current.id, end }, 'incarnation ended');
+    log.info({ incarnation: current.id, end, rule: 'PROTOCOL 5' }, 'incarnation ended');
     if (end === 'left' || stopping) {
       clearInterval(alone);
       return 0;
     }
-    ended = current.id;
+    before = { incarnation: current.id, crashed: false };
   }
 }
 

@@ -32,11 +32,16 @@ export function removeChannelDirectory(directory: string): void {
   rmSync(directory, { recursive: true, force: true });
 }
 
+/** Those of a launcher on this host. */
+export function channelDirectoriesOf(tag: string): string[] {
+  return namesIn(parentDirectory())
+    .filter((name) => name.startsWith(`${tag}-`))
+    .map((name) => `${parentDirectory()}/${name}`);
+}
+
 /** Removes those of a launcher whose agents on this host have all ended. */
 export function removeChannelDirectories(tag: string): void {
-  for (const name of namesIn(parentDirectory())) {
-    if (name.startsWith(`${tag}-`)) removeChannelDirectory(`${parentDirectory()}/${name}`);
-  }
+  for (const directory of channelDirectoriesOf(tag)) removeChannelDirectory(directory);
 }
 
 function namesIn(directory: string): string[] {

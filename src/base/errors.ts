@@ -22,11 +22,11 @@ export class UserError extends Error {
 
 /** What may go wrong without anybody's mistake; every code is provoked by a test. */
 export type WorldErrorCode =
-  | 'unavailable' // Postgres does not answer, or refused the connection: nothing was done
+  | 'unavailable' // Postgres does not answer, or can't do it now (disk full, too many connections …): nothing was done
   | 'outcome-unknown' // the connection was lost, or a deadline passed, with a statement in flight
   | 'fenced' // the launcher's row is not ours any more under this epoch
   | 'wrong-server' // another database than the one we began with, or one in recovery
-  | 'rejected'; // Postgres refused the values (SQLSTATE class 22 or 23)
+  | 'rejected'; // Postgres refused the values (SQLSTATE class 22, 23 or 54)
 
 /** A failure of the world: a value with a code, not a bug. */
 export class WorldError extends Error {

@@ -6,11 +6,15 @@ import { pino, type Logger } from 'pino';
 
 export type { Logger };
 
-/** A log whose lines carry who speaks. `sync` for processes that may end at any moment. */
-export function makeLog(name: string, fields: Record<string, string | number> = {}): Logger {
+/** A log whose lines carry who speaks; into a file instead of stdout where that is a person's. */
+export function makeLog(
+  name: string,
+  fields: Record<string, string | number> = {},
+  file: string | null = null,
+): Logger {
   const level = process.env['BALSAM_LOG_LEVEL'] ?? 'info';
   return pino(
     { level, base: { who: name, ...fields }, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ dest: 1, sync: false, minLength: 0 }),
+    pino.destination({ dest: file ?? 1, sync: false, minLength: 0 }),
   );
 }

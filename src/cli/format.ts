@@ -5,9 +5,10 @@
  * anything: control characters are shown escaped, so that no name can break a table or speak to the terminal.
  */
 import path from 'node:path';
+import { writeJson } from '../base/json.ts';
 import { CELL_MAX } from '../base/client-limits.ts';
 import { cuteId, jobDirectory } from '../core/job-directory.ts';
-import type { ApplicationRow, HistoryLine, JobRow } from '../store/rows.ts';
+import type { ApplicationRow, HistoryLine, JobRow, LauncherEventRow, LauncherRow } from '../store/rows.ts';
 
 /** The columns of a record, in the original's order. */
 export const RECORD_FIELDS = [
@@ -127,6 +128,16 @@ export function historyText(job: JobRow, lines: readonly HistoryLine[]): string 
   return [`Job ${escaped(job.name)} [${job.job_id}]`, '-'.repeat(48), text.join(''), ''].join('\n');
 }
 
+/** What happened to a launcher, oldest first, as the history of a job looks. */
+export function eventsText(launcher: LauncherRow, events: readonly LauncherEventRow[]): string {
+  const lines = events.map(({ at, kind, node, host, message }) => {
+    const where = node === null ? '' : `node ${node}${host === '' ? '' : ` (${escaped(host)})`}: `;
+    return `${`\n[${stamp(at)} ${kind}]`.padStart(45)} ${where}${escaped(message, true)}`;
+  });
+  const head = `Launcher ${launcher.id} ${escaped(launcher.name)} (${launcher.state})`;
+  return [head, '-'.repeat(48), lines.join(''), ''].join('\n');
+}
+
 /** `[name | first8]` for a person. */
 export function cute(job: { job_id: string; name: string }): string {
   return escaped(cuteId(job));
@@ -134,7 +145,7 @@ export function cute(job: { job_id: string; name: string }): string {
 
 /** One JSON object of every field, for `--json`. */
 export function jobJson(job: JobRow): string {
-  return JSON.stringify(job);
+  return writeJson(job);
 }
 
 /** A field as text: JSON for data, lists, booleans and null. */
@@ -148,9 +159,19 @@ export function fieldText(job: JobRow, field: LsField): string {
 
 /** JSON on one line with a space after commas and colons, as the original printed its dictionaries. */
 export function spacedJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(spacedJson).join(', ')}]`;
+  try {
+    return spaced(value);
+  } catch (error) {
+    // Nested deeper than a function can call itself.
+    if (error instanceof RangeError) return writeJson(value);
+    throw error;
+  }
+}
+
+function spaced(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(spaced).join(', ')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  const members = Object.entries(value).map(([key, inner]) => `${JSON.stringify(key)}: ${spacedJson(inner)}`);
+  const members = Object.entries(value).map(([key, inner]) => `${JSON.stringify(key)}: ${spaced(inner)}`);
   return `{${members.join(', ')}}`;
 }
 

@@ -1,5 +1,5 @@
 /**
- * `balsam ls`: jobs, applications or workflows, as tables, records, histories, counts, or JSON lines for programs.
+ * `balsam ls`: jobs, applications, workflows or launchers, as tables, records, histories, counts, or JSON lines for programs.
  *
  * BALSAM_LS_FIELDS adds columns, BALSAM_LS_LIMIT bounds the rows of a table. A listing reads only what it shows; `--json`
  * streams, so that a million jobs do not pile up in memory.
@@ -43,9 +43,14 @@ interface Wanted {
 }
 
 export const lsCommand = defineCommand({
-  meta: { name: 'ls', description: 'List jobs, applications or workflows' },
+  meta: { name: 'ls', description: 'List jobs, applications, workflows or launchers' },
   args: {
-    what: { type: 'positional', description: 'jobs, apps or wf', required: false, default: 'jobs' },
+    what: {
+      type: 'positional',
+      description: 'jobs, apps, wf or launchers',
+      required: false,
+      default: 'jobs',
+    },
     name: { type: 'string', description: 'name contains (any case)' },
     id: { type: 'string', description: 'id contains' },
     state: { type: 'string', description: 'exactly this state' },
@@ -59,7 +64,7 @@ export const lsCommand = defineCommand({
     const list = LISTS[args.what];
     if (list === undefined || !Object.hasOwn(LISTS, args.what)) {
       throw new UserError(
-        `balsam ls lists jobs, apps or wf, not ${JSON.stringify(args.what)}${didYouMean(args.what, Object.keys(LISTS))}`,
+        `balsam ls lists jobs, apps, wf or launchers, not ${JSON.stringify(args.what)}${didYouMean(args.what, Object.keys(LISTS))}`,
       );
     }
     await withDatabase((db) => list(db, args));
@@ -75,6 +80,8 @@ const LISTS: { readonly [what: string]: List } = {
   app: listApps,
   wf: listWorkflows,
   workflows: listWorkflows,
+  launchers: listAllLaunchers,
+  launcher: listAllLaunchers,
 };
 
 async function listJobs(db: OpenDatabase, wanted: Wanted): Promise<void> {
@@ -139,6 +146,12 @@ async function listApps(db: OpenDatabase, wanted: Wanted): Promise<void> {
       wanted.verbose === true ? apps.map(applicationRecord).join('\n\n') : applicationTable(apps),
     );
   }
+}
+
+async function listAllLaunchers(db: OpenDatabase, wanted: Wanted): Promise<void> {
+  refuse('launchers', wanted, ['id', 'state', 'wf', 'by-states', 'verbose']);
+  const { showLaunchers } = await import('./launchers.ts');
+  await showLaunchers(db, { ...wanted, limit: rowLimit() });
 }
 
 async function listWorkflows(db: OpenDatabase, wanted: Wanted): Promise<void> {

@@ -46,8 +46,9 @@ export type ToWarden =
       queued: number;
       waiting: number;
       agents: number;
-      degraded: boolean;
     }
+  /** Why the database does not do what is asked; null when it does again. Said at each change. */
+  | { kind: 'database'; away: string | null }
   | { kind: 'end'; code: 'left' | 'fenced'; reason: string };
 
 /** What a warden tells its coordinator. The end of the channel means that the warden is gone. */

@@ -4,11 +4,14 @@
  */
 import { WorldError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import type { Refusals } from '../base/refusals.ts';
 import type { CoordinatorEffect, CoordinatorEvent } from '../core/coordinator/event.ts';
+import type { LauncherNote } from '../core/coordinator/batch.ts';
 import { PROTOCOL_VERSION, type Body, type Join, type ProcessIdentity } from '../core/messages.ts';
 import { commitBatch } from '../store/commit-store.ts';
 import type { Database } from '../store/connection.ts';
 import { addRoster, leave, raiseEpoch } from '../store/launcher-store.ts';
+import { recordNotes } from '../store/launcher-event-store.ts';
 import { countWaiting, heldJobs, leaseJobs, matchWorkflows } from '../store/lease-store.ts';
 import type { RosterMember } from '../store/rows.ts';
 import { encodeEnvelope } from '../wire/codec.ts';
@@ -23,9 +26,14 @@ export interface PerformerOptions {
   work: Database;
   link: RouterLink;
   epoch: () => number;
+  /** The epoch in which this coordinator began. */
+  source: number;
   post: (event: CoordinatorEvent) => void;
   end: (end: { code: 'left' | 'fenced'; reason: string }) => void;
+  /** The database does not do what is asked, and why; null when it does again. */
+  onAway: (why: string | null) => void;
   log: Logger;
+  refusals: Refusals;
 }
 
 export class Performer {
@@ -43,28 +51,38 @@ export class Performer {
         return this.#send(e.incarnation, e.body);
       case 'lease':
         return this.#run(this.#lease(e), {
-          fail: { kind: 'lease-failed' },
-          unknown: { kind: 'outcome-unknown', lost: 'lease' },
+          fail: (why) => ({ kind: 'lease-failed', why }),
+          unknown: (why) => ({ kind: 'outcome-unknown', lost: 'lease', why }),
         });
       case 'commit':
         return this.#run(this.#commit(e), {
-          fail: { kind: 'commit-failed' },
-          unknown: { kind: 'outcome-unknown', lost: 'commit' },
+          fail: (why) => ({ kind: 'commit-failed', why }),
+          unknown: (why) => ({ kind: 'outcome-unknown', lost: 'commit', why }),
         });
       case 'enrol': {
-        const fail: CoordinatorEvent = { kind: 'enrol-failed', incarnation: e.incarnation };
+        const fail = (): CoordinatorEvent => ({ kind: 'enrol-failed', incarnation: e.incarnation });
         return this.#run(this.#enrol(e.incarnation, e.join), { fail, unknown: fail });
+      }
+      case 'record': {
+        const fail = (): CoordinatorEvent => ({ kind: 'record-failed' });
+        return this.#run(this.#record(e), { fail, unknown: fail });
       }
       case 'raise':
         return this.#run(this.#raise(), {
-          fail: { kind: 'raise-failed' },
-          unknown: { kind: 'raise-failed' },
+          fail: () => ({ kind: 'raise-failed' }),
+          unknown: () => ({ kind: 'raise-failed' }),
         });
       case 'leave-row':
-        return this.#run(this.#leave(), { fail: { kind: 'left' }, unknown: { kind: 'left' } });
+        return this.#run(this.#leave(e.notes), {
+          fail: () => ({ kind: 'left' }),
+          unknown: () => ({ kind: 'left' }),
+        });
       case 'end':
         return this.#o.end({ code: e.code, reason: e.reason });
+      case 'refused':
+        return this.#o.refusals.note('refused a message', { incarnation: e.incarnation, rule: e.rule });
       case 'log':
+        if (e.often === true) return this.#o.refusals.note(e.text, e.fields ?? {});
         return this.#o.log[e.level](e.fields ?? {}, e.text);
     }
   }
@@ -81,9 +99,16 @@ export class Performer {
     }
   }
 
-  #run(work: Promise<CoordinatorEvent>, on: { fail: CoordinatorEvent; unknown: CoordinatorEvent }): void {
+  /** `on` makes the event of a failure from its sentence. */
+  #run(
+    work: Promise<CoordinatorEvent>,
+    on: { fail: (why: string) => CoordinatorEvent; unknown: (why: string) => CoordinatorEvent },
+  ): void {
     const answered = (event: CoordinatorEvent): void => {
-      if (this.#away) this.#o.log.info('the database answers again');
+      if (this.#away) {
+        this.#o.log.info({ rule: 'PROTOCOL 7' }, 'the database answers again');
+        this.#o.onAway(null);
+      }
       this.#away = false;
       this.#o.post(event);
     };
@@ -91,13 +116,15 @@ export class Performer {
       if (!(error instanceof WorldError)) throw error;
       // Said once: an outage of an hour is one line, not thousands.
       if (!this.#away || error.code !== 'unavailable') {
-        const fields = { error: messageOf(error), code: error.code };
+        const fields = { error: messageOf(error), code: error.code, rule: 'PROTOCOL 7' };
         this.#o.log.warn(fields, 'the database did not do what was asked');
       }
+      if (!this.#away && error.code !== 'fenced') this.#o.onAway(messageOf(error));
       this.#away = true;
       if (error.code === 'fenced') return this.#o.post({ kind: 'fenced' });
       if (error.code === 'wrong-server') throw error;
-      this.#o.post(error.code === 'outcome-unknown' ? on.unknown : on.fail);
+      const event = error.code === 'outcome-unknown' ? on.unknown : on.fail;
+      this.#o.post(event(messageOf(error)));
     });
   }
 
@@ -175,6 +202,14 @@ export class Performer {
     return { kind: added ? 'enrolled' : 'enrol-failed', incarnation };
   }
 
+  async #record(e: Extract<CoordinatorEffect, { kind: 'record' }>): Promise<CoordinatorEvent> {
+    const { work, launcher, source } = this.#o;
+    const { notes, ended } = e;
+    const fenced = await recordNotes(work, { launcher, epoch: this.#o.epoch(), source, notes, ended });
+    if (!fenced) throw new WorldError('fenced', 'the launcher row is not ours any more');
+    return { kind: 'recorded' };
+  }
+
   async #raise(): Promise<CoordinatorEvent> {
     const epoch = await raiseEpoch(this.#o.work, this.#o.launcher, this.#o.epoch());
     if (epoch === null) throw new WorldError('fenced', 'the launcher row is not ours any more');
@@ -182,8 +217,11 @@ export class Performer {
     return { kind: 'raised', epoch, held, apps: await factsOf(this.#o.work, held) };
   }
 
-  async #leave(): Promise<CoordinatorEvent> {
-    await leave(this.#o.work, this.#o.launcher, this.#o.epoch());
+  async #leave(notes: readonly LauncherNote[]): Promise<CoordinatorEvent> {
+    const { work, launcher, source } = this.#o;
+    const epoch = this.#o.epoch();
+    await recordNotes(work, { launcher, epoch, source, notes, ended: [] });
+    await leave(work, launcher, epoch);
     return { kind: 'left' };
   }
 }

@@ -35,7 +35,7 @@ export async function rescueDead(db: Database, own: number, log: Logger): Promis
   const rescued: Rescued[] = [];
   try {
     for (const candidate of await rescueCandidates(db, own, CHAIN.rescue)) {
-      const by = await bury(db, candidate);
+      const by = await bury(db, candidate, own);
       if (by === null) continue;
       const jobs = await takeBack(db, candidate);
       if (by === 'tombstone' && jobs === 0) continue;
@@ -47,19 +47,19 @@ export async function rescueDead(db: Database, own: number, log: Logger): Promis
     }
   } catch (error) {
     if (!(error instanceof WorldError)) throw error;
-    log.warn({ error: messageOf(error) }, 'the look for dead launchers was cut short');
+    log.warn({ error: messageOf(error), rule: 'PROTOCOL 4' }, 'the look for dead launchers was cut short');
   }
   return rescued;
 }
 
 /** The tombstone, if it is dead; by what, or null when it may live. */
-async function bury(db: Database, c: Candidate): Promise<Rescued['by'] | null> {
+async function bury(db: Database, c: Candidate, own: number): Promise<Rescued['by'] | null> {
   if (c.state === 'dead') return 'tombstone';
   // Of the silent, too, what is left here is ended: their guards may have been killed with them.
   const proven = await isProvenDead(await rosterOf(db, c.id));
-  if (!proven && c.silent) return (await tombstone(db, c, CHAIN.rescue, false)) ? 'silence' : null;
+  if (!proven && c.silent) return (await tombstone(db, c, CHAIN.rescue, false, own)) ? 'silence' : null;
   if (!proven) return null;
-  return (await tombstone(db, c, CHAIN.rescue, true)) ? 'proof' : null;
+  return (await tombstone(db, c, CHAIN.rescue, true, own)) ? 'proof' : null;
 }
 
 /** None of them lives, we can judge all of them, and nothing that they started is left. */

@@ -11,15 +11,19 @@ import { systemClock } from '../base/clock.ts';
 import { CHAIN, KILL_POLL_MS, assertChain } from '../base/limits.ts';
 import { makeLog, type Logger } from '../base/log.ts';
 import { messageOf, WorldError } from '../base/errors.ts';
+import { Refusals } from '../base/refusals.ts';
 import type { CoordinatorEvent } from '../core/coordinator/event.ts';
 import {
   COORDINATOR_DEFAULTS,
+  isLive,
   makeCoordinatorState,
   type CoordinatorState,
 } from '../core/coordinator/state.ts';
 import { coordinatorStep } from '../core/coordinator/step.ts';
+import type { Envelope } from '../core/messages.ts';
+import { faultFromAgent } from '../core/message-fault.ts';
 import type { Database } from '../store/connection.ts';
-import { heartbeat, killedJobs } from '../store/launcher-store.ts';
+import { heartbeat, killedJobs, type LauncherHealth } from '../store/launcher-store.ts';
 import { listen } from '../store/notify.ts';
 import { decodeEnvelope } from '../wire/codec.ts';
 import { readKeyFile } from '../wire/curve.ts';
@@ -59,19 +63,25 @@ export async function runCoordinator(path: string): Promise<number> {
       if (predecessor) echoFor(predecessor, link, identity, bytes);
       return undefined;
     },
-    onStranger: (stranger) => log.warn({ ...stranger }, 'refused a stranger at the port'),
+    onStranger: (stranger) =>
+      log.warn({ ...stranger, refused: link.counters.strangers }, 'refused a stranger at the port'),
   });
   // A successor echoes before it has a database; the first coordinator has nobody to echo to.
   const bound = predecessor ? await link.bind({ addresses: file.addresses, port: predecessor.port }) : null;
-  const beats = setInterval(() => {
+  const tellBeat = (): void => {
     const beat = coordinator?.beat() ?? predecessor;
     if (beat) toWarden({ kind: 'beat', epoch: beat.epoch, confirmedAt: beat.confirmedAt });
-  }, CHAIN.beat);
+  };
+  // At once: until the first beat the warden is as patient as a start takes, and agents are not.
+  tellBeat();
+  const beats = setInterval(tellBeat, CHAIN.beat);
   try {
-    const session = await openSession(file, log);
+    const session = await openSession(file, log, (away) => toWarden({ kind: 'database', away }));
+    toWarden({ kind: 'database', away: null });
     coordinator = new Coordinator(file, session, log, toWarden);
     const { port } = bound ?? (await link.bind({ addresses: file.addresses }));
-    log.info({ id: session.id, epoch: session.epoch, port, successor: predecessor !== null }, 'bound');
+    const { id, epoch } = session;
+    log.info({ id, epoch, port, successor: predecessor !== null, rule: 'PROTOCOL 3' }, 'bound');
     toWarden({ kind: 'bound', launcher: session.id, port });
     toWarden({ kind: 'beat', ...coordinator.beat() });
     const post = (event: CoordinatorEvent): void => coordinator?.post(event);
@@ -80,7 +90,7 @@ export async function runCoordinator(path: string): Promise<number> {
     const end = await coordinator.run(link);
     toWarden({ kind: 'end', ...end });
     await Promise.all([link.close(), session.work.close(), session.heart.close()]);
-    log.info(end, 'ended');
+    log.info({ ...end, rule: end.code === 'left' ? 'PROTOCOL 9' : 'PROTOCOL 1' }, 'ended');
     return end.code === 'left' ? 0 : EXIT_FENCED;
   } finally {
     clearInterval(beats);
@@ -98,10 +108,10 @@ class Coordinator {
   readonly #actor: Actor<CoordinatorEvent>;
   readonly #timers: Timers<CoordinatorEvent>;
   readonly #state: CoordinatorState;
+  readonly #refusals: Refusals;
   readonly #end = Promise.withResolvers<{ code: 'left' | 'fenced'; reason: string }>();
   #performer!: Performer;
   #wakeAt = Infinity;
-  #refused = 0;
   #over = false;
 
   constructor(file: CoordinatorFile, session: Session, log: Logger, toWarden: (m: ToWarden) => void) {
@@ -112,6 +122,7 @@ class Coordinator {
     this.#work = session.work;
     this.#heart = session.heart;
     this.#log = log;
+    this.#refusals = new Refusals(log);
     this.#toWarden = toWarden;
     const mono = systemClock.monotonic();
     this.#state = makeCoordinatorState(
@@ -141,16 +152,19 @@ class Coordinator {
 
   onBytes(identity: string, bytes: Uint8Array): void | Promise<void> {
     const decoded = decodeEnvelope(bytes);
-    if (
-      !decoded.ok ||
-      decoded.envelope.launcher !== this.#launcher.id ||
-      decoded.envelope.incarnation !== identity
-    ) {
-      this.#refused += 1;
-      const reason = decoded.ok ? 'another launcher or incarnation' : decoded.reason;
-      return this.#log.warn({ reason, refused: this.#refused }, 'refused a message');
-    }
-    return this.#actor.send({ kind: 'message', envelope: decoded.envelope }).catch(() => undefined);
+    const rule = decoded.ok ? this.#faultOf(decoded.envelope, identity) : decoded.reason;
+    // The core counts them by incarnation. The sender's name is what its connection says, in printable letters.
+    const event: CoordinatorEvent =
+      decoded.ok && rule === null
+        ? { kind: 'message', envelope: decoded.envelope }
+        : { kind: 'refused', incarnation: identity.replaceAll(/[^!-~]/g, '?'), rule: rule ?? '' };
+    return this.#actor.send(event).catch(() => undefined);
+  }
+
+  #faultOf(envelope: Envelope, identity: string): string | null {
+    if (envelope.launcher !== this.#launcher.id || envelope.incarnation !== identity)
+      return 'another launcher or incarnation';
+    return faultFromAgent(envelope);
   }
 
   async run(link: RouterLink): Promise<{ code: 'left' | 'fenced'; reason: string }> {
@@ -160,9 +174,12 @@ class Coordinator {
       work: this.#work,
       link,
       epoch: () => this.#state.epoch,
+      source: this.#launcher.epoch,
       post: (event) => this.post(event),
       end: (end) => this.#end.resolve(end),
+      onAway: (away) => this.#toWarden({ kind: 'database', away }),
       log: this.#log,
+      refusals: this.#refusals,
     });
     // Before anything that an agent says: an inventory of attempts that we do not know yet would end them as strays.
     if (this.#session.adopt) this.post({ kind: 'adopt', ...this.#session.adopt });
@@ -192,6 +209,7 @@ class Coordinator {
       link.done.catch(() => undefined);
       await this.#actor.stop({ drain: false }).catch(() => undefined);
       this.#tellCounts(0);
+      this.#refusals.end();
       await Promise.all(listeners.map((l) => l.close().catch(() => undefined)));
     }
   }
@@ -214,19 +232,46 @@ class Coordinator {
   }
 
   #beating = false;
+  /** The health of the last heartbeat that was sent. */
+  #told = '';
+  #unconfirmed = false;
   async #beat(): Promise<void> {
     if (this.#beating || this.#over) return;
     this.#beating = true;
     const sentAt = systemClock.monotonic();
     const epoch = this.#state.epoch;
     try {
-      if (await heartbeat(this.#heart, this.#launcher.id, epoch)) this.post({ kind: 'confirmed', sentAt });
+      const health = this.#health();
+      const confirmed = await heartbeat(this.#heart, this.#launcher.id, epoch, health);
+      this.#told = JSON.stringify(health);
+      if (this.#unconfirmed) this.#log.info({ rule: 'PROTOCOL 0: B' }, 'heartbeats are confirmed again');
+      this.#unconfirmed = false;
+      if (confirmed) this.post({ kind: 'confirmed', sentAt });
       else if (epoch === this.#state.epoch && this.#state.raising === 'no') this.post({ kind: 'fenced' });
     } catch (error) {
-      this.#log.warn({ error: messageOf(error) }, 'the heartbeat was not confirmed');
+      // Said once: an outage of an hour is one line, not thousands.
+      if (!this.#unconfirmed)
+        this.#log.warn({ error: messageOf(error), rule: 'PROTOCOL 0: B' }, 'the heartbeat was not confirmed');
+      this.#unconfirmed = true;
     } finally {
       this.#beating = false;
     }
+  }
+
+  #health(): LauncherHealth {
+    const { degraded, agents } = this.#state;
+    const live = [...agents.values()].filter(isLive);
+    return {
+      degradedSince: degraded?.since ?? null,
+      degradedWhy: degraded?.why ?? '',
+      nodesAlive: new Set(live.map((a) => a.node)).size,
+    };
+  }
+
+  /** What people see of us changed: told with a heartbeat of its own, not with the next one. */
+  #tellHealth(): void {
+    const told = JSON.stringify(this.#health());
+    if (told !== this.#told && !this.#beating) void this.#beat();
   }
 
   #looking = false;
@@ -255,6 +300,7 @@ class Coordinator {
 
   #waiting = 0;
   async #tellProgress(): Promise<void> {
+    this.#tellHealth();
     this.#waiting = await this.#performer.countRunnable(this.#waiting);
     if (!this.#over) this.#tellCounts(this.#waiting);
   }
@@ -278,7 +324,6 @@ class Coordinator {
       queued,
       waiting,
       agents,
-      degraded: s.degradedSince !== null,
     });
   }
 }

@@ -11,9 +11,16 @@ import type { CoordinatorEvent } from '../core/coordinator/event.ts';
 import { processIdentity } from '../../native-free/inventory.ts';
 import { hostname } from 'node:os';
 import type { Database } from '../store/connection.ts';
-import { addRoster, epochFound, raiseEpoch, registerLauncher } from '../store/launcher-store.ts';
+import { drainedNodes, noteTakeover } from '../store/launcher-event-store.ts';
+import {
+  addRoster,
+  epochFound,
+  livingIncarnations,
+  raiseEpoch,
+  registerLauncher,
+} from '../store/launcher-store.ts';
 import { heldJobs } from '../store/lease-store.ts';
-import { endSessions, rosterOf } from '../store/rescue-store.ts';
+import { endSessions } from '../store/rescue-store.ts';
 import type { RosterMember } from '../store/rows.ts';
 import { factsOf } from './applications.ts';
 import type { CoordinatorFile } from './config.ts';
@@ -34,17 +41,29 @@ export interface Session {
   adopt: Omit<Extract<CoordinatorEvent, { kind: 'adopt' }>, 'kind'> | null;
 }
 
-/** Opens the connections and takes the row. WorldError 'fenced' when the launcher was declared dead meanwhile. */
-export async function openSession(file: CoordinatorFile, log: Logger): Promise<Session> {
+/**
+ * Opens the connections and takes the row; `onWait` hears why it has to wait, once for each reason. WorldError 'fenced' when
+ * the launcher was declared dead meanwhile.
+ */
+export async function openSession(
+  file: CoordinatorFile,
+  log: Logger,
+  onWait: (why: string) => void,
+): Promise<Session> {
   if (!file.predecessor) return begin(file);
   const found = { epoch: null };
-  for (;;) {
+  for (let said = ''; ;) {
     try {
       return await succeed(file, file.predecessor.launcher, found, log);
     } catch (error) {
       const waits = error instanceof UserError || (error instanceof WorldError && error.code !== 'fenced');
       if (!waits) throw error;
-      log.warn({ error: messageOf(error) }, 'the takeover waits for the database');
+      const why = messageOf(error);
+      if (why !== said) {
+        log.warn({ error: why, rule: 'PROTOCOL 3' }, 'the takeover waits for the database');
+        onWait(why);
+        said = why;
+      }
       await pause(RETRY_MS);
     }
   }
@@ -93,8 +112,9 @@ async function succeed(
       throw new WorldError('fenced', 'the launcher was declared dead before its coordinator was replaced');
     await enrolOurselves(work, { id, epoch });
     const held = await heldJobs(work, id);
-    const roster = await rosterOf(work, id);
-    const incarnations = [...new Set(roster.map((m) => m.incarnation).filter((i) => i !== ''))];
+    const incarnations = await livingIncarnations(work, id);
+    const drained = await drainedNodes(work, id);
+    await noteTakeover(work, { launcher: id, epoch, held: held.length });
     log.warn(
       { id, epoch, held: held.length, ended_sessions: killed, rule: 'PROTOCOL 3' },
       'took over from a dead coordinator',
@@ -105,7 +125,7 @@ async function succeed(
       confirmedAt,
       work,
       heart,
-      adopt: { held, apps: await factsOf(work, held), incarnations },
+      adopt: { held, apps: await factsOf(work, held), incarnations, drained },
     };
   } catch (error) {
     await Promise.all([work.close(), heart.close()]);

@@ -120,6 +120,8 @@ export interface Join {
   agent: ProcessIdentity | null;
   guard: ProcessIdentity | null;
   endedIncarnation: string;
+  /** It was another process, and that died. */
+  endedCrashed: boolean;
   held: HeldAttempt[];
   lastReport: number;
   oldestReport: number;

@@ -51,7 +51,7 @@ class Fenced extends Error {}
  * Commits a batch: patches, then starts and ends, then releases; all of one job's rows in one transaction. The answer has
  * one outcome a row, in the order given. A repeat of a committed batch answers 'duplicate' or 'not-ours' and changes
  * nothing. fenced false: nothing was written. WorldError 'outcome-unknown' when the connection was lost with it in
- * flight, 'unavailable' when nothing was sent. An ordinary Error is a row that matches no rule: a bug.
+ * flight, 'unavailable' when nothing was done. An ordinary Error is a row that matches no rule: a bug.
  * The caller gives a job's start and end of one batch as the end alone, with its startedAt.
  */
 export async function commitBatch(db: Database, batch: CommitBatch): Promise<CommitAnswer> {

@@ -329,10 +329,7 @@ class Pool implements Database {
 }
 
 /** Nothing of ours reached a server that would act on it. */
-const UNSENT = new Set(['ECONNREFUSED', 'ENOENT', 'EACCES', 'CONNECT_TIMEOUT', '57P03']);
-/** The server gave it up and says so: read-only, cancelled or timed out, short of memory, disk or connections (class 53),
- * and what another try may bring through. What ends the session too is not heard in words: the connection is lost. */
-const GIVEN_UP = /^(25006|53...|55P03|57014|40001|40P01)$/;
+const UNSENT = new Set(['ECONNREFUSED', 'ENOENT', 'EACCES', 'CONNECT_TIMEOUT', '57P03', '25P03']);
 const LOST = new Set([
   'CONNECTION_CLOSED',
   'CONNECTION_DESTROYED',
@@ -341,6 +338,13 @@ const LOST = new Set([
   'EPIPE',
   'ETIMEDOUT',
 ]);
+/** The connection was cut: a backend ended by an administrator or with its server, or nobody knows (40003). */
+const CUT = /^(08|57P0[124]|40003)/;
+/**
+ * The statement was undone, and later the same one may do: read-only (25006), rolled back for others' sake (40), out of
+ * disk, memory or connections (53), locked (55), cancelled or timed out (57), input or output failed (58), an inner failure (XX).
+ */
+const NOT_NOW = /^(25006|40|53|55|57|58|XX)/;
 
 /** SQLSTATE or system code of an error; '' where it has none. */
 export function codeOf(error: unknown): string {
@@ -349,9 +353,10 @@ export function codeOf(error: unknown): string {
     : '';
 }
 
-/** Whether Postgres refused the values of a statement (class 22 or 23), which another try does not change. */
+/** Whether Postgres refused the values of a statement (class 22 or 23, or 54: too large or too deep for it), which another
+ * try does not change. */
 export function isRefusal(error: unknown): boolean {
-  return error instanceof postgres.PostgresError && /^2[23]/.test(error.code);
+  return error instanceof postgres.PostgresError && /^(?:2[23]|54)/.test(error.code);
 }
 
 /** Does it again after a serialisation failure or a deadlock, COMMIT_RETRIES times: both undo all of a transaction, so
@@ -376,15 +381,12 @@ export function isUndone(error: unknown): boolean {
 function translate(error: unknown): unknown {
   if (error instanceof WorldError) return error;
   const code = codeOf(error);
-  if (UNSENT.has(code))
-    return new WorldError('unavailable', `Postgres is not available: ${messageOf(error)}`, error);
-  if (GIVEN_UP.test(code))
-    return new WorldError('unavailable', `Postgres did not do it: ${messageOf(error)}`, error);
-  if (LOST.has(code) || /^(08|57P0[124]|58|40003)/.test(code))
-    return new WorldError(
-      'outcome-unknown',
-      `the connection to Postgres was lost: ${messageOf(error)}`,
-      error,
-    );
+  const words = messageOf(error);
+  // A server that panics may have written the commit before that.
+  const panic = error instanceof postgres.PostgresError && error.severity === 'PANIC';
+  if (LOST.has(code) || CUT.test(code) || panic)
+    return new WorldError('outcome-unknown', `the connection to Postgres was lost: ${words}`, error);
+  if (UNSENT.has(code)) return new WorldError('unavailable', `Postgres is not available: ${words}`, error);
+  if (NOT_NOW.test(code)) return new WorldError('unavailable', `Postgres can't do it now: ${words}`, error);
   return error;
 }

@@ -26,6 +26,8 @@ interface JobPart {
 }
 interface AttemptPart {
   job_id: string;
+  attempt: number;
+  launcher: number;
   node: string;
   leased_at: Date | null;
   started_at: Date | null;
@@ -38,6 +40,13 @@ interface EventPart {
   job_id: string;
   at: Date;
   state: JobState;
+  message: string;
+}
+
+/** A takeover of a launcher that held jobs: part of the history of each that ran through it. */
+interface TakeoverPart {
+  launcher: number;
+  at: Date;
   message: string;
 }
 
@@ -55,24 +64,31 @@ export async function addEvents(db: Database, events: readonly NewEvent[]): Prom
   );
 }
 
-/** The history of each of these jobs, oldest line first; a job that is gone is missing. Three queries. */
+/** The history of each of these jobs, oldest line first; a job that is gone is missing. Four queries. */
 export async function history(db: Database, ids: readonly string[]): Promise<Map<string, HistoryLine[]>> {
   const wanted = plainArray(ids);
-  const [jobs, attempts, events] = await db.transaction(async (sql) => {
+  const [jobs, attempts, events, takeovers] = await db.transaction(async (sql) => {
     const j = await sql<
       JobPart[]
     >`select id, created_at, updated_at, state from job where id = any (${wanted}::uuid[])`;
     const a = await sql<AttemptPart[]>`
-      select job_id, node, leased_at, started_at, ended_at, outcome, end_state, message from attempt
+      select job_id, attempt, launcher, node, leased_at, started_at, ended_at, outcome, end_state, message from attempt
       where job_id = any (${wanted}::uuid[]) order by job_id, attempt`;
     const e = await sql<EventPart[]>`
       select job_id, at, state, message from job_event where job_id = any (${wanted}::uuid[]) order by job_id, id`;
-    return [j, a, e] as const;
+    const launchers = plainArray([...new Set(a.map((x) => x.launcher))]);
+    const k = await sql<TakeoverPart[]>`
+      select launcher, at, message from launcher_event
+      where launcher = any (${launchers}::int[]) and kind = 'takeover' order by launcher, source`;
+    return [j, a, e, k] as const;
   });
   const attemptsOf = Map.groupBy(attempts, (a) => a.job_id);
   const eventsOf = Map.groupBy(events, (e) => e.job_id);
   return new Map(
-    jobs.map((job) => [job.id, linesOf(job, attemptsOf.get(job.id) ?? [], eventsOf.get(job.id) ?? [])]),
+    jobs.map((job) => [
+      job.id,
+      linesOf(job, attemptsOf.get(job.id) ?? [], eventsOf.get(job.id) ?? [], takeovers),
+    ]),
   );
 }
 
@@ -81,11 +97,14 @@ export function linesOf(
   job: JobPart,
   attempts: readonly AttemptPart[],
   events: readonly EventPart[],
+  takeovers: readonly TakeoverPart[] = [],
 ): HistoryLine[] {
   const prepared = events.some(
     (e) => e.state === 'READY' || e.state === 'STAGED_IN' || e.state === 'PREPROCESSED',
   );
-  const run = attempts.flatMap((attempt, i) => attemptLines(attempt, i === 0 && !prepared, job.created_at));
+  const run = attempts.flatMap((attempt, i) =>
+    attemptLines(attempt, i === 0 && !prepared, job.created_at, takeovers),
+  );
   const others = events.map(({ at, state, message }): HistoryLine => ({ at, state, message }));
   const killedByEvent = others.some((line) => line.state === 'USER_KILLED');
   const merged = merge(
@@ -101,20 +120,43 @@ export function linesOf(
 
 const PASSED = ['READY', 'STAGED_IN', 'PREPROCESSED'] as const satisfies readonly JobState[];
 
-function attemptLines(attempt: AttemptPart, first: boolean, createdAt: Date): HistoryLine[] {
+function attemptLines(
+  attempt: AttemptPart,
+  first: boolean,
+  createdAt: Date,
+  takeovers: readonly TakeoverPart[],
+): HistoryLine[] {
   const lines: HistoryLine[] = [];
-  const { leased_at, started_at, ended_at, outcome, end_state, message, node } = attempt;
+  const { leased_at, started_at, ended_at, outcome, end_state, message } = attempt;
   if (first)
     for (const state of PASSED)
       lines.push({ at: leased_at ?? started_at ?? ended_at ?? createdAt, state, message: '' });
   if (started_at !== null)
-    lines.push({ at: started_at, state: 'RUNNING', message: node === '' ? '' : `on ${node}` });
+    lines.push(
+      { at: started_at, state: 'RUNNING', message: whereOf(attempt) },
+      ...goesOn(attempt, takeovers),
+    );
   if (ended_at !== null && outcome !== null && end_state !== null) {
     const hops = hopsTo(outcome, end_state, started_at !== null);
     for (const [i, state] of hops.entries())
       lines.push({ at: ended_at, state, message: i === 0 ? message : '' });
   }
   return lines;
+}
+
+/** A second one says so. */
+function whereOf({ node, attempt }: AttemptPart): string {
+  const again = attempt > 1 ? `attempt ${attempt}` : '';
+  return [node === '' ? '' : `on ${node}`, again].filter(Boolean).join(', ');
+}
+
+/** It ran through these takeovers. */
+function goesOn(attempt: AttemptPart, takeovers: readonly TakeoverPart[]): HistoryLine[] {
+  const { started_at, ended_at, launcher } = attempt;
+  const through = takeovers.filter(
+    (t) => t.launcher === launcher && t.at > started_at! && (ended_at === null || t.at < ended_at),
+  );
+  return through.map(({ at, message }) => ({ at, state: 'RUNNING', message: `goes on: ${message}` }));
 }
 
 /** The states passed from the end of a run to where the job stayed. */

@@ -8,6 +8,10 @@ import type { Database } from './connection.ts';
 import type { LauncherRow, RosterMember } from './rows.ts';
 import { column, plainArray, textArray } from './sql-array.ts';
 
+/** Launchers of one list; what they hold is counted up to the other. Guess: nobody reads more. */
+const MANY_LAUNCHERS = 1_000;
+const HELD_COUNT_LIMIT = 100_000;
+
 export interface NewLauncher {
   /** Unique, made by the warden. */
   name: string;
@@ -40,10 +44,28 @@ export async function registerLauncher(
   });
 }
 
+/** What a heartbeat tells people of the launcher. */
+export interface LauncherHealth {
+  /** Wall clock, milliseconds: the database does not take what is written since then. */
+  degradedSince: number | null;
+  degradedWhy: string;
+  /** Nodes that take work. */
+  nodesAlive: number | null;
+}
+
+const HEALTHY: LauncherHealth = { degradedSince: null, degradedWhy: '', nodesAlive: null };
+
 /** Confirms that the launcher lives. false: the row is not ours under this epoch, or not alive any more. */
-export async function heartbeat(db: Database, id: number, epoch: number): Promise<boolean> {
+export async function heartbeat(
+  db: Database,
+  id: number,
+  epoch: number,
+  health: LauncherHealth = HEALTHY,
+): Promise<boolean> {
+  const { degradedSince, degradedWhy, nodesAlive } = health;
   const rows = await db.run(
-    (sql) => sql`update launcher set heartbeat_at = clock_timestamp()
+    (sql) => sql`update launcher set heartbeat_at = clock_timestamp(), degraded_why = ${degradedWhy},
+        degraded_since = to_timestamp(${degradedSince}::float8 / 1000), nodes_alive = ${nodesAlive}
       where id = ${id} and epoch = ${epoch} and state = 'alive' returning id`,
   );
   return rows.length === 1;
@@ -101,7 +123,7 @@ export async function addRoster(
          insert into roster (launcher, kind, host, boot_id, pid_namespace, uid, pid, start_time, node, incarnation)
          select f.id, m.* from fence f cross join unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::int[],
            $9::text[], $10::text[], $11::text[]) as m
-         on conflict do nothing)
+         on conflict (launcher, host, boot_id, pid_namespace, pid, start_time) do update set ended_at = null)
        select exists (select from fence) as fenced`,
       [
         id,
@@ -121,6 +143,15 @@ export async function addRoster(
   return row!.fenced;
 }
 
+/** Incarnations that may have a job of the launcher: all on the roster but those that are over and written (PROTOCOL 3). */
+export async function livingIncarnations(db: Database, id: number): Promise<string[]> {
+  const rows = await db.run(
+    (sql) => sql<{ incarnation: string }[]>`
+      select distinct incarnation from roster where launcher = ${id} and incarnation <> '' and ended_at is null`,
+  );
+  return rows.map((row) => row.incarnation);
+}
+
 /** What it holds and a user has killed. Cheap: the poll of PROTOCOL 9. */
 export async function killedJobs(db: Database, id: number): Promise<{ id: string; attempt: number }[]> {
   return db.run(async (sql) => [
@@ -129,12 +160,15 @@ export async function killedJobs(db: Database, id: number): Promise<{ id: string
   ]);
 }
 
-/** Every launcher, newest first, with the age of its heartbeat by the database's clock. */
-export async function listLaunchers(db: Database): Promise<LauncherRow[]> {
+/** The newest launchers first, with the age of their heartbeat by the database's clock, and how many jobs they hold. */
+export async function listLaunchers(db: Database, limit = MANY_LAUNCHERS): Promise<LauncherRow[]> {
   return db.run(async (sql) => [
     ...(await sql<LauncherRow[]>`
       select id, name, epoch, state, heartbeat_at, host, mode, wf_filter, nodes, scheduler_id, owner, started_at, ended_at,
-        (extract(epoch from clock_timestamp() - heartbeat_at) * 1000)::float8 as heartbeat_age_ms
-      from launcher order by id desc`),
+        (extract(epoch from clock_timestamp() - heartbeat_at) * 1000)::float8 as heartbeat_age_ms,
+        degraded_since, degraded_why, nodes_alive, rescued_by, rescued_at, rescued_how, rescued_jobs,
+        (select count(*)::int from (
+          select from job j where j.launcher is not null and j.launcher = launcher.id limit ${HELD_COUNT_LIMIT}) h) as held
+      from launcher order by id desc limit ${limit}`),
   ]);
 }

@@ -46,20 +46,23 @@ export async function rosterOf(db: Database, launcher: number): Promise<RosterMe
 
 /**
  * Declares the launcher dead, under the epoch that was judged; false when it is not that any more (it lives, it raised its
- * epoch, somebody was faster). Without `proven` only when it is silent for `rescueMs`, judged in the same statement.
+ * epoch, somebody was faster). Without `proven` only when it is silent for `rescueMs`, judged in the same statement. `by` is
+ * the launcher that buries it.
  */
 export async function tombstone(
   db: Database,
   candidate: Pick<Candidate, 'id' | 'epoch'>,
   rescueMs: number,
   proven: boolean,
+  by: number | null = null,
 ): Promise<boolean> {
   const rows = await db.run(
     (sql) => sql`
       with l as materialized (
         select id from launcher where id = ${candidate.id} and epoch = ${candidate.epoch} and state in ('alive', 'ended')
           and (${proven}::boolean or heartbeat_at < clock_timestamp() - ${rescueMs}::float8 * interval '1 ms') for update)
-      update launcher set state = 'dead', epoch = launcher.epoch + 1, ended_at = coalesce(launcher.ended_at, clock_timestamp())
+      update launcher set state = 'dead', epoch = launcher.epoch + 1, ended_at = coalesce(launcher.ended_at, clock_timestamp()),
+        rescued_by = ${by}, rescued_at = clock_timestamp(), rescued_how = ${proven ? 'proof' : 'silence'}
       from l where launcher.id = l.id returning launcher.id`,
   );
   return rows.length === 1;
@@ -67,7 +70,9 @@ export async function tombstone(
 
 /** The order names the launcher too: with `id` alone the plan walks all jobs by their key (measured: 250,000 rows a chunk). */
 const RELEASE = `with d as materialized (
-    select id from launcher where id = $1::int and state = 'dead' for key share),
+    select id, name, case rescued_how when 'proof' then ', proven dead' when 'silence' then ', silent for too long' else '' end ||
+        coalesce(', taken back by launcher ' || rescued_by, '') as how
+    from launcher where id = $1::int and state = 'dead' for key share),
   picked as materialized (
     select j.id, j.attempt, j.state as was from job j
     where exists (select from d) and j.launcher is not null and j.launcher = $1::int
@@ -82,11 +87,13 @@ const RELEASE = `with d as materialized (
     returning j.id, j.attempt, j.state, p.was),
   written as (
     insert into attempt as a (job_id, attempt, launcher, ended_at, outcome, end_state, message)
-    select id, attempt, $1::int, clock_timestamp(), 'RUN_TIMEOUT', state,
-      case when was = 'RUNNING' then 'lost with launcher ' || $3::text else 'may have started in launcher ' || $3::text end
-    from done where was not in ('JOB_FINISHED', 'FAILED', 'USER_KILLED')
+    select done.id, attempt, d.id, clock_timestamp(), 'RUN_TIMEOUT', state,
+      case when was = 'RUNNING' then 'lost with launcher ' else 'may have started in launcher ' end || d.name || d.how
+    from done, d where was not in ('JOB_FINISHED', 'FAILED', 'USER_KILLED')
     on conflict (job_id, attempt) do update set ended_at = excluded.ended_at, outcome = excluded.outcome,
       end_state = excluded.end_state, message = excluded.message),
+  counted as (update launcher l set rescued_jobs = l.rescued_jobs + (select count(*) from done) from d
+    where l.id = d.id and exists (select from done)),
   told as materialized (select pg_notify('balsam_done', '') from done where state = 'FAILED' limit 1),
   offered as materialized (select pg_notify('balsam_job', '') from done where state = 'RESTART_READY' limit 1)
   select (select count(*)::int from done) as released,
@@ -96,9 +103,9 @@ const RELEASE = `with d as materialized (
  * Releases one chunk of what a tombstoned launcher held; the number of rows, 0 when nothing is left that is not locked by
  * somebody else. By the row's state: an end state keeps it; RUNNING, and what may have started, goes through RUN_TIMEOUT.
  */
-export async function releaseChunk(db: Database, launcher: Pick<Candidate, 'id' | 'name'>): Promise<number> {
+export async function releaseChunk(db: Database, launcher: Pick<Candidate, 'id'>): Promise<number> {
   const [row] = await db.run((sql) =>
-    sql.unsafe<{ released: number }[]>(RELEASE, [launcher.id, RESCUE_CHUNK, launcher.name]),
+    sql.unsafe<{ released: number }[]>(RELEASE, [launcher.id, RESCUE_CHUNK]),
   );
   return row!.released;
 }

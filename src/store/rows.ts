@@ -170,6 +170,28 @@ export interface LauncherRow {
   owner: string;
   started_at: Date;
   ended_at: Date | null;
+  /** The database does not take what it writes, by its last heartbeat. */
+  degraded_since: Date | null;
+  degraded_why: string;
+  /** Nodes that take work, by its last heartbeat. */
+  nodes_alive: number | null;
+  /** Who buried it, when, by what, and how many rows were taken back. */
+  rescued_by: number | null;
+  rescued_at: Date | null;
+  rescued_how: 'proof' | 'silence' | null;
+  rescued_jobs: number;
+  /** Jobs that it holds. */
+  held: number;
+}
+
+/** What happened to a launcher. */
+export interface LauncherEventRow {
+  launcher: number;
+  at: Date;
+  kind: string;
+  node: number | null;
+  host: string;
+  message: string;
 }
 
 /** A process that can run or guard jobs of a launcher (PROTOCOL 4): proof of death needs all of them. */

@@ -15,7 +15,7 @@ const KILL_MS = 2_000;
 export interface AgentKeeperOptions {
   /** Node indexes, one agent each; or one mpirun for all of them. */
   members: readonly { name: string; start: () => ChildProcess; restart: boolean }[];
-  onNote: (text: string) => void;
+  onNote: (text: string, rule: string) => void;
   /** The last one has ended, and nobody asked for that. */
   onNoneLeft: () => void;
 }
@@ -36,7 +36,8 @@ export class AgentKeeper {
       const supervisor = new Supervisor({
         name,
         onEvent: (e) => {
-          if (e.type === 'failed' && !this.#leaving) this.#o.onNote(`${name} ended: ${messageOf(e.error)}`);
+          if (e.type === 'failed' && !this.#leaving)
+            this.#o.onNote(`${name} ended: ${messageOf(e.error)}`, 'PROTOCOL 8');
           if (e.type === 'ended' || (e.type === 'failed' && !restart)) this.#gone();
         },
       });
@@ -46,7 +47,9 @@ export class AgentKeeper {
       const spec = { name, start: () => lifeOf(start()), strategy: restart ? 'restart' : 'ignore' } as const;
       supervisor
         .start(spec)
-        .catch((error: unknown) => this.#o.onNote(`${name} can't be started: ${messageOf(error)}`));
+        .catch((error: unknown) =>
+          this.#o.onNote(`${name} can't be started: ${messageOf(error)}`, 'PROTOCOL 8'),
+        );
     }
   }
 

@@ -28,7 +28,7 @@ export interface CoordinatorEnd {
 export interface KeeperOptions {
   start: (predecessor: Predecessor | null) => ChildProcess;
   onMessage: (message: ToWarden) => void;
-  onNote: (text: string) => void;
+  onNote: (text: string, rule: string) => void;
 }
 
 export class CoordinatorKeeper {
@@ -62,7 +62,7 @@ export class CoordinatorKeeper {
         predecessor = this.#predecessor();
         const reason = how.error?.message ?? `it ended with ${how.signal ?? `code ${how.code}`}`;
         if (!predecessor || this.#leave || !this.#maySucceed()) return { code: 'failed', reason };
-        this.#o.onNote(`the coordinator died (${reason}): another takes over, jobs go on`);
+        this.#o.onNote(`the coordinator died (${reason}): another takes over, jobs go on`, 'PROTOCOL 3');
       }
     } finally {
       clearInterval(looks);
@@ -95,7 +95,7 @@ export class CoordinatorKeeper {
 
   #look(now: number): void {
     if (now - this.#beatAt <= CHAIN.beatSilence) return;
-    this.#o.onNote('the coordinator hangs: it is ended');
+    this.#o.onNote('the coordinator hangs: it is ended', 'PROTOCOL 0: T');
     this.#beatAt = Infinity;
     this.#child.kill('SIGKILL');
   }

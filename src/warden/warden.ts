@@ -8,6 +8,7 @@ import type { ChildProcess } from 'node:child_process';
 import { hostname, networkInterfaces } from 'node:os';
 import { processIdentity } from '../../native-free/process-identity.ts';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
+import { makeLog, type Logger } from '../base/log.ts';
 import { CHAIN, KILL_GRACE_MS, assertChain } from '../base/limits.ts';
 import type { Predecessor, ToWarden } from '../coordinator/config.ts';
 import { detectMpi, type MpiFlavour } from '../process/mpi/flavour.ts';
@@ -110,7 +111,9 @@ class Warden {
   readonly #startedAt: Date;
   readonly #agents: AgentKeeper;
   readonly #keeper: CoordinatorKeeper;
+  readonly #log: Logger;
   #signals = 0;
+  #databaseAway = false;
 
   constructor(
     o: LauncherOptions,
@@ -126,17 +129,18 @@ class Warden {
     this.#files = files;
     this.#watch = watch;
     this.#startedAt = startedAt;
+    this.#log = makeLog('warden', { launcher: files.name }, files.log);
     this.#keeper = new CoordinatorKeeper({
       start: (predecessor) => {
         this.#writeCoordinatorFile(predecessor);
         return startCoordinator(this.#files);
       },
       onMessage: (m) => this.#onMessage(m),
-      onNote: (text) => this.#watch.onNote(text),
+      onNote: (text, rule) => this.#note(text, rule),
     });
     this.#agents = new AgentKeeper({
       members: this.#agentMembers(),
-      onNote: (text) => this.#watch.onNote(text),
+      onNote: (text, rule) => this.#note(text, rule),
       onNoneLeft: () => this.#leave('no agent is left', false),
     });
   }
@@ -183,10 +187,20 @@ class Warden {
         return this.#writeAgentFile(m.launcher, m.port);
       case 'progress':
         return this.#watch.onProgress(m);
+      case 'database':
+        return this.#onDatabase(m.away);
       case 'end':
       case 'beat':
         return;
     }
+  }
+
+  /** Said once at each change, whichever coordinator says it. */
+  #onDatabase(away: string | null): void {
+    if (away === null && this.#databaseAway) this.#note('the database answers again', 'PROTOCOL 7');
+    if (away !== null && !this.#databaseAway)
+      this.#note(`the database does not answer: what runs goes on, its ends wait (${away})`, 'PROTOCOL 7');
+    this.#databaseAway = away !== null;
   }
 
   #writeAgentFile(launcher: number, port: number): void {
@@ -225,12 +239,19 @@ class Warden {
 
   #onSignal(signal: string): void {
     this.#signals += 1;
-    this.#watch.onNote(
+    this.#note(
       this.#signals === 1
         ? `${signal}: ending jobs as RUN_TIMEOUT; again to end them at once`
         : `${signal} again: ending jobs at once`,
+      'PROTOCOL 9',
     );
     this.#leave(`received ${signal}`, this.#signals > 1);
+  }
+
+  /** To the person, and to whoever reads the log. */
+  #note(text: string, rule: string): void {
+    this.#watch.onNote(text);
+    this.#log.warn({ rule }, text);
   }
 
   #leave(reason: string, now: boolean): void {

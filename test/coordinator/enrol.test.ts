@@ -15,6 +15,7 @@ const JOIN: Join = {
   agent: { pid: 42, startTime: 1, bootId: 'b', pidNamespace: '1', uid: 1 },
   guard: null,
   endedIncarnation: '',
+  endedCrashed: false,
   held: [],
   lastReport: 0,
   oldestReport: 1,

@@ -14,7 +14,7 @@ function takesOver(
   const rows = held.map(
     (j) => ({ ...j, state: running.includes(j.id) ? 'RUNNING' : 'PREPROCESSED' }) as const,
   );
-  rig.on({ kind: 'adopt', held: rows, apps: rig.apps, incarnations });
+  rig.on({ kind: 'adopt', held: rows, apps: rig.apps, incarnations, drained: [] });
 }
 
 const holds = (...ids: string[]): { id: string; attempt: number; started: boolean; nodes: number[] }[] =>

@@ -15,9 +15,9 @@ coordinatorTest(
     rig.ended('n0', 'A');
     rig.take();
     rig.state.leasing = true;
-    rig.on({ kind: 'outcome-unknown', lost: 'commit' });
+    rig.on({ kind: 'outcome-unknown', lost: 'commit', why: 'away' });
     t.deepEqual(rig.take(), [], 'the lease is still under way');
-    rig.on({ kind: 'outcome-unknown', lost: 'lease' });
+    rig.on({ kind: 'outcome-unknown', lost: 'lease', why: 'away' });
     t.deepEqual(rig.take(), ['raise']);
     rig.on({ kind: 'raise-failed' });
     rig.pass(500);
@@ -89,7 +89,10 @@ coordinatorTest('a job whose attempt is over may come back by the lease that was
   rig.agents('n0');
   rig.leased(leasedJob('A'));
   rig.ended('n0', 'A', { exited: false, signal: 9, killed: 3 });
-  rig.on({ kind: 'outcome-unknown', lost: 'lease' }, { kind: 'outcome-unknown', lost: 'commit' });
+  rig.on(
+    { kind: 'outcome-unknown', lost: 'lease', why: 'away' },
+    { kind: 'outcome-unknown', lost: 'commit', why: 'away' },
+  );
   rig.on({ kind: 'raised', epoch: 2, held: [leasedJob('A', { attempt: 2 })], apps: rig.apps });
   rig.state.leasing = true;
   rig.commit({ ends: ['duplicate'] });
@@ -190,7 +193,7 @@ coordinatorTest('the time limit ends it', { endAt: 10_000 }, (t, rig) => {
   rig.passAlive(10_000, 'n0');
   t.is(rig.state.leaveReason, 'the time limit is reached');
   t.deepEqual(rig.take(), ['n0: drain'], 'not before its lease is answered');
-  rig.on({ kind: 'lease-failed' });
+  rig.on({ kind: 'lease-failed', why: 'away' });
   t.deepEqual(rig.take(), ['leave-row']);
 });
 

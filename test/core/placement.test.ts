@@ -23,7 +23,7 @@ coordinatorTest(
     t.deepEqual(rig.take(), ['lease 2 nodes 1']);
     rig.on({ kind: 'leased', asked: 2, jobs: [], apps: rig.apps }, { kind: 'wake' });
     t.deepEqual(rig.take(), ['lease 2 nodes 1'], 'a wake-up ends the drought');
-    rig.on({ kind: 'lease-failed' });
+    rig.on({ kind: 'lease-failed', why: 'away' });
     rig.pass(499);
     t.deepEqual(rig.take(), []);
     rig.pass(1);

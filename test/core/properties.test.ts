@@ -209,7 +209,8 @@ function coordinatorInput(rig: CoordinatorRig, { what, job, node, n }: Coordinat
   if (what === 6) return rig.pass(n * 1_500);
   if (what === 7) return rig.on({ kind: 'killed', jobs: [{ id, attempt: 1 }] });
   if ((what === 8 || what === 9) && s.flight && s.retryAt === 0) return rig.commit();
-  if (what === 10 && s.flight && s.retryAt === 0 && n === 0) return rig.on({ kind: 'commit-failed' });
+  if (what === 10 && s.flight && s.retryAt === 0 && n === 0)
+    return rig.on({ kind: 'commit-failed', why: 'away' });
   if (what === 14 && n === 0 && job < 2) return rig.on({ kind: 'leave', reason: 'test', now: node > 1 });
   if (!alive || entry?.phase !== 'sent') return;
   if (what === 11 && entry.startedAt === null)

@@ -42,6 +42,8 @@ export async function makeWorld(): Promise<World> {
 export class World {
   readonly home: string;
   readonly dbPath: string;
+  /** Done at the end, when the server has stopped and before the files are removed. */
+  readonly atClose: (() => void)[] = [];
   readonly #launchers: Launcher[] = [];
   #db: OpenDatabase | null = null;
 
@@ -50,13 +52,20 @@ export class World {
     this.dbPath = path.join(home, 'db');
   }
 
+  /** Where jobs keep their locks. */
+  get ticks(): string {
+    return path.join(this.home, 'locks');
+  }
+
   /** For reading and for making jobs; the commands under test have connections of their own. */
   get db(): OpenDatabase {
     if (!this.#db) throw new Error('the world is not open');
     return this.#db;
   }
 
+  /** Opens it, or anew: a connection may keep the last words of a server that panicked for its next statement. */
   async open(): Promise<void> {
+    await this.#db?.close();
     this.#db = await openDatabase({ path: this.dbPath, applicationName: 'e2e', role: 'client', max: 2 });
   }
 
@@ -213,6 +222,16 @@ export class World {
     return rows.map((row) => row.incarnation).filter((id) => id !== '');
   }
 
+  /** Directories of job channels that agents of this world made and that are still there. */
+  async channelDirectories(): Promise<string[]> {
+    const parent = `/tmp/balsam-${process.getuid?.()}`;
+    const incarnations = this.#db ? await this.incarnations() : [];
+    const names = fs.existsSync(parent) ? fs.readdirSync(parent) : [];
+    return names
+      .filter((name) => incarnations.some((id) => name.endsWith(id.slice(0, 13))))
+      .map((name) => path.join(parent, name));
+  }
+
   /**
    * Ends everything; returns what launchers that had already ended left behind, which should be nothing. A launcher
    * that still runs is a test that failed: it is killed, and its agents end by themselves.
@@ -225,14 +244,7 @@ export class World {
       launcher.child.kill('SIGTERM');
       await launcher.exit().catch(() => launcher.child.kill('SIGKILL'));
     }
-    const parent = `/tmp/balsam-${process.getuid?.()}`;
-    const incarnations = this.#db ? await this.incarnations() : [];
-    const sockets = fs.existsSync(parent) ? fs.readdirSync(parent) : [];
-    left.push(
-      ...sockets
-        .filter((name) => incarnations.some((id) => name.endsWith(id.slice(0, 13))))
-        .map((name) => `${name} is still there`),
-    );
+    left.push(...(await this.channelDirectories()).map((name) => `${name} is still there`));
     const keys = path.join(this.dbPath, 'keys');
     if (fs.existsSync(keys)) left.push(...fs.readdirSync(keys).map((name) => `keys/${name} is still there`));
     await this.#db?.close();
@@ -246,6 +258,7 @@ export class World {
         // It ended just now.
       }
     }
+    for (const last of this.atClose) last();
     await fs.promises.rm(this.home, { recursive: true, force: true });
     return left;
   }
@@ -335,12 +348,16 @@ export function ms(value: number): string {
 
 /**
  * A job that proves that it is never run twice at once: it holds an exclusive lock on a file of its own for life, and
- * appends a line at its start and at its end. A lock that fails is written to `violations`.
+ * appends a line at its start and at its end. A lock that fails is written to `violations`, with who has it. What the job
+ * starts inherits the lock, so that an orphan has it too.
  */
 export function locking(directory: string, body: string): string {
   return `mkdir -p ${directory}
 exec 9>>"${directory}/$BALSAM_JOB_ID"
-if ! flock -n 9; then echo "$BALSAM_JOB_ID $BALSAM_ATTEMPT" >>${directory}/violations; exit 99; fi
+if ! flock -n 9; then
+  holder=$(grep ":$(stat -c %i "${directory}/$BALSAM_JOB_ID") " /proc/locks)
+  echo "$BALSAM_JOB_ID $BALSAM_ATTEMPT: $holder" >>${directory}/violations; exit 99
+fi
 echo "start $BALSAM_ATTEMPT" >&9
 ${body}
 echo "end $BALSAM_ATTEMPT" >&9`;

@@ -76,6 +76,8 @@ test.serial('an agent killed -9: its jobs end within about a second, and run aga
   );
   await world.until([id], ['JOB_FINISHED']);
   t.log(`the job had run again ${ms(performance.now() - killedAt)} after the kill (D is 15 s)`);
+  t.regex(await world.messages(id), /its agent died: its run on .* is lost/);
+  t.regex(world.logs(), /the agent before this one died, and nothing of it is left/);
   t.is(await launcher.exit(), 0, launcher.err);
   t.regex(launcher.err, /the agent of node 0 ended: SIGKILL/);
   const states = await world.states(id);

@@ -1,50 +1,97 @@
 /**
- * Postgres killed -9 under a launcher that works: what runs goes on, reports wait, and once somebody has started the server
- * again everything is committed once. Each job holds a lock on a file of its own for life.
+ * Postgres away, and killed -9 again and again, under a launcher that works: what runs goes on, reports wait, and once the
+ * server is back everything is committed once. Each job holds a lock on a file of its own for life.
  */
-import fs from 'node:fs';
-import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
 import { lives, locking, makeWorld, until, type World } from './_world.ts';
+import { postgresOf, signal } from './_parts.ts';
+import { executionsOf, ticking } from './_ticks.ts';
+import { complaints, judge } from './_verdict.ts';
 
-let world: World;
-test.before(async () => {
-  world = await makeWorld();
-  await world.app('nap', locking(`${world.home}/locks`, 'sleep 1'));
-});
-test.after.always('nothing is left behind', async (t) => {
-  t.deepEqual(await world.close(), []);
-});
+const AWAY_S = 60;
+const KILLS = 6;
 
-function postmaster(): number {
-  const info: unknown = JSON.parse(fs.readFileSync(path.join(world.dbPath, 'server-info'), 'utf8'));
-  return (info as { pid: number }).pid;
+/** Every job of the world has ended as it must, each at its first attempt. */
+async function untouched(world: World, said: readonly string[], ids: readonly string[]): Promise<string[]> {
+  const none = new Set<string>();
+  const { findings } = await judge(world, { ids, killed: none, maybeKilled: none });
+  const again = (await world.rows(ids)).filter(
+    (r) => r.attempt !== 1 || r.tries !== 1 || r.launcher !== null,
+  );
+  return [...findings, ...again.map((r) => `${r.name} has attempt ${r.attempt}`), ...complaints(world, said)];
 }
 
-test('Postgres dies in the middle of the work and comes back: nothing is lost, nothing runs twice', async (t) => {
-  const ids = await world.jobs(
-    Array.from({ length: 16 }, (_, i) => ({ name: `nap${i}`, application: 'nap', node_packing_count: 2 })),
-  );
-  const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '1']);
-  await until(
-    async () => (await world.rows(ids)).some((r) => r.state === 'JOB_FINISHED'),
-    'the first has finished',
-  );
-  const pid = postmaster();
-  process.kill(pid, 'SIGKILL');
-  await until(() => !lives(pid), 'the server is dead');
-  await until(
-    () => /the database did not do what was asked/.test(world.logs()),
-    'the coordinator has noticed',
-  );
-  // Any command starts it again.
-  const listed = await world.balsam(['ls', '--by-states']);
-  t.is(listed.code, 0, listed.err);
-  t.not(postmaster(), pid);
-  await world.until(ids, ['JOB_FINISHED']);
-  t.is(await launcher.exit(), 0, launcher.err);
-  for (const row of await world.rows(ids))
-    t.deepEqual([row.attempt, row.tries, row.launcher], [1, 1, null], row.name);
-  t.is(await world.violations(), '');
-  t.regex(world.logs(), /the database answers again/);
+async function ended(world: World, ids: readonly string[]): Promise<number> {
+  const runs = await Promise.all(ids.map((id) => executionsOf(world.ticks, id)));
+  return runs.filter((r) => r.at(-1)?.ended).length;
+}
+
+async function finished(world: World): Promise<number> {
+  return (await world.counts()).JOB_FINISHED ?? 0;
+}
+
+test(`Postgres is away for ${AWAY_S} s under load: work goes on, ends wait, nothing is lost or doubled`, async (t) => {
+  const world = await makeWorld();
+  try {
+    await world.app('tick', ticking(world.ticks));
+    const packed = { application: 'tick', node_packing_count: 8 };
+    const long = await world.jobs([{ ...packed, args: String((AWAY_S + 10) * 5), wall_time_minutes: 9 }]);
+    const short = await world.jobs(Array.from({ length: 200 }, () => ({ ...packed, args: '5' })));
+    const ids = [...long, ...short];
+    // In an allocation nobody starts the server, so that it stays away.
+    const env = { PBS_JOBID: '1.test' };
+    const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '1'], { env });
+    await world.until(long, ['RUNNING']);
+    await until(async () => (await finished(world)) >= 20, 'some have finished');
+    const before = await finished(world);
+    t.is((await world.balsam(['server', '--stop'])).code, 0);
+    const away = pause(AWAY_S * 1_000);
+    await until(() => /the database does not answer/.test(launcher.err), 'the launcher says so');
+    await until(
+      async () => (await ended(world, short)) >= before + 10,
+      async () => `what was started ends: ${await ended(world, short)} of ${before}`,
+    );
+    await away;
+    const waiting = (await ended(world, short)) - before;
+    t.is((await world.balsam(['server', '--connect'])).code, 0);
+    t.true((await ended(world, long)) === 0, 'the long one runs through all of it');
+    await world.until(ids, ['JOB_FINISHED']);
+    t.is(await launcher.exit(), 0, launcher.err);
+    t.regex(launcher.err, /the database answers again/);
+    t.log(`${waiting} ends waited for the database`);
+    t.deepEqual(await untouched(world, [launcher.err], ids), []);
+  } finally {
+    t.deepEqual(await world.close(), []);
+  }
+});
+
+test(`Postgres is killed -9 ${KILLS} times in the middle of commits: nothing is lost, nothing runs twice`, async (t) => {
+  const world = await makeWorld();
+  try {
+    await world.app('short', locking(world.ticks, ':'));
+    const made = { application: 'short', node_packing_count: 2 };
+    const ids = await world.jobs(Array.from({ length: 2_000 }, () => made));
+    const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '1']);
+    for (let kill = 0; kill < KILLS; kill++) {
+      const from = await finished(world);
+      await until(
+        async () => (await finished(world)) > from + 50,
+        () => `work goes on after ${kill} kills:\n${world.logs()}`,
+      );
+      const [postmaster] = postgresOf(world);
+      signal([postmaster!], 'SIGKILL');
+      await until(() => !lives(postmaster!.pid), 'the server is dead');
+      // Any command starts it again.
+      const listed = await world.balsam(['ls', '--by-states'], { deadline: 90_000 });
+      t.is(listed.code, 0, listed.err);
+    }
+    await world.until(ids, ['JOB_FINISHED']);
+    t.is(await launcher.exit(), 0, launcher.err);
+    t.deepEqual(await untouched(world, [launcher.err], ids), []);
+    const raised = [...world.logs().matchAll(/outcome-unknown/g)].length;
+    t.log(`${raised} statements were lost in flight`);
+  } finally {
+    t.deepEqual(await world.close(), []);
+  }
 });

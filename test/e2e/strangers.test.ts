@@ -101,6 +101,7 @@ const join: Join = {
   agent: identity,
   guard: identity,
   endedIncarnation: '',
+  endedCrashed: false,
   held: [],
   oldestReport: 1,
   lastReport: 0,

@@ -50,6 +50,10 @@ test.serial('a coordinator killed -9 is replaced, and no job notices', async (t)
   for (const row of await world.rows(ids)) t.is(row.attempt, 1, 'nothing ran again');
   t.is(await world.violations(), '');
   t.regex(world.logs(), /took over from a dead coordinator/);
+  const told = await Promise.all(ids.map((id) => world.messages(id)));
+  t.is(told.filter((text) => /goes on: its coordinator died and was replaced/.test(text)).length, 4);
+  const listed = await world.balsam(['ls', 'launchers']);
+  t.regex(listed.out, /ended .* its coordinator was replaced; nothing is left to run/);
 });
 
 test.serial(
@@ -94,6 +98,21 @@ test.serial(
     const twice = (await world.rows(ids)).filter((r) => r.attempt > 1);
     t.true(twice.length >= 4);
     for (const row of twice)
-      t.regex(await world.messages(row.job_id), /launcher/, 'each second run is explained');
+      t.regex(
+        await world.messages(row.job_id),
+        /(lost with|may have started in) launcher .*, proven dead, taken back by launcher \d+/,
+        'each second run is explained',
+      );
+    const listed = await world.balsam(['ls', 'launchers', '--json']);
+    const launchers = listed.out
+      .trim()
+      .split('\n')
+      .map(
+        (line) =>
+          JSON.parse(line) as { id: number; health: string; rescued_by: number; rescued_jobs: number },
+      );
+    const dead = launchers.find((l) => l.health === 'dead');
+    t.is(dead?.rescued_by, launchers[0]?.id);
+    t.true(dead!.rescued_jobs >= twice.length);
   },
 );

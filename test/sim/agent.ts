@@ -56,13 +56,14 @@ export class AgentSim {
     return this.#incarnation?.state ?? null;
   }
 
-  start(ended = ''): void {
+  /** `ended`: the incarnation before, of which nothing is left; `crashed`: its process died. */
+  start(ended = '', crashed = false): void {
     if (this.#alone || this.#incarnation) return;
     const id = `n${this.#o.node}.${++this.#number}`;
     this.#o.world.trace(`${id}: starts${ended ? ` after ${ended}` : ''}`);
     const local = (at: number): number => this.#offset + at * this.#rate;
     const back = (at: number): number => (at - this.#offset) / this.#rate;
-    this.#incarnation = new Incarnation(this.#o, id, ended, local, back, (how) => {
+    this.#incarnation = new Incarnation(this.#o, id, { ended, crashed }, local, back, (how) => {
       this.#incarnation = null;
       if (how === 'left' || this.#alone) this.over = true;
       if (how === 'rejoin') this.#o.world.after(this.#o.world.between(1, 100), () => this.start(id));
@@ -114,7 +115,9 @@ export class AgentSim {
     if (!restart) this.over = true;
     const w = this.#o.world;
     dead.crash(w.between(0, 200), () => {
-      if (restart) w.after(w.between(100, 3_000), () => this.start());
+      // The new one proves the death of the old one when it can.
+      const proof = w.chance() < 0.7 ? dead.id : '';
+      if (restart) w.after(w.between(100, 3_000), () => this.start(proof, proof !== ''));
     });
   }
 }
@@ -138,7 +141,7 @@ class Incarnation {
   constructor(
     o: AgentOptions,
     id: string,
-    ended: string,
+    { ended, crashed }: { ended: string; crashed: boolean },
     local: (at: number) => number,
     back: (local: number) => number,
     onEnd: (how: 'left' | 'rejoin') => void,
@@ -153,7 +156,7 @@ class Incarnation {
     const config = agentConfig({ node, hostname: `n${node}`, cpuIds, maxHelpers: MAX_HELPERS, outboxPlaces });
     this.state = makeAgentState(
       config,
-      { agent: null, guard: null, endedIncarnation: ended },
+      { agent: null, guard: null, endedIncarnation: ended, endedCrashed: crashed },
       local(o.world.now),
     );
     this.#node = new NodeSim({
@@ -270,6 +273,9 @@ class Incarnation {
         return this.#node.lease(e.until);
       case 'answer':
         return this.#answered(e);
+      case 'refused':
+        // Nobody here is hostile: what is refused is what our own two ends say to each other.
+        return world.check(false, `${this.id} refused: ${e.rule}`);
       case 'log':
         return world.trace(`${this.id}: ${e.text}`);
       case 'leave':

@@ -12,6 +12,7 @@ import { CALM, type Weather } from './network.ts';
 import { ProcessTable, type Behaviour } from './node.ts';
 import { CALM_STORE, type StoreWeather } from './server.ts';
 import { Store } from './store.ts';
+import type { Rules } from './tables.ts';
 import { Violation, World } from './world.ts';
 
 /** By then everything has ended. A guess: one node runs the longest list of the longest jobs in two hours. */
@@ -21,6 +22,8 @@ const IDLE_EXIT_MS = STORM_MS;
 /** A launcher of the calm stays until the dead are rescued by time, and a look later. */
 const LAST_IDLE_EXIT_MS = CHAIN.rescue + 120_000;
 const OUTBOX_PLACES = 60;
+/** Share of nodes that are bad. */
+const BAD_NODES = 0.08;
 /** Launchers of one run; a run that needs more does not converge. */
 const MAX_LAUNCHERS = 20;
 
@@ -33,11 +36,12 @@ export interface Outcome {
   epochs: number;
   successors: number;
   rescued: number;
+  drained: number;
 }
 
 /** Rules that a run breaks on purpose, to see that it is noticed. */
 export interface Broken {
-  fence?: boolean;
+  rules?: Partial<Rules>;
   chain?: Chain;
   retract?: boolean;
 }
@@ -70,6 +74,7 @@ class Scenario implements Breakable {
   readonly #kept = new Map<string, number>();
   readonly #behaviours = new Map<string, Omit<Behaviour, 'failsToStart'>>();
   readonly #failing: number;
+  readonly #bad = new Map<number, 'refuses' | 'spoils'>();
   readonly oneHost: boolean;
   readonly #nodesEach: number;
   #nextNode = 0;
@@ -81,7 +86,7 @@ class Scenario implements Breakable {
     this.kind = world.pick(['plain', 'plain', 'takeover', 'takeover', 'quiet', 'death', 'death', 'cut']);
     const quiet = this.kind === 'quiet';
     this.#weather = netWeather(world, quiet);
-    this.store = new Store(world, storeWeather(world), broken.fence ?? true, (...f) => this.#freed(...f));
+    this.store = new Store(world, storeWeather(world), broken.rules ?? {}, (...f) => this.#freed(...f));
     this.table = new ProcessTable(world);
     this.#failing = quiet ? 0 : world.pick([0, 0, 0.02, 0.1]);
     this.oneHost = world.chance() < 0.7;
@@ -114,6 +119,7 @@ class Scenario implements Breakable {
       epochs: rows.reduce((n, l) => n + l.epoch - 1, 0),
       successors: this.launchers.reduce((n, l) => n + l.successors, 0),
       rescued: rows.filter((l) => l.state === 'dead').length,
+      drained: this.store.tables.drained.size,
     };
   }
 
@@ -128,6 +134,9 @@ class Scenario implements Breakable {
     const nodes = Array.from({ length: this.#nodesEach }, () => this.#nextNode++);
     const calm = w.now >= STORM_MS;
     const endAt = this.kind === 'plain' && w.chance() < 0.1 && !calm ? w.between(5_000, STORM_MS) : null;
+    for (const node of nodes)
+      if (this.kind !== 'quiet' && !calm && w.chance() < BAD_NODES)
+        this.#bad.set(node, w.pick(['refuses', 'spoils']));
     w.trace(`${name}: starts with nodes ${nodes.join(', ')}`);
     this.launchers.push(
       new LauncherSim({
@@ -144,16 +153,25 @@ class Scenario implements Breakable {
         config: coordinatorConfig({
           mode: w.pick(['serial', 'mixed', 'mpi'] as const),
           nodes,
-          idleExitMs: calm ? LAST_IDLE_EXIT_MS : IDLE_EXIT_MS,
+          idleExitMs: calm || this.kind === 'cut' ? LAST_IDLE_EXIT_MS : IDLE_EXIT_MS,
           endAt,
           chain: this.#broken.chain ?? CHAIN,
         }),
-        behave: (job) => ({ ...this.#behaviours.get(job)!, failsToStart: w.chance() < this.#failing }),
+        behave: (job, _attempt, node) => this.#behave(job, node),
         kept: (job, attempt, value) => this.#keep(job, attempt, value),
         endMarked: (incarnation) => this.table.endMarked(incarnation),
         retractsBlindly: this.#broken.retract ?? false,
       }),
     );
+  }
+
+  /** What a job does there: on a bad node it can't be started, or fails at once (PROTOCOL 10). */
+  #behave(job: string, node: number): Behaviour {
+    const usual = this.#behaviours.get(job)!;
+    const bad = this.#bad.get(node);
+    if (bad === 'spoils')
+      return { ...usual, runMs: Math.min(usual.runMs, 20), exitCode: 1, failsToStart: false };
+    return { ...usual, failsToStart: bad === 'refuses' || this.world.chance() < this.#failing };
   }
 
   /** A user submits another launcher whenever something is left and nobody is there to do it. */
@@ -187,10 +205,13 @@ class Scenario implements Breakable {
     for (let i = 0; i < count; i++) {
       const id = `J${i}`;
       const gang = w.chance() < gangs;
-      const killed = !quiet && w.chance() < 0.08;
+      // Some outlive R, on a launcher that may be rescued while it is out of reach.
+      const lasts = this.kind === 'cut' && i < 3;
+      const killed = !quiet && !lasts && w.chance() < 0.08;
       const longest = this.kind === 'cut' ? 400_000 : 40_000;
-      const runs =
-        w.chance() < short
+      const runs = lasts
+        ? w.between(150_000, 500_000)
+        : w.chance() < short
           ? w.between(0, 30)
           : w.chance() < long
             ? w.between(3_000, longest)
@@ -207,7 +228,7 @@ class Scenario implements Breakable {
         nodePackingCount: w.pick([1, 2, 4, 8]),
         autoTimeoutRetry: w.chance() >= once,
       };
-      const made = w.chance() < 0.3 ? 0 : w.between(0, STORM_MS * 0.9);
+      const made = lasts || w.chance() < 0.3 ? 0 : w.between(0, STORM_MS * 0.9);
       w.at(made, () => {
         this.store.create(id, over);
         if (w.chance() < 0.9)

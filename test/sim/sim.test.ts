@@ -14,7 +14,7 @@ test('one seed is one run, byte for byte', (t) => {
 });
 
 test(`${count} seeds from ${from}: one live process a job, every job ends, history complete, memory bounded`, (t) => {
-  const sum = { simulatedMs: 0, jobs: 0, processes: 0, epochs: 0, successors: 0, rescued: 0 };
+  const sum = { simulatedMs: 0, jobs: 0, processes: 0, epochs: 0, successors: 0, rescued: 0, drained: 0 };
   const kinds = new Map<string, number>();
   const failures: string[] = [];
   for (let seed = from; seed < from + count; seed++) {
@@ -29,7 +29,7 @@ test(`${count} seeds from ${from}: one live process a job, every job ends, histo
   t.log([...kinds].map(([kind, n]) => `${n} ${kind}`).join(', '));
   t.log(
     `${(sum.simulatedMs / 60_000).toFixed(0)} simulated minutes, ${sum.jobs} jobs, ${sum.processes} processes, ` +
-      `${sum.epochs} epochs, ${sum.successors} successors, ${sum.rescued} launchers rescued`,
+      `${sum.epochs} epochs, ${sum.successors} successors, ${sum.rescued} launchers rescued, ${sum.drained} nodes drained`,
   );
   t.log(`failing seeds: ${failures.map((f) => f.split('\n')[0]).join('\n') || 'none'}`);
   t.is(failures[0] ?? '', '');

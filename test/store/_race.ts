@@ -290,8 +290,7 @@ export class Racer {
 /** Buries the launcher and takes back what it held; false: it lives under another epoch, or somebody else has buried it. */
 export async function rescue(db: Database, of: { launcher: number; epoch: number }): Promise<boolean> {
   if (!(await tombstone(db, { id: of.launcher, epoch: of.epoch }, 180_000, true))) return false;
-  while ((await stillHeld(db, of.launcher)) > 0)
-    await releaseChunk(db, { id: of.launcher, name: `launcher ${of.launcher}` });
+  while ((await stillHeld(db, of.launcher)) > 0) await releaseChunk(db, { id: of.launcher });
   return true;
 }
 

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { UserError, WorldError } from '../../src/base/errors.ts';
-import { connect, type Database } from '../../src/store/connection.ts';
+import { connect, isRefusal, type Database } from '../../src/store/connection.ts';
 import { insertJobs } from '../../src/store/job-store.ts';
 import { checkSchema, migrate } from '../../src/store/migrate.ts';
 import { listen } from '../../src/store/notify.ts';
@@ -48,10 +48,10 @@ test('a wrong password and a server that is not there', async (t) => {
 });
 
 test('a statement past its deadline: outcome unknown, the connection dropped, the next one works', async (t) => {
-  await using db = connect(await freshDatabase(), { ...coordinator, deadline: 500 });
+  await using db = connect(await freshDatabase(), { ...coordinator, deadline: 5_000 });
   await db.run((sql) => sql`select 1`);
   await t.throwsAsync(
-    db.run((sql) => sql`select pg_sleep(20)`),
+    db.run((sql) => sql`select pg_sleep(60)`),
     code('outcome-unknown'),
   );
   const [row] = await db.run((sql) => sql`select 7 as n`);
@@ -141,6 +141,30 @@ test('a server that stops and comes back; another server in its place is refused
     { message: /password|another Postgres/ },
   );
 });
+
+// 40P01 deadlock, 53100 disk full, 53200 memory, 53300 connections, 55P03 locked, 57014 cancelled, 58030 input or output,
+// XX000 inner: undone, and another try may do. 57P01 to 57P04: the session ends. 22, 23 and 54: the values are refused.
+const ANSWERS = [
+  ['40001 40P01 53000 53100 53200 53300 55P03 57014 58030 XX000 XX001', 'unavailable'],
+  ['57P01 57P02 57P04 08006', 'outcome-unknown'],
+  ['22003 23505 54000 42P01', 'itself'],
+] as const;
+for (const [states, expected] of ANSWERS) {
+  test(`SQLSTATE ${states}: ${expected}`, async (t) => {
+    const address = await freshDatabase();
+    await using db = connect(address, coordinator);
+    for (const state of states.split(' ')) {
+      const raised = db.run((sql) =>
+        sql.unsafe(`do $$ begin raise exception using errcode = '${state}'; end $$`),
+      );
+      const error = await t.throwsAsync(raised, undefined, state);
+      t.is(error instanceof WorldError ? error.code : 'itself', expected, state);
+      t.is(isRefusal(error), /^(2|54)/.test(state), state);
+    }
+    const [row] = await db.run((sql) => sql`select 1 as n`);
+    t.is(row!['n'], 1, 'the connection goes on');
+  });
+}
 
 test('an idle connection does not keep a script alive', async (t) => {
   const address = await freshDatabase();

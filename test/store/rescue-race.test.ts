@@ -38,6 +38,8 @@ for (const end of ['commit', 'rollback'] as const) {
     await untilWaiting(b.client, 'test-coordinator');
     await rescuer[end]();
     t.is(await raise, end === 'commit' ? null : found + 1);
+    const [row] = await b.client.sql`select epoch from launcher where id = ${b.launcher}`;
+    t.is(row!['epoch'], found + 1, 'a tombstone is a change of epoch too');
     t.is(await epochFound(b.db, b.launcher), end === 'commit' ? null : found + 1);
     t.is(await releaseChunk(b.db, candidate), end === 'commit' ? 10 : 0);
   });
@@ -175,8 +177,7 @@ test('rescuer and successor at once, again and again: one of them has every row,
       const won = await tombstone(db, { id, epoch }, R, true);
       // A chunk is anybody's who sees a tombstone: both try.
       let released = 0;
-      while (won && (await stillHeld(db, id)) > 0)
-        released += await releaseChunk(db, { id, name: `race${round}` });
+      while (won && (await stillHeld(db, id)) > 0) released += await releaseChunk(db, { id });
       return { won, released };
     });
     const adopted = (async () => {

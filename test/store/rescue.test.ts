@@ -65,10 +65,13 @@ test('what a dead launcher held comes back by its state, each with its history',
     lines.get(of(name).id)!.map((l) => `${l.state} ${l.message}`.trim());
   t.deepEqual(told('ran').slice(-3), [
     'RUNNING on node1',
-    'RUN_TIMEOUT lost with launcher one',
+    'RUN_TIMEOUT lost with launcher one, proven dead',
     'RESTART_READY',
   ]);
-  t.deepEqual(told('sent').slice(-2), ['RUN_TIMEOUT may have started in launcher one', 'RESTART_READY']);
+  t.deepEqual(told('sent').slice(-2), [
+    'RUN_TIMEOUT may have started in launcher one, proven dead',
+    'RESTART_READY',
+  ]);
   const again = await lease({ db: b.db, launcher: other.id, epoch: other.epoch });
   t.deepEqual(again.map((j) => [j.name, j.attempt]).toSorted(byName), [
     ['ran', 2],

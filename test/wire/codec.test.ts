@@ -109,6 +109,7 @@ const body: fc.Arbitrary<Body> = fc.oneof(
       agent: fc.option(identity),
       guard: fc.option(identity),
       endedIncarnation: text,
+      endedCrashed: fc.boolean(),
       held: fc.array(
         fc.record({
           id: fc.uuid(),

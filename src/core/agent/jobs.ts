@@ -20,8 +20,11 @@ import {
 import { coresNeeded, giveBack, take } from '../slots.ts';
 import type { AgentEffect, AgentEvent } from './event.ts';
 import { hasRoomToStart, report } from './outbox.ts';
+import { dropLive, moveLive, newLivePhase } from './phases.ts';
 import type { AgentState, Live, Seat } from './state.ts';
 
+/** Characters of the reason why a job did not start. Guess: a long sentence. */
+const NOTE_CHARACTERS = 2_000;
 /** Below this average run time jobs are given ahead, milliseconds. Measured: a round trip costs about 1 ms of a slot. */
 const AHEAD_BELOW_MS = 40;
 
@@ -44,7 +47,7 @@ export function takeIn(s: AgentState, job: Job, now: number, effects: AgentEffec
   const live: Live = {
     job,
     app,
-    phase: 'queued',
+    phase: newLivePhase(s),
     helper: -1,
     token: 0,
     allocation: null,
@@ -67,7 +70,7 @@ export function pump(s: AgentState, now: number, effects: AgentEffect[]): void {
     const allocation = take(s.slots, need(live.job));
     if (!allocation) break;
     const helper = free >= 0 ? free : openSeat(s, effects);
-    live.phase = 'running';
+    moveLive(s, live, 'running');
     live.allocation = allocation;
     seat(s, live, helper, effects);
     s.seats[helper]!.running = live;
@@ -86,7 +89,7 @@ function pumpAhead(s: AgentState, effects: AgentEffect[]): void {
       const live = s.queue[taken]!;
       if (!hasRoomToStart(s)) return void s.queue.splice(0, taken);
       if (at.ahead.length > depth || !mayFollow(at, live)) continue;
-      live.phase = 'ahead';
+      moveLive(s, live, 'ahead');
       live.allocation = at.running!.allocation;
       seat(s, live, helper, effects);
       at.ahead.push(live);
@@ -156,7 +159,7 @@ export function started(
   const h = held(s, e.helper, e.token);
   if (!h || h.live.startedReported) return;
   h.live.startedReported = true;
-  h.live.phase = 'running';
+  if (h.live.phase === 'ahead') moveLive(s, h.live, 'running');
   s.reserved -= 1;
   s.typicalRunMs = Math.max(s.typicalRunMs, AHEAD_BELOW_MS);
   report(s, h.live.job.id, h.live.job.attempt, { started: {} }, now);
@@ -195,7 +198,8 @@ export function ended(s: AgentState, e: Extract<AgentEvent, { kind: 'job-ended' 
     },
     e.endedAt,
   );
-  vacate(s, h.at, live);
+  unseat(s, h.at, live);
+  dropLive(s, live);
 }
 
 /** The failure came before exec: the job did not run, and its place here is free. */
@@ -205,9 +209,18 @@ export function failed(s: AgentState, e: Extract<AgentEvent, { kind: 'job-failed
   s.reserved -= h.live.startedReported ? 1 : 2;
   const { job } = h.live;
   const body =
-    h.live.killed === CAUSE_NONE ? { notStarted: { stage: e.stage, message: e.message } } : { retracted: {} };
+    h.live.killed === CAUSE_NONE
+      ? { notStarted: { stage: e.stage, message: note(e.message) } }
+      : { retracted: {} };
   report(s, job.id, job.attempt, body, now);
-  vacate(s, h.at, h.live);
+  unseat(s, h.at, h.live);
+  dropLive(s, h.live);
+}
+
+/** A sentence as it may travel: an error may quote what it is about, whatever that holds. */
+function note(message: string): string {
+  const cut = message.length > NOTE_CHARACTERS ? `${message.slice(0, NOTE_CHARACTERS)}…` : message;
+  return cut.replaceAll('\0', '?').toWellFormed();
 }
 
 /** The helper never started it: back to the front of the queue, or to the coordinator who asked for it. */
@@ -216,22 +229,16 @@ export function recalled(s: AgentState, e: Extract<AgentEvent, { kind: 'job-reca
   if (!h) return;
   const { at, live } = h;
   s.reserved -= 2;
-  if (at.running !== live) {
-    at.ahead = at.ahead.filter((x) => x !== live);
-    live.allocation = null;
-  } else {
-    // It had moved up in our books, because the one before it ended while the recall was under way.
-    vacate(s, at, live);
-    s.live.set(live.job.id, live);
-    live.allocation = null;
-  }
-  live.phase = 'queued';
+  // It may have moved up in our books, because the one before it ended while the recall was under way.
+  unseat(s, at, live);
+  live.allocation = null;
   live.helper = -1;
   if (live.recall === 'requeue' && live.killed === CAUSE_NONE && s.phase === 'working' && !s.draining) {
     live.recall = 'no';
+    moveLive(s, live, 'queued');
     s.queue.unshift(live);
   } else {
-    s.live.delete(live.job.id);
+    dropLive(s, live);
     report(s, live.job.id, live.job.attempt, { retracted: {} }, now);
   }
 }
@@ -257,15 +264,15 @@ export function helperLost(s: AgentState, helper: number, now: number): void {
       note: 'helper lost',
     };
     report(s, live.job.id, live.job.attempt, { ended }, now);
-    s.live.delete(live.job.id);
+    dropLive(s, live);
   }
   if (at.running?.allocation) giveBack(s.slots, at.running.allocation);
   at.running = null;
   at.ahead = [];
 }
 
-function vacate(s: AgentState, at: Seat, live: Live): void {
-  s.live.delete(live.job.id);
+/** Frees its place at a helper; the next one there moves up. */
+function unseat(s: AgentState, at: Seat, live: Live): void {
   if (at.running !== live) {
     at.ahead = at.ahead.filter((x) => x !== live);
     return;
@@ -273,7 +280,7 @@ function vacate(s: AgentState, at: Seat, live: Live): void {
   const next = at.ahead.shift();
   if (next) {
     at.running = next;
-    next.phase = 'running';
+    if (next.phase === 'ahead') moveLive(s, next, 'running');
   } else {
     giveBack(s.slots, live.allocation!);
     at.running = null;
@@ -306,7 +313,7 @@ export function giveBackJob(
 
 function dropQueued(s: AgentState, live: Live, now: number): void {
   s.queue.splice(s.queue.indexOf(live), 1);
-  s.live.delete(live.job.id);
+  dropLive(s, live);
   report(s, live.job.id, live.job.attempt, { retracted: {} }, now);
 }
 
@@ -341,7 +348,7 @@ function causeOf(reason: number): number {
 /** Gives back everything that waits; for drain and for the end of the incarnation. */
 export function giveBackAll(s: AgentState, now: number, effects: AgentEffect[]): void {
   for (const live of s.queue) {
-    s.live.delete(live.job.id);
+    dropLive(s, live);
     report(s, live.job.id, live.job.attempt, { retracted: {} }, now);
   }
   s.queue.length = 0;

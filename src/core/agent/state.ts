@@ -1,19 +1,14 @@
 /**
  * What an agent's core knows: the attempts that were given to it, the seats of its helpers, the node's slots, its
- * outbox, and how long its lease runs. Plain data; `step.ts` is the only one that changes it.
- *
- * An attempt is in one phase:
- *   queued    waits here; in by a start command, out when it fits (running) or is taken back (gone)
- *   ahead     given to a helper behind the job that runs there; out when that one ends (running) or by recall (queued)
- *   running   its helper has it, or is about to; out by the helper's `ended` or `failed` (gone). One that was ahead is
- *             running as soon as its helper says so, even when the end of the one before it is told later (the job
- *             channel is read to its end first): until then both share one seat and one allocation
- * A kill that was asked for is a mark on the attempt, not a phase.
+ * outbox, and how long its lease runs. Plain data; `step.ts` is the only one that changes it. What each phase means, and
+ * every step between them, is written down in `phases.ts`.
  */
 import { CHAIN, type Chain, OUTBOX_PLACES } from '../../base/limits.ts';
 import type { App, Job, Join, Report } from '../messages.ts';
 import { assert } from '../../base/assert.ts';
+import type { Trail } from '../phase-table.ts';
 import { makeSlots, type Allocation, type Slots } from '../slots.ts';
+import { firstPhase, type AgentPhase, type LivePhase } from './phases.ts';
 
 export interface AgentConfig {
   node: number;
@@ -38,7 +33,7 @@ export interface Live {
   job: Job;
   /** As it was when the job came: a new epoch numbers applications anew. */
   app: App;
-  phase: 'queued' | 'ahead' | 'running';
+  phase: LivePhase;
   helper: number;
   token: number;
   allocation: Allocation | null;
@@ -76,8 +71,8 @@ export interface Waiting {
 
 export interface AgentState {
   config: AgentConfig;
-  phase: 'joining' | 'working' | 'ending' | 'ended';
-  identity: Pick<Join, 'agent' | 'guard' | 'endedIncarnation'>;
+  phase: AgentPhase;
+  identity: Pick<Join, 'agent' | 'guard' | 'endedIncarnation' | 'endedCrashed'>;
   epoch: number;
   receivedCommands: number;
   apps: Map<number, App>;
@@ -91,6 +86,8 @@ export interface AgentState {
   /** Milliseconds that the last jobs ran, a moving average: below a threshold jobs are given to helpers ahead. */
   typicalRunMs: number;
   outbox: OutboxEntry[];
+  /** Of its patches and requests, about. */
+  outboxBytes: number;
   /** Number of the newest report, of the newest one sent, and of the newest one committed. */
   lastReport: number;
   sentReport: number;
@@ -113,12 +110,14 @@ export interface AgentState {
   /** A coordinator asked for the inventory: it leaves at the end of the step, as everything is by then. */
   joinDue: boolean;
   flushedAt: number;
+  trail: Trail;
 }
 
 export function makeAgentState(
   config: AgentConfig,
   identity: AgentState['identity'],
   now: number,
+  trail: Trail = null,
 ): AgentState {
   // Two places for each job that a helper may hold: with no more than these a patch would wait for one that its own job has.
   assert(
@@ -127,7 +126,7 @@ export function makeAgentState(
   );
   return {
     config,
-    phase: 'joining',
+    phase: firstPhase(trail),
     identity,
     epoch: 0,
     receivedCommands: 0,
@@ -141,6 +140,7 @@ export function makeAgentState(
     draining: false,
     typicalRunMs: 1_000,
     outbox: [],
+    outboxBytes: 0,
     lastReport: 0,
     sentReport: 0,
     committedReport: 0,
@@ -156,5 +156,6 @@ export function makeAgentState(
     joinSentAt: -Infinity,
     joinDue: false,
     flushedAt: -Infinity,
+    trail,
   };
 }

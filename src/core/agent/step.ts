@@ -1,15 +1,13 @@
 /**
  * The agent's core: `agentStep(state, events, now) → effects`. It decides everything about one node's attempts and does
  * nothing itself. The rules are PROTOCOL 0 (lease), 5 (streams, drain, dismissal), 6 (outbox), 9 and 10.
- *
- * Phases: joining → working, with the first echo of the coordinator; working → ending, when the lease reached TERM or
- * the coordinator called us dead: everything is killed, nothing starts any more, even if an echo comes; ending → ended,
- * when no attempt is left.
  */
 import { KILL_NOW, KILL_TIMEOUT, type Command, type Envelope } from '../messages.ts';
 import type { AgentEffect, AgentEvent, AgentStep } from './event.ts';
 import * as jobs from './jobs.ts';
 import * as outbox from './outbox.ts';
+import { setPhase } from './phases.ts';
+import { commandsFault, echoFault } from './refusals.ts';
 import type { AgentState } from './state.ts';
 
 /** A heartbeat that was not echoed is remembered this long; older ones can't renew the lease any more. */
@@ -91,10 +89,14 @@ function onMessage(s: AgentState, m: Envelope, now: number, effects: AgentEffect
     return beginEnd(s, `called dead by the coordinator: ${m.dismissed.reason}`, KILL_NOW, now, effects);
   if (m.echo) {
     // A successor echoes before it has an epoch of its own (PROTOCOL 3): an echo of the followed epoch counts.
-    onEcho(s, m.echo, now, effects);
+    const fault = echoFault(s, m.echo);
+    if (fault === null) onEcho(s, m.echo, now, effects);
+    else effects.push({ kind: 'refused', rule: fault });
     return;
   }
   if (m.epoch !== s.epoch || !m.commands) return;
+  const fault = commandsFault(s, m.commands);
+  if (fault !== null) return void effects.push({ kind: 'refused', rule: fault });
   for (const c of m.commands.commands) {
     if (c.seq !== s.receivedCommands + 1) continue;
     s.receivedCommands = c.seq;
@@ -104,9 +106,9 @@ function onMessage(s: AgentState, m: Envelope, now: number, effects: AgentEffect
 
 /** Never taken in: no incarnation of this node would be. */
 function refusedAtTheDoor(s: AgentState, reason: string, effects: AgentEffect[]): void {
-  s.phase = 'ended';
+  setPhase(s, 'ended');
   effects.push(
-    { kind: 'log', level: 'warn', text: `refused by the coordinator: ${reason}` },
+    { kind: 'log', level: 'warn', text: `refused by the coordinator: ${reason}`, rule: 'PROTOCOL 5' },
     { kind: 'leave' },
   );
 }
@@ -124,7 +126,7 @@ function onEcho(
   for (const n of s.heartbeatTimes.keys()) if (n <= echo.number) s.heartbeatTimes.delete(n);
   if (s.echoedAt !== null && sentAt <= s.echoedAt) return;
   s.echoedAt = sentAt;
-  if (s.phase === 'joining') s.phase = 'working';
+  if (s.phase === 'joining') setPhase(s, 'working');
   effects.push({ kind: 'lease', until: sentAt + s.config.chain.agentLease });
 }
 
@@ -158,10 +160,10 @@ function watchLease(s: AgentState, now: number, effects: AgentEffect[]): void {
 }
 
 function beginEnd(s: AgentState, reason: string, kill: number, now: number, effects: AgentEffect[]): void {
-  s.phase = 'ending';
+  setPhase(s, 'ending');
   const leaseEnds = (s.echoedAt ?? now) + s.config.chain.agentLease;
   s.config = { ...s.config, killGraceMs: Math.max(0, Math.min(s.config.killGraceMs, leaseEnds - now)) };
-  effects.push({ kind: 'log', level: 'warn', text: reason });
+  effects.push({ kind: 'log', level: 'warn', text: reason, rule: 'PROTOCOL 5' });
   jobs.giveBackAll(s, now, effects);
   for (const live of s.live.values()) jobs.kill(s, live.job.id, live.job.attempt, kill, now, effects);
 }
@@ -233,10 +235,10 @@ function sendJoin(s: AgentState, now: number, effects: AgentEffect[]): void {
 
 function finish(s: AgentState, effects: AgentEffect[]): void {
   if (s.phase === 'ending' && s.live.size === 0) {
-    s.phase = 'ended';
+    setPhase(s, 'ended');
     effects.push({ kind: 'rejoin', reason: 'everything of this incarnation has ended' });
   } else if (s.phase !== 'ended' && s.draining && s.live.size === 0 && s.outbox.length === 0) {
-    s.phase = 'ended';
+    setPhase(s, 'ended');
     effects.push({ kind: 'leave' });
   }
 }

@@ -6,6 +6,9 @@
  */
 import type { CoordinatorEffect, CoordinatorEvent, Now } from './event.ts';
 import type { Join, Report } from '../messages.ts';
+import { healthOf } from './health.ts';
+import { ending, settleEndings } from './note.ts';
+import { moveEntry } from './phases.ts';
 import { vacate } from './placement.ts';
 import { release, releaseLost, releaseUnstarted } from './release.ts';
 import { appOf, makeEntry } from './admit.ts';
@@ -18,12 +21,12 @@ export function adopt(s: CoordinatorState, e: Extract<CoordinatorEvent, { kind: 
     someEnded: false,
     until: now.mono + s.config.chain.agentDead,
   };
+  for (const { node, reason } of e.drained) healthOf(s, node).drained = reason;
   for (const job of e.held) {
     if (s.entries.has(job.id)) continue;
-    const entry = makeEntry(s, job, now);
+    const entry = makeEntry(s, job, 'adopting', now);
     const facts = e.apps.get(job.application);
     if (facts) entry.app = appOf(s, facts);
-    entry.phase = 'adopting';
     entry.runningCommitted = job.state === 'RUNNING';
     entry.userKilled = job.state === 'USER_KILLED';
     s.entries.set(job.id, entry);
@@ -31,10 +34,10 @@ export function adopt(s: CoordinatorState, e: Extract<CoordinatorEvent, { kind: 
 }
 
 /** It is there. */
-function adoptBy(a: Agent, entry: Entry, epoch: number): void {
-  entry.phase = 'sent';
+function adoptBy(s: CoordinatorState, a: Agent, entry: Entry): void {
+  moveEntry(s, entry, 'sent');
   entry.on = [a.incarnation];
-  entry.sentEpoch = epoch;
+  entry.sentEpoch = s.epoch;
   a.entries.set(entry.job.id, entry);
   a.used += entry.share;
 }
@@ -46,7 +49,7 @@ function adoptBy(a: Agent, entry: Entry, epoch: number): void {
  */
 export function adoptByReport(s: CoordinatorState, a: Agent, entry: Entry, r: Report): void {
   if (entry.phase !== 'adopting' || entry.job.attempt !== r.attempt || r.retracted || r.notStarted) return;
-  if (a.status !== 'dead' || r.ended) adoptBy(a, entry, s.epoch);
+  if (a.status !== 'dead' || r.ended) adoptBy(s, a, entry);
 }
 
 /** What an agent names in its inventory; the other nodes of a gang are taken as their agents come. */
@@ -55,7 +58,7 @@ export function adoptHeld(s: CoordinatorState, a: Agent, join: Join, now: Now): 
   for (const h of held) {
     const entry = s.entries.get(h.id);
     if (entry?.phase !== 'adopting' || entry.job.attempt !== h.attempt) continue;
-    adoptBy(a, entry, s.epoch);
+    adoptBy(s, a, entry);
     entry.gang = [...h.nodes];
     entry.namedAt = lastReport;
     if (h.started) entry.startedAt = now.wall;
@@ -88,9 +91,14 @@ export function heardOf(s: CoordinatorState, incarnation: string): void {
   s.adoption?.awaiting.delete(incarnation);
 }
 
-/** An incarnation has ended: nothing of it runs, and nobody knows any more what it had started. */
-export function endedWas(s: CoordinatorState, incarnation: string): void {
-  if (s.adoption?.awaiting.delete(incarnation)) s.adoption.someEnded = true;
+/**
+ * An incarnation has ended: nothing of it runs, and nobody knows any more what it had started. Whether we were waiting for
+ * its word.
+ */
+export function endedWas(s: CoordinatorState, incarnation: string): boolean {
+  if (!s.adoption?.awaiting.delete(incarnation)) return false;
+  s.adoption.someEnded = true;
+  return true;
 }
 
 /** Releases what nobody named, as soon as that is known. Returns when it wants to look again. */
@@ -101,6 +109,8 @@ export function settle(s: CoordinatorState, now: Now, effects: CoordinatorEffect
     [...s.agents.values()].every((a) => a.doubtful === null && a.joinedEpoch === s.epoch);
   if (!allHeard && now.mono < s.adoption.until) return s.adoption.until;
   const neverStarted = allHeard && !s.adoption.someEnded;
+  // Who did not speak within D is dead by now.
+  const silent = [...s.adoption.awaiting];
   s.adoption = null;
   let released = 0;
   for (const entry of s.entries.values()) {
@@ -112,6 +122,8 @@ export function settle(s: CoordinatorState, now: Now, effects: CoordinatorEffect
       releaseUnstarted(s, entry, 'its start command was never received');
     else releaseLost(s, entry, { node: '', why: 'its coordinator died', nodeLost: false });
   }
+  settleEndings(s);
+  for (const incarnation of silent) ending(s, incarnation);
   if (released > 0) {
     const text = allHeard ? 'released what no agent has' : 'released what no agent named in time';
     effects.push({ kind: 'log', level: 'warn', text, fields: { jobs: released, rule: 'PROTOCOL 3' } });

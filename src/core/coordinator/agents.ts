@@ -3,13 +3,16 @@
  * by then the agent has ended its jobs itself (PROTOCOL 0), so what it held is released.
  */
 import { assert } from '../../base/assert.ts';
-import { MAX_UNCOMMITTED_REPORTS } from '../../base/limits.ts';
 import { KILL_LOST, type Envelope, type Heartbeat, type Join } from '../messages.ts';
 import type { CoordinatorEffect, Now } from './event.ts';
 import { adoptHeld, endedWas, heardOf } from './adoption.ts';
 import { endUnknown } from './commits.ts';
+import { healthOf } from './health.ts';
+import { ending, note } from './note.ts';
+import { dropAgent, newAgentStatus, setStatus } from './phases.ts';
 import { sendKill, unreserve, vacate, vacateOn } from './placement.ts';
 import { putBack, releaseLost, releaseUnstarted } from './release.ts';
+import { inventoryFault, isShunned, mayReport, messageFault, refuse } from './refusals.ts';
 import { onReport } from './reports.ts';
 import { isLive, type Agent, type CoordinatorState, type Entry } from './state.ts';
 import { acknowledged, command, inOrder, kill, resetCommands } from './streams.ts';
@@ -18,6 +21,7 @@ import { acknowledged, command, inOrder, kill, resetCommands } from './streams.t
 const DEAD_REMEMBERED = 1_000;
 /** Why an agent is given up: silent for D while we lived, or by the word of the incarnation that follows it. */
 const NODE_LOST = 'node lost';
+const CRASHED = 'its agent died';
 const ENDED_ITSELF = 'its agent ended itself';
 const LEFT = 'it drained and left';
 /** A roster row that was not written is tried again after this, milliseconds. */
@@ -26,6 +30,7 @@ const ENROL_RETRY_MS = 500;
 export function onMessage(s: CoordinatorState, m: Envelope, now: Now, effects: CoordinatorEffect[]): void {
   const a = s.agents.get(m.incarnation);
   if (a?.status === 'dead') return onDead(s, a, m, now, effects);
+  if (a && isShunned(a)) return dismiss(a, 'too much of what it said was refused', effects);
   if (m.join) return onJoin(s, m, m.join, now, effects);
   // A successor speaks to it: our fence will tell.
   if (m.epoch > s.epoch) return;
@@ -34,13 +39,15 @@ export function onMessage(s: CoordinatorState, m: Envelope, now: Now, effects: C
     effects.push({ kind: 'send', incarnation: m.incarnation, body: { hello: {} } });
     return;
   }
+  const fault = messageFault(a, m);
+  if (fault !== null) return refuse(s, a.incarnation, fault, effects);
   a.heardAt = now.mono;
-  if (a.status === 'suspect') a.status = 'live';
+  if (a.status === 'suspect') setStatus(s, a, 'live');
   if (m.heartbeat) onHeartbeat(s, a, m.heartbeat, now, effects);
   if (m.reports) {
     acknowledged(a, m.reports.receivedCommands, now.mono);
-    if (s.uncommitted.length < MAX_UNCOMMITTED_REPORTS) {
-      for (const r of inOrder(a, m.reports.reports)) onReport(s, a, r, now);
+    if (mayReport(s, a)) {
+      for (const r of inOrder(a, m.reports.reports)) onReport(s, a, r, now, effects);
       judgeDoubtful(s, a);
     }
   }
@@ -48,23 +55,22 @@ export function onMessage(s: CoordinatorState, m: Envelope, now: Now, effects: C
 
 /** Nothing but "you are dead" goes to an incarnation that was given up; its reports are classified by their rows. */
 function onDead(s: CoordinatorState, a: Agent, m: Envelope, now: Now, effects: CoordinatorEffect[]): void {
-  const room = s.uncommitted.length < MAX_UNCOMMITTED_REPORTS;
-  if (m.reports && room) for (const r of inOrder(a, m.reports.reports)) onReport(s, a, r, now);
-  effects.push({
-    kind: 'send',
-    incarnation: a.incarnation,
-    body: { dismissed: { reason: 'no word from this agent for too long' } },
-  });
+  if (m.reports && mayReport(s, a))
+    for (const r of inOrder(a, m.reports.reports)) onReport(s, a, r, now, effects);
+  dismiss(a, 'no word from this agent for too long', effects);
+}
+
+function dismiss(a: Agent, reason: string, effects: CoordinatorEffect[]): void {
+  effects.push({ kind: 'send', incarnation: a.incarnation, body: { dismissed: { reason } } });
 }
 
 function onJoin(s: CoordinatorState, m: Envelope, join: Join, now: Now, effects: CoordinatorEffect[]): void {
   const { incarnation } = m;
   if (!s.config.nodes.includes(join.node)) {
     effects.push({
-      kind: 'log',
-      level: 'warn',
-      text: 'refused an agent of a node that is not ours',
-      fields: { node: join.node },
+      kind: 'refused',
+      incarnation,
+      rule: `refused an agent of a node that is not ours: ${join.node}`,
     });
     effects.push({
       kind: 'send',
@@ -77,36 +83,40 @@ function onJoin(s: CoordinatorState, m: Envelope, join: Join, now: Now, effects:
     effects.push({ kind: 'send', incarnation, body: { hello: {} } });
     return;
   }
-  if (join.endedIncarnation !== '') onProvenDead(s, join.endedIncarnation, now, effects);
+  const fault = inventoryFault(s, incarnation, join);
+  if (fault !== null) return refuse(s, incarnation, fault, effects);
+  if (join.endedIncarnation !== '')
+    onProvenDead(s, join.endedIncarnation, join.endedCrashed ? CRASHED : ENDED_ITSELF, now, effects);
   let a = s.agents.get(incarnation);
   if (!a) {
-    a = makeAgent(incarnation, join, now);
+    a = makeAgent(s, incarnation, join, now);
     s.agents.set(incarnation, a);
     effects.push({
       kind: 'log',
       level: 'info',
       text: 'an agent joined',
-      fields: { node: join.node, host: join.hostname, cpus: join.cpus },
+      fields: { node: join.node, host: join.hostname, cpus: join.cpus, rule: 'PROTOCOL 3' },
     });
     effects.push({ kind: 'enrol', incarnation, join });
     // Two of one node: the older one has ended, or will be given up.
-    for (const o of s.agents.values()) if (o !== a && o.node === a.node && isLive(o)) o.status = 'suspect';
+    for (const o of s.agents.values())
+      if (o !== a && o.node === a.node && isLive(o)) setStatus(s, o, 'suspect');
   }
   a.heardAt = now.mono;
   if (a.joinedEpoch === s.epoch) return;
-  if (a.status === 'suspect') a.status = 'live';
+  if (a.status === 'suspect') setStatus(s, a, 'live');
   a.joinedEpoch = s.epoch;
   a.receivedReport = Math.max(a.receivedReport, join.oldestReport - 1);
   compareInventory(s, a, join, now);
   heardOf(s, incarnation);
 }
 
-function makeAgent(incarnation: string, join: Join, now: Now): Agent {
+function makeAgent(s: CoordinatorState, incarnation: string, join: Join, now: Now): Agent {
   return {
     incarnation,
     node: join.node,
     hostname: join.hostname,
-    status: 'enrolling',
+    status: newAgentStatus(s),
     heardAt: now.mono,
     enrolAt: Infinity,
     join,
@@ -127,7 +137,9 @@ function makeAgent(incarnation: string, join: Join, now: Now): Agent {
     receivedReport: 0,
     committedReport: 0,
     draining: false,
+    drained: healthOf(s, join.node).drained !== '',
     says: { running: 0, queued: 0 },
+    refused: 0,
     doubtful: null,
   };
 }
@@ -168,7 +180,7 @@ export function onEnrolled(s: CoordinatorState, incarnation: string): void {
   const a = s.agents.get(incarnation);
   if (a?.status !== 'enrolling') return;
   a.enrolAt = Infinity;
-  a.status = 'live';
+  setStatus(s, a, 'live');
 }
 
 /** The database did not take the roster row: the agent is given no work until it did. */
@@ -203,7 +215,7 @@ function onHeartbeat(
 function beginDrain(s: CoordinatorState, a: Agent, effects: CoordinatorEffect[]): void {
   a.draining = true;
   if (a.reservedFor !== null) unreserve(s, a.reservedFor);
-  const fields = { node: a.node, host: a.hostname };
+  const fields = { node: a.node, host: a.hostname, rule: 'PROTOCOL 9' };
   if (s.phase === 'running') effects.push({ kind: 'log', level: 'warn', text: 'an agent drains', fields });
 }
 
@@ -228,11 +240,11 @@ export function watch(s: CoordinatorState, now: Now, effects: CoordinatorEffect[
     }
     const silent = now.mono - a.heardAt;
     if (silent >= s.config.chain.agentDead) {
-      giveUp(s, a, a.draining && a.entries.size === 0 ? LEFT : NODE_LOST, effects);
+      giveUp(s, a, a.draining && a.entries.size === 0 ? LEFT : NODE_LOST, now, effects);
       continue;
     }
     if (silent >= s.config.chain.agentSuspect) {
-      if (a.status === 'live') a.status = 'suspect';
+      if (a.status === 'live') setStatus(s, a, 'suspect');
       next = Math.min(next, a.heardAt + s.config.chain.agentDead);
     } else next = Math.min(next, a.heardAt + s.config.chain.agentSuspect);
   }
@@ -242,28 +254,39 @@ export function watch(s: CoordinatorState, now: Now, effects: CoordinatorEffect[
 function onProvenDead(
   s: CoordinatorState,
   incarnation: string,
-  _now: Now,
+  why: string,
+  now: Now,
   effects: CoordinatorEffect[],
 ): void {
   const a = s.agents.get(incarnation);
-  endedWas(s, incarnation);
-  if (a && a.status !== 'dead') giveUp(s, a, ENDED_ITSELF, effects);
+  // One that only our predecessor knew.
+  if (endedWas(s, incarnation) && !a) ending(s, incarnation);
+  if (a && a.status !== 'dead') giveUp(s, a, why, now, effects);
 }
 
-function giveUp(s: CoordinatorState, a: Agent, why: string, effects: CoordinatorEffect[]): void {
+function giveUp(s: CoordinatorState, a: Agent, why: string, now: Now, effects: CoordinatorEffect[]): void {
+  const held = a.entries.size;
   effects.push({
     kind: 'log',
     level: 'warn',
     text: `an agent is given up: ${why}`,
-    fields: { node: a.node, host: a.hostname, held: a.entries.size },
+    fields: {
+      node: a.node,
+      host: a.hostname,
+      held,
+      rule: why === NODE_LOST ? 'PROTOCOL 0: D' : 'PROTOCOL 5',
+    },
   });
-  a.status = 'dead';
+  setStatus(s, a, 'dead');
   a.unacked = [];
   if (a.reservedFor !== null) unreserve(s, a.reservedFor);
   for (const entry of a.entries.values()) giveUpEntry(s, a, entry, why);
   assert(a.entries.size === 0, 'a dead agent holds nothing');
+  ending(s, a.incarnation);
+  if (why === LEFT) note(s, now, 'agent-left', { agent: a, message: why });
+  else note(s, now, 'agent-lost', { agent: a, message: `${why}; it held ${held} jobs` });
   const dead = [...s.agents.values()].filter((x) => x.status === 'dead');
-  if (dead.length > DEAD_REMEMBERED) s.agents.delete(dead[0]!.incarnation);
+  if (dead.length > DEAD_REMEMBERED) dropAgent(s, dead[0]!);
 }
 
 function giveUpEntry(s: CoordinatorState, a: Agent, entry: Entry, why: string): void {
@@ -282,7 +305,7 @@ function giveUpEntry(s: CoordinatorState, a: Agent, entry: Entry, why: string): 
     return sendKill(s, entry, KILL_LOST);
   }
   vacate(s, entry);
-  releaseLost(s, entry, { node: a.hostname, why, nodeLost: why === NODE_LOST });
+  releaseLost(s, entry, { node: a.hostname, why, nodeLost: why === NODE_LOST || why === CRASHED });
 }
 
 /** A new epoch of our own: every agent is asked for its inventory, and its command stream begins anew. */

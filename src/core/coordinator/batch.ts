@@ -105,3 +105,25 @@ export interface RowOutcomes {
   ends: RowOutcome[];
   releases: RowOutcome[];
 }
+
+/** What may happen to a launcher, beside a takeover and a rescue, which are written by others. */
+export type NoteKind = 'raise' | 'agent-lost' | 'agent-left' | 'drained' | 'degraded' | 'paused' | 'left';
+
+/** Something that happened to the launcher, for people and for a successor. */
+export interface LauncherNote {
+  /** Grows by one within one coordinator. */
+  number: number;
+  /** Wall clock of the event, milliseconds. */
+  at: number;
+  kind: NoteKind;
+  /** Index of the node; null: the whole launcher. */
+  node: number | null;
+  host: string;
+  message: string;
+}
+
+/** Notes, and incarnations that are over: all that they reported or held is written. */
+export interface Recording {
+  notes: LauncherNote[];
+  ended: string[];
+}

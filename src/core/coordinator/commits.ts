@@ -5,7 +5,7 @@
  */
 import { assert } from '../../base/assert.ts';
 import { parseJson } from '../../base/json.ts';
-import { MAX_BATCH, STARTED_COMMIT_MS } from '../../base/limits.ts';
+import { COMMIT_BYTES, MAX_BATCH, MAX_REQUESTS_PER_COMMIT, STARTED_COMMIT_MS } from '../../base/limits.ts';
 import { afterRun, type Outcome } from '../job.ts';
 import {
   CAUSE_LOST,
@@ -19,10 +19,13 @@ import {
 } from '../messages.ts';
 import type { CommitRows, EndRow, PatchRow, RowOutcome, RowOutcomes, StartRow } from './batch.ts';
 import type { CoordinatorEffect, JobRequest, Now, RequestAnswer } from './event.ts';
+import { dropEntry } from './phases.ts';
 import { killStray, send, sendKill, vacate } from './placement.ts';
+import { degrade, recovered } from './note.ts';
+import { bytesOfReport } from './refusals.ts';
 import { putBack, release } from './release.ts';
 import type { Agent, CoordinatorState, Entry, Flight, Uncommitted } from './state.ts';
-import { command } from './streams.ts';
+import { tellCommitted as tellAgent } from './streams.ts';
 
 /** Reports a second above which a batch gathers, and how long it may; measured on two cores (see bench). */
 const BUSY_ABOVE = 300;
@@ -70,7 +73,7 @@ function gatherMs(s: CoordinatorState): number {
 
 /** Takes the oldest reports, at most a batch of them, and folds them into rows: one a job and list. */
 function build(s: CoordinatorState): Flight {
-  const taken = s.uncommitted.splice(0, MAX_BATCH);
+  const taken = s.uncommitted.splice(0, batchSize(s));
   const starts = new Map<string, StartRow>();
   const patches = new Map<string, PatchRow>();
   const ends = new Map<string, EndRow>();
@@ -80,6 +83,7 @@ function build(s: CoordinatorState): Flight {
   for (const u of taken) {
     const { report: r } = u;
     upTo.set(u.incarnation, r.seq);
+    s.uncommittedBytes -= bytesOfReport(r);
     const key = `${r.job} ${r.attempt}`;
     if (r.started) {
       const row = startRow(s, u);
@@ -112,6 +116,20 @@ function build(s: CoordinatorState): Flight {
     releases: s.releases.splice(0, MAX_BATCH),
   };
   return { rows, requests, upTo, claims: new Set(claims.map((c) => c.job.id)), patches: told };
+}
+
+/** A batch, or fewer when they are long or ask many questions: each of those may be answered with a whole `data`. */
+function batchSize(s: CoordinatorState): number {
+  let requests = 0;
+  let bytes = 0;
+  const most = Math.min(MAX_BATCH, s.uncommitted.length);
+  for (let i = 0; i < most; i++) {
+    const { report } = s.uncommitted[i]!;
+    bytes += bytesOfReport(report);
+    if (report.request) requests += 1;
+    if (i > 0 && (requests > MAX_REQUESTS_PER_COMMIT || bytes > COMMIT_BYTES)) return i;
+  }
+  return most;
 }
 
 function nodeOf(s: CoordinatorState, incarnation: string): string {
@@ -148,7 +166,8 @@ function claimRow(s: CoordinatorState, entry: Entry): StartRow {
 
 function patchRow(r: Report): PatchRow {
   assert(r.patch, 'a patch report has a patch');
-  const fields: { description?: string } = r.patch.fieldsJson === '' ? {} : JSON.parse(r.patch.fieldsJson);
+  // The wire's check has read both texts before (message-fault.ts).
+  const fields = parse(r.patch.fieldsJson) as { description?: string };
   return {
     id: r.job,
     attempt: r.attempt,
@@ -237,16 +256,18 @@ export function onCommitted(
   s: CoordinatorState,
   outcomes: RowOutcomes,
   answers: RequestAnswer[],
+  now: Now,
   effects: CoordinatorEffect[],
 ): void {
   assert(s.flight, 'a commit was answered that nobody asked for');
+  recovered(s, now);
   finish(s, outcomes, answers, effects);
 }
 
-export function onCommitFailed(s: CoordinatorState, now: Now): void {
+export function onCommitFailed(s: CoordinatorState, why: string, now: Now): void {
   assert(s.flight, 'a commit failed that nobody asked for');
   s.retryAt = now.mono + RETRY_MS;
-  s.degradedSince ??= now.wall;
+  degrade(s, why, now);
 }
 
 function finish(
@@ -257,11 +278,11 @@ function finish(
 ): void {
   const flight = s.flight!;
   s.flight = null;
-  s.degradedSince = null;
   flight.rows.starts.forEach((row, i) => onStart(s, row, outcomes.starts[i]!, flight, effects));
   flight.rows.patches.forEach((row, i) => onPatch(s, row, outcomes.patches[i]!, effects));
   flight.rows.ends.forEach((row, i) => onEnd(s, row, outcomes.ends[i]!));
   for (const row of flight.rows.releases) forget(s, row.id, row.attempt);
+  s.releasesWritten += flight.rows.releases.length;
   // Jobs that run again, and children of those that ended, may be runnable now: an older answer that nothing is proves nothing.
   if (flight.rows.ends.length + flight.rows.releases.length > 0) s.dryProven = false;
   tellCommitted(s, flight, [...answers, ...refusals(flight, outcomes)]);
@@ -312,7 +333,7 @@ function tellCommitted(s: CoordinatorState, flight: Flight, answers: RequestAnsw
       json,
       error,
     }));
-    command(a, { committed: { reports: a.committedReport, answers: mine } });
+    tellAgent(a, a.committedReport, mine);
   }
 }
 
@@ -357,6 +378,7 @@ function onPatch(
       level: 'warn',
       text: `a patch was refused: ${outcome}`,
       fields: { job: row.id, attempt: row.attempt },
+      often: true,
     });
 }
 
@@ -381,7 +403,7 @@ function refused(s: CoordinatorState, entry: Entry, outcome: RowOutcome, effects
   }
   sendKill(s, entry, KILL_LOST);
   vacate(s, entry);
-  s.entries.delete(entry.job.id);
+  dropEntry(s, entry);
 }
 
 function onEnd(s: CoordinatorState, row: EndRow, outcome: RowOutcome): void {
@@ -397,7 +419,7 @@ function forget(s: CoordinatorState, id: string, attempt: number): void {
   const entry = current(s, id, attempt);
   if (!entry) return;
   assert(entry.phase === 'over', 'only what is over is forgotten');
-  s.entries.delete(id);
+  dropEntry(s, entry);
 }
 
 /** An agent that reports an attempt that we do not know at all: the row decides; its process ends when it lives. */

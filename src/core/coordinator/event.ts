@@ -7,7 +7,7 @@
  */
 import type { JobState } from '../job.ts';
 import type { Body, Envelope, Join } from '../messages.ts';
-import type { CommitRows, LeasedJob, RowOutcomes } from './batch.ts';
+import type { CommitRows, LauncherNote, LeasedJob, Recording, RowOutcomes } from './batch.ts';
 
 /** The facts of an application that a start is made from; null when no such application is registered. */
 export interface AppFacts {
@@ -37,26 +37,32 @@ export interface RequestAnswer {
 
 export type CoordinatorEvent =
   | { kind: 'message'; envelope: Envelope }
+  /** A message that the shell refused for what it says; `incarnation`: whose connection it came by. */
+  | { kind: 'refused'; incarnation: string; rule: string }
   | { kind: 'leased'; asked: number; jobs: LeasedJob[]; apps: ReadonlyMap<string, AppFacts | null> }
   /** Nothing was leased: the database did not answer. Nothing is unknown. */
-  | { kind: 'lease-failed' }
+  | { kind: 'lease-failed'; why: string }
   | { kind: 'committed'; outcomes: RowOutcomes; answers: RequestAnswer[] }
   /** Nothing was written: the database did not answer. The same batch is asked for again. */
-  | { kind: 'commit-failed' }
+  | { kind: 'commit-failed'; why: string }
   /** A statement was lost in flight: whether it was done is unknown (PROTOCOL 7). `lost` says which. */
-  | { kind: 'outcome-unknown'; lost: 'lease' | 'commit' }
+  | { kind: 'outcome-unknown'; lost: 'lease' | 'commit'; why: string }
   /** Our own raise: the new epoch, what the launcher holds by the database, and the applications of those jobs. */
   | { kind: 'raised'; epoch: number; held: LeasedJob[]; apps: ReadonlyMap<string, AppFacts | null> }
   | { kind: 'raise-failed' }
-  /** We follow a dead coordinator: what the launcher holds by the database, and the incarnations that may have it. */
+  /** We follow a dead coordinator: what the launcher holds by the database, the incarnations that may have it, and the nodes
+   * that it had drained. */
   | {
       kind: 'adopt';
       held: (LeasedJob & { state: JobState })[];
       apps: ReadonlyMap<string, AppFacts | null>;
       incarnations: readonly string[];
+      drained: readonly { node: number; reason: string }[];
     }
   | { kind: 'enrolled'; incarnation: string }
   | { kind: 'enrol-failed'; incarnation: string }
+  | { kind: 'recorded' }
+  | { kind: 'record-failed' }
   /** Rows that we hold and a user has killed. */
   | { kind: 'killed'; jobs: readonly { id: string; attempt: number }[] }
   /** Something may be runnable. */
@@ -75,10 +81,22 @@ export type CoordinatorEffect =
   | { kind: 'lease'; limit: number; maxNodes: number; maxWallMinutes: number | null }
   | { kind: 'commit'; rows: CommitRows; requests: JobRequest[] }
   | { kind: 'enrol'; incarnation: string; join: Join }
+  /** Notes for people, and incarnations that are over. One is under way at a time. */
+  | ({ kind: 'record' } & Recording)
   | { kind: 'raise' }
-  | { kind: 'leave-row' }
+  /** With the notes that are not on record yet. */
+  | { kind: 'leave-row'; notes: LauncherNote[] }
   | { kind: 'end'; code: 'left' | 'fenced'; reason: string }
-  | { kind: 'log'; level: 'info' | 'warn'; text: string; fields?: Record<string, string | number> };
+  /** Something of a peer was refused as a whole, and nothing changed. */
+  | { kind: 'refused'; incarnation: string; rule: string }
+  /** `often`: what a job or an agent can make happen a million times; such lines are counted and thinned. */
+  | {
+      kind: 'log';
+      level: 'info' | 'warn';
+      text: string;
+      fields?: Record<string, string | number>;
+      often?: boolean;
+    };
 
 export interface CoordinatorStep {
   effects: CoordinatorEffect[];

@@ -6,8 +6,10 @@
  * Pure bookkeeping: `used` of an agent is the sum of the shares of all that was sent to it and has not ended.
  */
 import { assert } from '../../base/assert.ts';
+import { MAX_PACKING } from '../../base/limits.ts';
 import { KILL_LOST, type Job } from '../messages.ts';
 import type { LeasedJob } from './batch.ts';
+import { moveEntry } from './phases.ts';
 import { releaseUnstarted } from './release.ts';
 import { isLive, type Agent, type CoordinatorState, type Entry, type Mode } from './state.ts';
 import * as streams from './streams.ts';
@@ -24,7 +26,7 @@ const STEAL_EVERY_MS = 100;
 
 /** How many such jobs share a node in this mode: packing counts for jobs of one node, except in mpi mode. */
 export function packingOf(mode: Mode, job: LeasedJob): number {
-  return mode === 'mpi' || job.numNodes > 1 ? 1 : Math.max(1, job.nodePackingCount);
+  return mode === 'mpi' || job.numNodes > 1 ? 1 : Math.min(MAX_PACKING, Math.max(1, job.nodePackingCount));
 }
 
 /** Jobs beyond what runs that an agent may hold. */
@@ -107,7 +109,7 @@ function placeAvoiding(s: CoordinatorState, entry: Entry, heap: Agent[], mono: n
 
 /** Nodes that may run it, now or when they are heard again. */
 export function nodesFor(s: CoordinatorState, entry: Pick<Entry, 'avoid'>): number {
-  const there = (a: Agent): boolean => !a.draining && a.status !== 'dead';
+  const there = (a: Agent): boolean => !a.draining && !a.drained && a.status !== 'dead';
   return new Set(
     [...s.agents.values()].filter((a) => there(a) && !entry.avoid.includes(a.node)).map((a) => a.node),
   ).size;
@@ -174,7 +176,7 @@ function assign(s: CoordinatorState, entry: Entry, agents: Agent[], mono: number
   entry.sentAt = mono;
   if (entry.job.autoTimeoutRetry || entry.runningCommitted) send(s, entry);
   else {
-    entry.phase = 'claimed';
+    moveEntry(s, entry, 'claimed');
     s.claims.push(entry);
   }
 }
@@ -183,7 +185,7 @@ function assign(s: CoordinatorState, entry: Entry, agents: Agent[], mono: number
 export function send(s: CoordinatorState, entry: Entry): void {
   const lead = s.agents.get(entry.on[0]!);
   assert(lead, 'a placed job has a lead agent');
-  entry.phase = 'sent';
+  moveEntry(s, entry, 'sent');
   entry.sentEpoch = s.epoch;
   entry.namedAt = 0;
   const { job } = entry;
@@ -236,6 +238,12 @@ function retractPrefetch(s: CoordinatorState, a: Agent, share: number): void {
     left -= entry.share;
     streams.retract(s.agents.get(entry.on[0]!)!, { id: entry.job.id, attempt: entry.job.attempt });
   }
+}
+
+/** Its node is drained: what has not started there goes elsewhere, and nothing is kept free for anybody. */
+export function takeBackUnstarted(s: CoordinatorState, a: Agent): void {
+  if (a.reservedFor !== null) unreserve(s, a.reservedFor);
+  retractPrefetch(s, a, Infinity);
 }
 
 function mayRetract(entry: Entry): boolean {

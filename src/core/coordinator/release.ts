@@ -4,6 +4,7 @@
  */
 import { afterRun } from '../job.ts';
 import type { ReleaseRow } from './batch.ts';
+import { moveEntry } from './phases.ts';
 import type { CoordinatorState, Entry } from './state.ts';
 
 /** Times that a job may lose its node: it may be the job that brings it down (PROTOCOL 10). */
@@ -21,7 +22,8 @@ export function release(
     const at = s.queue.indexOf(entry);
     if (at >= 0) s.queue.splice(at, 1);
   }
-  entry.phase = 'over';
+  moveEntry(s, entry, 'over');
+  s.releasesMade += 1;
   s.releases.push({
     id: entry.job.id,
     attempt: entry.job.attempt,
@@ -54,7 +56,7 @@ export function putBack(s: CoordinatorState, entry: Entry, message: string): voi
   // Adopted, and its application was deleted meanwhile.
   if (entry.app.index === 0)
     return releaseAsFailed(s, entry, `application ${entry.app.name} is not registered`);
-  entry.phase = 'queued';
+  moveEntry(s, entry, 'queued');
   entry.retractSent = false;
   entry.killSent = 0;
   s.queue.unshift(entry);

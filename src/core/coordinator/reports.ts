@@ -4,9 +4,12 @@
 import { assert } from '../../base/assert.ts';
 import type { Report } from '../messages.ts';
 import { adoptByReport } from './adoption.ts';
-import type { Now } from './event.ts';
+import type { CoordinatorEffect, Now } from './event.ts';
+import { endedHere, refusedEverywhere, refusedHere, startedHere } from './health.ts';
+import { moveEntry } from './phases.ts';
 import { nodesFor, vacate } from './placement.ts';
 import { putBack, releaseAsFailed, releaseUnstarted } from './release.ts';
+import { bytesOfReport, isForeign, refuse } from './refusals.ts';
 import type { Agent, CoordinatorState, Entry } from './state.ts';
 
 /** Nodes on which a job may fail before exec until it is given up (PROTOCOL 10). */
@@ -14,25 +17,50 @@ const NODES_BEFORE_FAILED = 2;
 /** Window of the rate of an agent's ends, milliseconds. */
 const RATE_WINDOW_MS = 200;
 
-export function onReport(s: CoordinatorState, a: Agent, r: Report, now: Now): void {
+export function onReport(
+  s: CoordinatorState,
+  a: Agent,
+  report: Report,
+  now: Now,
+  effects: CoordinatorEffect[],
+): void {
+  const entry = s.entries.get(report.job);
+  let r = report;
+  if (entry && isForeign(entry, a, r)) {
+    refuse(s, a.incarnation, 'an agent reports only what it was sent', effects);
+    // Its number counts, or those after it would never be heard; what it says does not.
+    r = { seq: r.seq, job: r.job, attempt: r.attempt, ageMs: r.ageMs };
+  }
   s.uncommitted.push({ incarnation: a.incarnation, report: r, at: now.wall - r.ageMs, receivedAt: now.mono });
+  s.uncommittedBytes += bytesOfReport(r);
   s.arrivals += 1;
-  const entry = s.entries.get(r.job);
   if (entry) adoptByReport(s, a, entry, r);
   if (!entry || entry.job.attempt !== r.attempt || entry.on[0] !== a.incarnation) return;
-  if (r.started) entry.startedAt = now.wall - r.ageMs;
-  else if (r.ended) onEnded(s, a, entry, r, now);
+  if (entry.phase !== 'sent') return;
+  if (r.started) {
+    entry.startedAt = now.wall - r.ageMs;
+    startedHere(s, a, entry, now, effects);
+  } else if (r.ended) onEnded(s, a, entry, r, now, effects);
   else if (r.seq <= entry.namedAt) return;
   else if (r.retracted) onRetracted(s, entry);
   else if (r.notStarted) onNotStarted(s, a, entry, `${r.notStarted.stage}: ${r.notStarted.message}`);
 }
 
-function onEnded(s: CoordinatorState, a: Agent, entry: Entry, r: Report, now: Now): void {
+function onEnded(
+  s: CoordinatorState,
+  a: Agent,
+  entry: Entry,
+  r: Report,
+  now: Now,
+  effects: CoordinatorEffect[],
+): void {
   assert(r.ended, 'an end report has an end');
   entry.startedAt ??= now.wall - r.ageMs - r.ended.ranMs;
-  entry.phase = 'over';
+  moveEntry(s, entry, 'over');
   vacate(s, entry);
   a.endsSince += 1;
+  startedHere(s, a, entry, now, effects);
+  endedHere(s, a, r.ended, now, effects);
 }
 
 /** Measures the rate of each agent's ends; called with every step. */
@@ -63,9 +91,11 @@ function onRetracted(s: CoordinatorState, entry: Entry): void {
 function onNotStarted(s: CoordinatorState, a: Agent, entry: Entry, reason: string): void {
   vacate(s, entry);
   entry.avoid.push(a.node);
+  refusedHere(s, a, entry);
   const message = `could not be started on ${a.hostname}: ${reason}`;
   if (entry.userKilled || s.phase !== 'running') releaseUnstarted(s, entry, message);
-  else if (entry.avoid.length >= NODES_BEFORE_FAILED || nodesFor(s, entry) < entry.job.numNodes)
+  else if (entry.avoid.length >= NODES_BEFORE_FAILED || nodesFor(s, entry) < entry.job.numNodes) {
+    refusedEverywhere(s, entry);
     releaseAsFailed(s, entry, message, a.hostname);
-  else putBack(s, entry, message);
+  } else putBack(s, entry, message);
 }

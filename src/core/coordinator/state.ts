@@ -1,21 +1,20 @@
 /**
  * What a coordinator's core knows: its agents, the attempts that it holds, and what it has not heard back about. Plain
- * data; the functions of this folder are the only ones that change it.
- *
- * An attempt is in one phase:
- *   queued   leased, waits for a place; out by a placement (claimed or sent) or a release (gone)
- *   claimed  placed, but RUNNING is committed before its start command (auto_timeout_retry off); out when committed (sent,
- *            or queued when its place is gone by then)
- *   sent     its start command is in an agent's stream; out by `ended` (over), `retracted`/`not_started` (queued or released),
- *            the agent's death (over)
- *   adopting held by a predecessor of ours; out when an agent names it (sent), reports its end (over), or when nobody
- *            has it (over)
- *   over     its end or release is on the way to the database; out when that is committed (gone)
+ * data; the functions of this folder are the only ones that change it. What each phase means, and every step between them,
+ * is written down in `phases.ts`.
  */
 import { CHAIN, type Chain } from '../../base/limits.ts';
 import type { App, Command, Join, Report } from '../messages.ts';
-import type { CommitRows, LeasedJob, ReleaseRow } from './batch.ts';
+import type { CommitRows, LauncherNote, LeasedJob, Recording, ReleaseRow } from './batch.ts';
 import type { JobRequest } from './event.ts';
+import type { Trail } from '../phase-table.ts';
+import {
+  firstPhases,
+  type AgentStatus,
+  type CoordinatorPhase,
+  type EntryPhase,
+  type Raising,
+} from './phases.ts';
 
 export type Mode = 'mpi' | 'serial' | 'mixed';
 
@@ -36,7 +35,7 @@ export const COORDINATOR_DEFAULTS = { chain: CHAIN };
 export interface Entry {
   job: LeasedJob;
   app: App;
-  phase: 'queued' | 'claimed' | 'sent' | 'adopting' | 'over';
+  phase: EntryPhase;
   /** Part of a node that it takes here; 1 for a gang, on each of its nodes. */
   share: number;
   /** Incarnations of its nodes, the lead first; empty while queued. */
@@ -65,8 +64,7 @@ export interface Agent {
   incarnation: string;
   node: number;
   hostname: string;
-  /** enrolling: its roster row is being written; suspect: silent for 5 s; dead: given up, or left. */
-  status: 'enrolling' | 'live' | 'suspect' | 'dead';
+  status: AgentStatus;
   heardAt: number;
   /** Its roster row is not written yet: asked for again at this time. */
   enrolAt: number;
@@ -93,8 +91,12 @@ export interface Agent {
   committedReport: number;
   /** It drains by itself, asked by a signal: no work for it. */
   draining: boolean;
+  /** Its node is drained (health.ts): no work for it. */
+  drained: boolean;
   /** What its last heartbeat said. */
   says: { running: number; queued: number };
+  /** Messages of it that were refused. */
+  refused: number;
   /** Attempts that its inventory did not name, to be judged when its reports up to `until` are in. */
   doubtful: { until: number; ids: string[] } | null;
 }
@@ -120,10 +122,29 @@ export interface Flight {
   patches: Map<string, { incarnation: string; reports: number[] }>;
 }
 
+/** An incarnation that is dead: written down when all that it had reported or held is. */
+export interface Ending {
+  incarnation: string;
+  /** Releases that were made before; Infinity while a takeover is not settled. */
+  after: number;
+}
+
+/** What is known of a node, whichever agent is there (health.ts). */
+export interface NodeHealth {
+  /** Why it is drained; '' = it is not. */
+  drained: string;
+  /** Jobs in a row that could not be started here, and whether they started elsewhere since. */
+  refused: Map<string, boolean>;
+  /** The last ends: 1 for one within a second and nonzero; a ring, and where it goes on. */
+  ends: number[];
+  next: number;
+  bad: number;
+}
+
 export interface CoordinatorState {
   config: CoordinatorConfig;
   epoch: number;
-  phase: 'running' | 'leaving' | 'leaving-row' | 'ended';
+  phase: CoordinatorPhase;
   leaveDeadline: number;
   leaveReason: string;
   agents: Map<string, Agent>;
@@ -134,12 +155,14 @@ export interface CoordinatorState {
   releases: ReleaseRow[];
   claims: Entry[];
   uncommitted: Uncommitted[];
+  /** Of their texts, about. */
+  uncommittedBytes: number;
   flight: Flight | null;
   /** A commit failed: the same flight is asked for again at this time. */
   retryAt: number;
   leasing: boolean;
   leaseAfter: number;
-  raising: 'no' | 'wanted' | 'asked';
+  raising: Raising;
   raiseAfter: number;
   /** When the raise was asked for: that is as old as its confirmation is. */
   raiseSentAt: number;
@@ -154,7 +177,22 @@ export interface CoordinatorState {
   typicalShare: number;
   lastBusyAt: number;
   confirmedAt: number;
-  degradedSince: number | null;
+  /** The database does not take what we write since (wall clock), and why; null: it does. */
+  degraded: { since: number; why: string } | null;
+  /** Beyond S without a confirmed heartbeat since (wall clock); null: not. */
+  pausedSince: number | null;
+  /** By node index. */
+  nodes: Map<number, NodeHealth>;
+  notes: LauncherNote[];
+  lastNote: number;
+  /** Notes that found no room. */
+  notesLost: number;
+  endings: Ending[];
+  recording: Recording | null;
+  recordAfter: number;
+  /** Releases that were made, and that are committed, in their order. */
+  releasesMade: number;
+  releasesWritten: number;
   stealAfter: number;
   arrivals: number;
   arrivalsAt: number;
@@ -163,6 +201,7 @@ export interface CoordinatorState {
   /** A takeover that is not settled yet: the incarnations that have not said what they hold, whether one has ended instead
    * of saying it, and how long we wait. */
   adoption: { awaiting: Set<string>; someEnded: boolean; until: number } | null;
+  trail: Trail;
 }
 
 /** `confirmedAt`: when the statement was sent that made the row ours; S counts from there, not from its answer. */
@@ -171,11 +210,12 @@ export function makeCoordinatorState(
   epoch: number,
   now: number,
   confirmedAt = now,
+  trail: Trail = null,
 ): CoordinatorState {
   return {
     config,
     epoch,
-    phase: 'running',
+    ...firstPhases(trail),
     leaveDeadline: Infinity,
     leaveReason: '',
     agents: new Map(),
@@ -185,11 +225,11 @@ export function makeCoordinatorState(
     releases: [],
     claims: [],
     uncommitted: [],
+    uncommittedBytes: 0,
     flight: null,
     retryAt: 0,
     leasing: false,
     leaseAfter: 0,
-    raising: 'no',
     raiseAfter: 0,
     raiseSentAt: now,
     dueAt: Infinity,
@@ -199,17 +239,28 @@ export function makeCoordinatorState(
     typicalShare: 1,
     lastBusyAt: now,
     confirmedAt,
-    degradedSince: null,
+    degraded: null,
+    pausedSince: null,
+    nodes: new Map(),
+    notes: [],
+    lastNote: 0,
+    notesLost: 0,
+    endings: [],
+    recording: null,
+    recordAfter: 0,
+    releasesMade: 0,
+    releasesWritten: 0,
     stealAfter: 0,
     arrivals: 0,
     arrivalsAt: now,
     arrivalRate: 0,
     done: { finished: 0, failed: 0, other: 0 },
     adoption: null,
+    trail,
   };
 }
 
 /** An agent that may be given work. */
 export function isLive(a: Agent): boolean {
-  return a.status === 'live' && !a.draining;
+  return a.status === 'live' && !a.draining && !a.drained;
 }

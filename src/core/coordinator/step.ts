@@ -1,10 +1,6 @@
 /**
  * The coordinator's core: `coordinatorStep(state, events, now) → effects`. It decides everything about the jobs of one
  * launcher and does nothing itself. The rules are those of PROTOCOL 0–2, 5–7 and 9.
- *
- * Phases: running → leaving (time limit, signal, idle, warden gone): nothing new starts, what was never sent goes back,
- * what runs is ended as RUN_TIMEOUT; leaving → leaving-row when nothing is held or the time for leaving is over;
- * then ended. A lost fence ends it from anywhere.
  */
 import { LEASE_POLL_MS, LEAVE_MS, MAX_BATCH, MAX_UNCOMMITTED_REPORTS } from '../../base/limits.ts';
 import { KILL_NOW, KILL_TIMEOUT, KILL_USER } from '../messages.ts';
@@ -12,8 +8,11 @@ import { adopt, settle } from './adoption.ts';
 import { admit } from './admit.ts';
 import { isPaused, onEnrolFailed, onEnrolled, onMessage, sayHello, watch } from './agents.ts';
 import { commit, onCommitFailed, onCommitted } from './commits.ts';
+import { degrade, note, onRecorded, onRecordFailed, record, recovered } from './note.ts';
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorStep, Now } from './event.ts';
+import { dropEntry, setPhase, setRaising } from './phases.ts';
 import { appetite, place, sendKill, steal, unreserve, vacate } from './placement.ts';
+import { refuse } from './refusals.ts';
 import { release, releaseUnstarted } from './release.ts';
 import { measureRates } from './reports.ts';
 import { isLive, type CoordinatorState } from './state.ts';
@@ -39,13 +38,19 @@ export function coordinatorStep(
   measureRates(s, now.mono);
   if (now.mono > s.dueAt + LATE_MS) s.judgeAfter = now.mono + DRAIN_MS;
   const wakes = [watch(s, now, effects), settle(s, now, effects), timeUp(s, now, effects)];
+  wakes.push(watchPause(s, now, effects));
   if (s.phase === 'running' && !isPaused(s, now.mono) && s.raising === 'no') {
     place(s, now.mono);
     wakes.push(steal(s, now.mono), lease(s, now, effects), idle(s, now, effects));
   }
   // Once the row is given up nothing is written under it.
   if (s.phase !== 'leaving-row')
-    wakes.push(commit(s, now, effects), raise(s, now, effects), leave(s, now, effects));
+    wakes.push(
+      commit(s, now, effects),
+      record(s, now, effects),
+      raise(s, now, effects),
+      leave(s, now, effects),
+    );
   for (const a of s.agents.values()) if (a.status !== 'dead') flush(a, now.mono, effects);
   s.dueAt = Math.min(...wakes);
   return { effects, wakeAt: s.dueAt };
@@ -55,8 +60,12 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
   switch (e.kind) {
     case 'message':
       return onMessage(s, e.envelope, now, effects);
+    case 'refused':
+      return refuse(s, e.incarnation, e.rule, effects);
     case 'leased':
       s.leasing = false;
+      // A commit that was refused tells more than a lease that was not.
+      if (!s.flight || s.retryAt === 0) recovered(s, now);
       s.dry = e.jobs.length < e.asked;
       if (s.dry) s.leaseAfter = now.mono + LEASE_POLL_MS;
       for (const job of e.jobs) admit(s, job, e.apps, now);
@@ -64,21 +73,20 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
     case 'lease-failed':
       s.leasing = false;
       s.leaseAfter = now.mono + RETRY_MS;
-      return;
+      return degrade(s, e.why, now);
     case 'committed':
-      return onCommitted(s, e.outcomes, e.answers, effects);
+      return onCommitted(s, e.outcomes, e.answers, now, effects);
     case 'commit-failed':
-      return onCommitFailed(s, now);
+      return onCommitFailed(s, e.why, now);
     case 'outcome-unknown':
       if (e.lost === 'lease') s.leasing = false;
       else s.retryAt = Infinity;
-      if (s.raising === 'no') s.raising = 'wanted';
-      s.degradedSince ??= now.wall;
-      return;
+      if (s.raising === 'no') setRaising(s, 'wanted');
+      return degrade(s, e.why, now);
     case 'raised':
       return onRaised(s, e, now, effects);
     case 'raise-failed':
-      s.raising = 'wanted';
+      setRaising(s, 'wanted');
       s.raiseAfter = now.mono + RETRY_MS;
       return;
     case 'adopt':
@@ -87,6 +95,10 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
       return onEnrolled(s, e.incarnation);
     case 'enrol-failed':
       return onEnrolFailed(s, e.incarnation, now);
+    case 'recorded':
+      return onRecorded(s);
+    case 'record-failed':
+      return onRecordFailed(s, now);
     case 'killed':
       for (const k of e.jobs) onKilled(s, k.id, k.attempt);
       return;
@@ -100,18 +112,38 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
     case 'leave':
       return beginLeave(s, e.reason, e.now, now, effects);
     case 'left':
-      s.phase = 'ended';
+      setPhase(s, 'ended');
       effects.push({ kind: 'end', code: 'left', reason: s.leaveReason });
       return;
     case 'fenced':
       // Our own leaving did that.
       if (s.phase === 'leaving-row') return;
-      s.phase = 'ended';
+      setPhase(s, 'ended');
       effects.push({ kind: 'end', code: 'fenced', reason: 'the launcher row is not ours any more' });
       return;
     case 'tick':
       return;
   }
+}
+
+/** Beyond S without a confirmed heartbeat nothing is echoed, started or leased (PROTOCOL 0): that is said, once. */
+function watchPause(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): number {
+  const rule = 'PROTOCOL 0: S';
+  if (isPaused(s, now.mono)) {
+    if (s.pausedSince === null) {
+      s.pausedSince = now.wall;
+      const fields = { silent_s: Math.round((now.mono - s.confirmedAt) / 1_000), rule };
+      effects.push({ kind: 'log', level: 'warn', text: 'paused: no heartbeat is confirmed', fields });
+    }
+    return Infinity;
+  }
+  if (s.pausedSince !== null) {
+    const seconds = ((now.wall - s.pausedSince) / 1_000).toFixed(0);
+    s.pausedSince = null;
+    effects.push({ kind: 'log', level: 'info', text: 'the pause is over', fields: { rule } });
+    note(s, now, 'paused', { message: `no heartbeat was confirmed: paused for ${seconds} s` });
+  }
+  return s.confirmedAt + s.config.chain.pause + 1;
 }
 
 /** Asks for jobs when there is room for them and it is worth a statement. Returns when it wants to ask again. */
@@ -150,6 +182,7 @@ function onKilled(s: CoordinatorState, id: string, attempt: number): void {
 function clear(s: CoordinatorState, id: string, attempt: number): void {
   const asked = s.releases.some((r) => r.id === id) || s.flight?.rows.releases.some((r) => r.id === id);
   if (asked) return;
+  s.releasesMade += 1;
   s.releases.push({
     id,
     attempt,
@@ -168,7 +201,7 @@ function clear(s: CoordinatorState, id: string, attempt: number): void {
 function raise(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): number {
   if (s.raising !== 'wanted' || s.leasing || (s.flight && s.retryAt === 0)) return Infinity;
   if (now.mono < s.raiseAfter) return s.raiseAfter;
-  s.raising = 'asked';
+  setRaising(s, 'asked');
   s.raiseSentAt = now.mono;
   effects.push({ kind: 'raise' });
   return Infinity;
@@ -181,9 +214,11 @@ function onRaised(
   now: Now,
   effects: CoordinatorEffect[],
 ): void {
-  s.raising = 'no';
+  setRaising(s, 'no');
   s.epoch = e.epoch;
   s.confirmedAt = Math.max(s.confirmedAt, s.raiseSentAt);
+  const compared = `${e.held.length} jobs held by the database, ${s.entries.size} by our books`;
+  note(s, now, 'raise', { message: `the outcome of a statement was unknown: epoch ${e.epoch}; ${compared}` });
   sayHello(s, now, effects);
   const held = new Map(e.held.map((j) => [j.id, j]));
   for (const entry of s.entries.values()) {
@@ -192,11 +227,11 @@ function onRaised(
       kind: 'log',
       level: 'warn',
       text: 'an attempt is not ours any more',
-      fields: { job: entry.job.id },
+      fields: { job: entry.job.id, attempt: entry.job.attempt, rule: 'PROTOCOL 7' },
     });
     if (entry.phase === 'queued') s.queue.splice(s.queue.indexOf(entry), 1);
     vacate(s, entry);
-    s.entries.delete(entry.job.id);
+    dropEntry(s, entry);
   }
   // An attempt that is over in our books may be leased again already, by the very lease that was lost.
   for (const job of e.held)
@@ -243,10 +278,11 @@ function beginLeave(
   if (s.phase === 'leaving-row') return;
   const first = s.phase === 'running';
   if (first) {
-    s.phase = 'leaving';
+    setPhase(s, 'leaving');
     s.leaveReason = reason;
     s.leaveDeadline = now.mono + LEAVE_MS;
-    effects.push({ kind: 'log', level: 'info', text: `leaving: ${reason}` });
+    effects.push({ kind: 'log', level: 'info', text: `leaving: ${reason}`, fields: { rule: 'PROTOCOL 9' } });
+    note(s, now, 'left', { message: reason });
     for (const entry of s.queue.slice()) releaseUnstarted(s, entry, '');
     for (const entry of s.claims.splice(0)) {
       vacate(s, entry);
@@ -279,9 +315,9 @@ function leave(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): num
       kind: 'log',
       level: 'warn',
       text: 'leaving with jobs still held: a rescue takes them',
-      fields: { held: s.entries.size },
+      fields: { held: s.entries.size, rule: 'PROTOCOL 9' },
     });
-  s.phase = 'leaving-row';
-  effects.push({ kind: 'leave-row' });
+  setPhase(s, 'leaving-row');
+  effects.push({ kind: 'leave-row', notes: s.notes.splice(0) });
   return Infinity;
 }

@@ -1341,6 +1341,9 @@ export namespace balsam {
                 /** Join oldestReport. */
                 oldestReport: number;
 
+                /** Join endedCrashed. */
+                endedCrashed: boolean;
+
                 /**
                  * Creates a new Join instance using the specified properties.
                  * @param [properties] Properties to set
@@ -1405,6 +1408,9 @@ export namespace balsam {
 
                     /** Join oldestReport */
                     oldestReport?: (number|null);
+
+                    /** Join endedCrashed */
+                    endedCrashed?: (boolean|null);
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];

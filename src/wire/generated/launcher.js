@@ -1826,6 +1826,7 @@ export const balsam = $root.balsam = (() => {
                 Join.prototype.held = $util.emptyArray;
                 Join.prototype.lastReport = 0;
                 Join.prototype.oldestReport = 0;
+                Join.prototype.endedCrashed = false;
 
                 Join.create = function(properties) {
                     return new Join(properties);
@@ -1861,6 +1862,8 @@ export const balsam = $root.balsam = (() => {
                         writer.uint32(80).uint32(message.lastReport);
                     if (message.oldestReport != null && $Object.hasOwnProperty.call(message, "oldestReport") && message.oldestReport !== 0)
                         writer.uint32(88).uint32(message.oldestReport);
+                    if (message.endedCrashed != null && $Object.hasOwnProperty.call(message, "endedCrashed") && message.endedCrashed !== false)
+                        writer.uint32(96).bool(message.endedCrashed);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -1984,6 +1987,15 @@ export const balsam = $root.balsam = (() => {
                                     message.oldestReport = value;
                                 else
                                     delete message.oldestReport;
+                                continue;
+                            }
+                        case 12: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.bool())
+                                    message.endedCrashed = value;
+                                else
+                                    delete message.endedCrashed;
                                 continue;
                             }
                         }

@@ -19,7 +19,11 @@ export class AgentRig {
   #lines: string[] = [];
 
   constructor(over: Partial<AgentConfig> = {}) {
-    this.state = makeAgentState(agentConfig(over), { agent: null, guard: null, endedIncarnation: '' }, 0);
+    this.state = makeAgentState(
+      agentConfig(over),
+      { agent: null, guard: null, endedIncarnation: '', endedCrashed: false },
+      0,
+    );
   }
 
   on(...events: AgentEvent[]): void {

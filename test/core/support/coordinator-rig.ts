@@ -28,6 +28,8 @@ export class CoordinatorRig {
   /** The newest commit that was asked for. */
   lastCommit: Commit | null = null;
   apps: Map<string, AppFacts | null> = new Map([['app', FACTS]]);
+  /** What was put on record: tests of other rules need not take it. */
+  readonly records: string[] = [];
   #lines: string[] = [];
   readonly #reports = new Map<string, number>();
 
@@ -42,7 +44,9 @@ export class CoordinatorRig {
     });
     this.wakeAt = wakeAt;
     for (const e of effects) if (e.kind === 'commit') this.lastCommit = structuredClone(e);
-    this.#lines.push(...effects.flatMap(coordinatorLines));
+    const lines = effects.flatMap(coordinatorLines);
+    this.#lines.push(...lines.filter((l) => !l.startsWith('record ')));
+    this.records.push(...lines.filter((l) => l.startsWith('record ')));
   }
 
   take(): string[] {
@@ -94,6 +98,7 @@ export class CoordinatorRig {
       agent: null,
       guard: null,
       endedIncarnation: '',
+      endedCrashed: false,
       held: [],
       lastReport: this.#reports.get(name) ?? 0,
       oldestReport: 1,
@@ -169,7 +174,7 @@ export class CoordinatorRig {
   /** A lost statement, the raise that it asks for, and what the launcher holds by the database: what is in the books. */
   raise(): void {
     const held = [...this.state.entries.values()].map((e) => e.job);
-    this.on({ kind: 'lease-failed' }, { kind: 'outcome-unknown', lost: 'lease' });
+    this.on({ kind: 'lease-failed', why: 'away' }, { kind: 'outcome-unknown', lost: 'lease', why: 'away' });
     this.on({ kind: 'raised', epoch: this.state.epoch + 1, held, apps: this.apps });
     this.state.leasing = true;
   }

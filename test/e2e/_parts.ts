@@ -1,0 +1,85 @@
+/**
+ * The processes of a world by what they are, and the server of its database: found in /proc each time, so that a signal
+ * never goes to a number that belongs to somebody else by now.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { descendantsOf, isAlive, readStat } from '../../src/process/proc.ts';
+import { readMaybe, type World } from './_world.ts';
+
+export type Kind = 'warden' | 'coordinator' | 'agent' | 'helper' | 'guard' | 'job';
+
+export interface Part {
+  kind: Kind | 'postgres';
+  pid: number;
+  startTime: string;
+  /** Its agent's life; '' for warden, coordinator, guard and Postgres. */
+  incarnation: string;
+}
+
+const PROGRAMS: readonly (readonly [RegExp, Kind])[] = [
+  [/\/coordinator\.js$/, 'coordinator'],
+  [/\/agent\.js$/, 'agent'],
+  [/\/helper(\.py|-node\.js)$/, 'helper'],
+  [/\/guard(\.py|-node\.js)$/, 'guard'],
+];
+
+/** Everything of the world's launchers that lives; other commands and Postgres left out. */
+export function partsOf(world: World): Part[] {
+  return world.processes().flatMap(({ pid, argv, incarnation }) => {
+    const kind = kindOf(argv, incarnation);
+    const startTime = readStat(pid)?.startTime;
+    return kind === null || startTime === undefined ? [] : [{ kind, pid, startTime, incarnation }];
+  });
+}
+
+function kindOf(argv: readonly string[], incarnation: string): Kind | null {
+  if (argv.some((a) => a.endsWith('/cli.js')) && argv.includes('launcher')) return 'warden';
+  const found = PROGRAMS.find(([program]) => argv.some((a) => program.test(a)));
+  if (found) return found[1];
+  return incarnation === '' ? null : 'job';
+}
+
+/** The postmaster, then its backends; empty when it does not run. */
+export function postgresOf(world: World): Part[] {
+  const file = path.join(world.dbPath, 'balsamdb/postmaster.pid');
+  const pid = Number(readMaybe(file).split('\n')[0]);
+  const stat = pid > 1 ? readStat(pid) : null;
+  if (!stat || !isAlive(pid, stat.startTime)) return [];
+  if (!readMaybe(`/proc/${pid}/cmdline`).includes(world.dbPath)) return [];
+  return [stat, ...descendantsOf([pid])].map(({ pid: own, startTime }) => ({
+    kind: 'postgres',
+    pid: own,
+    startTime,
+    incarnation: '',
+  }));
+}
+
+/** Sends a signal to those of them that still live; returns how many. */
+export function signal(parts: readonly Part[], name: NodeJS.Signals): number {
+  let sent = 0;
+  for (const part of parts) {
+    if (!isAlive(part.pid, part.startTime)) continue;
+    try {
+      process.kill(part.pid, name);
+      sent += 1;
+    } catch {
+      // It ended just now.
+    }
+  }
+  return sent;
+}
+
+/** Peak of a process's memory, MiB; 0 when it is gone. */
+export function peakMiB(pid: number): number {
+  return Number(/VmHWM:\s*(\d+) kB/.exec(readMaybe(`/proc/${pid}/status`))?.[1] ?? 0) / 1024;
+}
+
+/** Descriptors that a process has open; 0 when it is gone. */
+export function openFiles(pid: number): number {
+  try {
+    return fs.readdirSync(`/proc/${pid}/fd`).length;
+  } catch {
+    return 0;
+  }
+}

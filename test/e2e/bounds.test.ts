@@ -1,0 +1,156 @@
+/**
+ * Bounds that are promised: a dead agent's jobs run again within D + 2 s; a coordinator is replaced within T and no job
+ * notices, with Postgres away too; a dead launcher is rescued within 5 s by the next one of its host.
+ */
+import net from 'node:net';
+import test from 'ava';
+import { CHAIN } from '../../src/base/limits.ts';
+import { saidAt, uptime, within } from './_bounds.ts';
+import { partsOf, signal, type Part } from './_parts.ts';
+import { executionsOf, ticking } from './_ticks.ts';
+import { makeWorld, until, type Launcher, type World } from './_world.ts';
+
+/** What a rescue by proof may take, from the start of the launcher that does it. */
+const RESCUED_MS = 5_000;
+const TICKS_A_SECOND = 5;
+
+let world: World;
+test.before(async () => {
+  world = await makeWorld();
+  await world.app('tick', ticking(world.ticks));
+});
+test.after.always('nothing is left behind', async (t) => {
+  t.deepEqual(await world.close(), []);
+});
+
+/** Jobs of so many seconds that all run; four to a node. */
+async function running(count: number, seconds: number): Promise<string[]> {
+  const ids = await world.jobs(
+    Array.from({ length: count }, (_, i) => ({
+      name: `t${i}`,
+      application: 'tick',
+      args: String(seconds * TICKS_A_SECOND),
+      node_packing_count: 4,
+    })),
+  );
+  await world.until(ids, ['RUNNING']);
+  return ids;
+}
+
+function only(kind: Part['kind']): Part {
+  const found = partsOf(world).filter((p) => p.kind === kind);
+  if (found.length !== 1) throw new Error(`${found.length} processes are ${kind}`);
+  return found[0]!;
+}
+
+/** All of them have ticked since this uptime, under their first attempt. */
+async function tickedSince(ids: readonly string[], since: number): Promise<boolean> {
+  const all = await Promise.all(ids.map((id) => executionsOf(world.ticks, id)));
+  return all.every((runs) => runs.length === 1 && runs[0]!.to > since);
+}
+
+async function finished(
+  launcher: Launcher,
+  ids: readonly string[],
+  attempt: number | null,
+): Promise<string[]> {
+  await world.until(ids, ['JOB_FINISHED']);
+  const code = await launcher.exit();
+  const wrong = code === 0 ? [] : [`the launcher ended with ${code}: ${launcher.err}`];
+  for (const row of await world.rows(ids))
+    if (attempt !== null && row.attempt !== attempt) wrong.push(`${row.name} has attempt ${row.attempt}`);
+  return [...wrong, ...(await world.violations()).split('\n').filter(Boolean)];
+}
+
+test.serial('an agent dies: its jobs are dead within K, and run again within D + 2 s', async (t) => {
+  await within(t, 'the last of its jobs ran again', CHAIN.agentDead + 2_000, async () => {
+    const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '1']);
+    const ids = await running(4, 6);
+    const [agent, other] = partsOf(world).filter((p) => p.kind === 'agent');
+    const killedAt = uptime();
+    signal([agent!], 'SIGKILL');
+    t.is(String(await finished(launcher, ids, null)), '');
+    t.truthy(other, 'there is another to run them');
+    const again = (await Promise.all(ids.map((id) => executionsOf(world.ticks, id)))).filter(
+      (runs) => runs.length > 1,
+    );
+    t.true(again.length > 0, 'it had jobs');
+    for (const [first] of again) t.true(first!.to <= killedAt + CHAIN.killWorks / 1_000, 'it was dead');
+    return Math.max(...again.map(([, second]) => second!.from - killedAt)) * 1_000;
+  });
+});
+
+test.serial('a coordinator killed, and one that hangs: replaced within T, and no job notices', async (t) => {
+  const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '1']);
+  const ids = await running(6, 9);
+  for (const name of ['SIGKILL', 'SIGSTOP'] as const)
+    await within(t, `${name}: a successor took over`, CHAIN.takeover, async () => {
+      const at = Date.now();
+      signal([only('coordinator')], name);
+      const tookOver = (): number | null => saidAt(world, /took over from a dead coordinator/, at);
+      await until(() => tookOver() !== null, 'a successor');
+      return tookOver()! - at;
+    });
+  t.is(String(await finished(launcher, ids, 1)), '');
+});
+
+test.serial(
+  'the same while Postgres is away: jobs run on beyond A, and are adopted when it is back',
+  async (t) => {
+    // In an allocation nobody starts the server, so that it stays away.
+    const env = { PBS_JOBID: '1.test' };
+    const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '1'], { env });
+    const ids = await running(6, 24);
+    const port = Number([...world.logs().matchAll(/"port":(\d+),[^\n]*"msg":"bound"/g)].at(-1)?.[1]);
+    t.is((await world.balsam(['server', '--stop'])).code, 0);
+    const from = uptime();
+    for (const name of ['SIGKILL', 'SIGSTOP'] as const)
+      await within(t, `${name}: the port answers again`, CHAIN.takeover, async () => {
+        const before = only('coordinator');
+        const at = performance.now();
+        signal([before], name);
+        await until(
+          () => partsOf(world).every((p) => p.kind !== 'coordinator' || p.pid !== before.pid),
+          'it is gone',
+        );
+        await until(() => answers(port), 'a successor is there');
+        return performance.now() - at;
+      });
+    // Without an echo every job would be dead by now.
+    await until(
+      () => tickedSince(ids, from + (CHAIN.agentLease + CHAIN.killWorks) / 1_000),
+      async () =>
+        `all run on: ${JSON.stringify(await Promise.all(ids.map((id) => executionsOf(world.ticks, id))))}`,
+    );
+    t.is((await world.balsam(['server', '--connect'])).code, 0);
+    t.is(String(await finished(launcher, ids, 1)), '');
+    t.regex(launcher.err, /the database does not answer/);
+    t.regex(launcher.err, /the database answers again/);
+  },
+);
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = net.connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+test.serial('everything dies at once: the next launcher has rescued within 5 s', async (t) => {
+  await within(t, 'rescued', RESCUED_MS, async () => {
+    const first = world.launcher(['--consume-all', '--nodes', '2']);
+    const ids = await running(8, 4);
+    signal(
+      partsOf(world).filter((p) => p.kind !== 'job'),
+      'SIGKILL',
+    );
+    await first.exit();
+    const at = Date.now();
+    const next = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '1']);
+    t.is(String(await finished(next, ids, 2)), '');
+    return (saidAt(world, /rescued a dead launcher/, at) ?? Infinity) - at;
+  });
+});
