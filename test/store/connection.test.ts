@@ -83,6 +83,18 @@ test('a session that is ended inside a transaction: outcome unknown, and its con
   }
 });
 
+test('a session that is ended in a statement: the next one, at once, gets a connection of its own and nothing of the old', async (t) => {
+  await using db = connect(await freshDatabase(), { ...coordinator, max: 1 });
+  for (let round = 0; round < 20; round++) {
+    await t.throwsAsync(
+      db.run((sql) => sql`select pg_terminate_backend(pg_backend_pid())`),
+      code('outcome-unknown'),
+    );
+    const [row] = await db.run((sql) => sql`select ${round}::int as n`);
+    t.is(row!['n'], round);
+  }
+});
+
 async function untilCount(watcher: Database, condition: string, count: number): Promise<void> {
   await until(condition, async () => {
     const [row] = await watcher.sql.unsafe(
