@@ -79,7 +79,7 @@ for (const [what, name, deadMs] of [
       await until(
         async () =>
           (await Promise.all(ids.map((id) => executionsOf(world.ticks, id)))).some((r) => r.length > 1),
-        'they run again',
+        async () => `they run again: ${await world.violations()}`,
       );
       signal([agent], 'SIGCONT');
       t.is(String(await finished(launcher, ids, null)), '');
