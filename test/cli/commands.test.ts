@@ -354,3 +354,13 @@ test('no database: what to do', async (t) => {
   const wrong = await balsam(['ls'], { env: { BALSAM_DB_PATH: '/nowhere' } });
   t.regex(wrong.err, /^balsam: no Balsam database at \/nowhere/);
 });
+
+test('what V8 made of the command is kept in the own directory of a person, and done without where none can be', async (t) => {
+  const db = await fresh(t);
+  const home = path.join(db.path, 'home');
+  const env = { BALSAM_DB_PATH: db.path, BALSAM_HOME: home, NODE_DISABLE_COMPILE_CACHE: undefined };
+  for (let i = 0; i < 2; i++) t.is((await balsam(['ls'], { env })).out, 'No jobs found matching query\n');
+  t.true(fs.readdirSync(path.join(home, 'compile-cache'), { recursive: true }).length > 1);
+  const nowhere = await balsam(['ls'], { env: { ...env, BALSAM_HOME: '/dev/null' } });
+  t.deepEqual([nowhere.code, nowhere.out, nowhere.err], [0, 'No jobs found matching query\n', '']);
+});
