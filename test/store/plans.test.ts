@@ -9,11 +9,9 @@ import test from 'ava';
 import { applicationsByName, getApplication } from '../../src/store/application-store.ts';
 import { connect, type Database, type Queries } from '../../src/store/connection.ts';
 import { commitBatch } from '../../src/store/commit-store.ts';
-import { drainedNodes, noteTakeover, recordNotes } from '../../src/store/launcher-event-store.ts';
 import {
   addRoster,
   epochFound,
-  livingIncarnations,
   heartbeat,
   killedJobs,
   leave,
