@@ -9,10 +9,12 @@ import { Timers } from '../actor/timer.ts';
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import { Refusals } from '../base/refusals.ts';
 import type { AgentEffect, AgentEvent } from '../core/agent/event.ts';
 import { AGENT_DEFAULTS, makeAgentState, type AgentState } from '../core/agent/state.ts';
 import { agentStep } from '../core/agent/step.ts';
 import type { Body, ProcessIdentity } from '../core/messages.ts';
+import { faultFromCoordinator } from '../core/message-fault.ts';
 import { PROTOCOL_VERSION } from '../core/messages.ts';
 import { Guard, type GuardExit } from '../process/guard.ts';
 import { Helper, type HelperChoice, type HelperEvent } from '../process/helper.ts';
@@ -65,6 +67,7 @@ export class Incarnation {
   readonly #actor: Actor<AgentEvent>;
   readonly #timers: Timers<AgentEvent>;
   readonly #link: DealerLink;
+  readonly #refusals: Refusals;
   readonly #helpers = new Map<number, Helper>();
   /** Job of each token, for the job channel. */
   readonly #jobs = new Map<number, string>();
@@ -89,6 +92,7 @@ export class Incarnation {
       receive: (batch) => this.#step(batch),
     });
     this.#timers = new Timers(this.#actor);
+    this.#refusals = new Refusals(setup.log);
     this.#link = new DealerLink({
       identity: id,
       keys: setup.keys,
@@ -101,13 +105,13 @@ export class Incarnation {
 
   /** Runs the incarnation to its end; nothing of it is left when this resolves. Rejects with a bug. */
   async run(): Promise<IncarnationEnd> {
-    const { clock, file, log } = this.#setup;
+    const { clock, file } = this.#setup;
     const directory = channelDirectory(file.tag, this.id);
     this.#directory = directory;
     this.#channel = new JobChannel({
       socket: `${directory}/s`,
       post: (event) => this.#post(event),
-      log: (text) => log.warn({ rule: 'PROTOCOL 11' }, text),
+      refused: (rule) => this.#refusals.note('refused at the job channel', { incarnation: this.id, rule }),
     });
     await this.#channel.listen();
     this.#facts = {
@@ -182,6 +186,7 @@ export class Incarnation {
     this.#link.done.catch(() => undefined);
     await this.#actor.stop({ drain: false }).catch(() => undefined);
     this.#channel.close();
+    this.#refusals.end();
     await Promise.all([...this.#helpers.values()].map((h) => h.close()));
     await this.#guard.close();
     await this.#link.close();
@@ -241,7 +246,12 @@ export class Incarnation {
         return this.#end.resolve('left');
       case 'rejoin':
         return this.#end.resolve('rejoin');
+      case 'refused':
+        return this.#refused(e.rule);
       case 'log':
+        // The text names the job, and would be a kind of its own.
+        if (e.often === true)
+          return this.#refusals.note('refused late', { incarnation: this.id, rule: e.text });
         return this.#setup.log[e.level]({ incarnation: this.id, rule: e.rule }, e.text);
     }
   }
@@ -261,12 +271,17 @@ export class Incarnation {
 
   #onBytes(bytes: Uint8Array): void | Promise<void> {
     const decoded = decodeEnvelope(bytes);
-    if (!decoded.ok) return this.#setup.log.warn({ reason: decoded.reason }, 'refused a message');
+    if (!decoded.ok) return this.#refused(decoded.reason);
     const { envelope } = decoded;
-    if (envelope.launcher !== this.#setup.file.launcher || envelope.incarnation !== this.id) {
-      return this.#setup.log.warn({ launcher: envelope.launcher }, 'refused a message that is not for us');
-    }
+    if (envelope.launcher !== this.#setup.file.launcher || envelope.incarnation !== this.id)
+      return this.#refused('another launcher or incarnation');
+    const fault = faultFromCoordinator(envelope);
+    if (fault !== null) return this.#refused(fault);
     return this.#actor.send({ kind: 'message', envelope }).catch(() => undefined);
+  }
+
+  #refused(rule: string): void {
+    this.#refusals.note('refused a message', { incarnation: this.id, rule });
   }
 
   // --- helpers and guard ---

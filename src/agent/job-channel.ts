@@ -1,63 +1,41 @@
 /**
  * The agent's side of the job channel (docs/job-channel.md): a unix socket to which the processes of its jobs speak
  * lines of JSON. Every connection proves by its token which attempt it belongs to; what it asks becomes an event of the
- * agent's core, and the answer comes back by reference. It never blocks the agent, and reads nothing from a connection
- * that has too much unanswered.
+ * agent's core, and the answer comes back by reference. It never blocks the agent; what a
+ * connection may send and leave unread is bounded in channel-connection.ts.
  */
 import { randomFillSync, timingSafeEqual } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { parseJson } from '../base/json.ts';
+import { MAX_DATA_BYTES } from '../base/limits.ts';
 import {
-  answerLine,
   CHANNEL_ANSWER_MS,
-  CHANNEL_HELLO_MS,
-  MAX_CHANNEL_LINE_BYTES,
-  MAX_CHANNEL_PENDING,
   parseHello,
   parseRequest,
   type Answer,
   type ChannelErrorCode,
-  type HelloAnswer,
   type JobRecord,
   type Request,
   type RequestId,
 } from '../core/job-channel.ts';
 import type { AgentEvent } from '../core/agent/event.ts';
 import type { JsonValue } from '../core/query.ts';
+import { Attempt } from './channel-attempt.ts';
+import { ChannelRoom, Connection } from './channel-connection.ts';
 
-/** An attempt that may speak here. */
-interface Attempt {
-  job: string;
-  attempt: number;
-  /** `<job>:<attempt>:<proof>`; nobody but the attempt's processes is told. */
-  token: string;
-  workingDirectory: string;
-  connections: Set<Connection>;
-  /** Its own record, once asked for, with every patch of this attempt applied. */
-  record: JobRecord | null;
-  /** Patches accepted while the record was on its way: the answer may not have them. */
-  since: PatchRequest[];
-}
-
-interface Connection {
-  socket: Socket;
-  attempt: Attempt | null;
-  pending: number;
-  rest: Buffer[];
-  restBytes: number;
-  ended: boolean;
-  helloTimer: NodeJS.Timeout;
-}
-
-type PatchRequest = Extract<Request, { op: 'job.patch' }>;
 type Reply = (answer: { json: string; error: string }) => void;
 
 export interface ChannelOptions {
   socket: string;
   post: (event: AgentEvent) => void;
-  log: (text: string) => void;
+  /** Something was refused; counted and logged by whoever owns us. */
+  refused: (rule: string) => void;
 }
 
+/** Connections that have not proven a token; the oldest goes when there are more. Guess. */
+const UNPROVEN_CONNECTIONS = 256;
+/** Connections of one attempt at once. Guess: one a rank of the largest nodes, several times. */
+const CONNECTIONS_PER_ATTEMPT = 1_024;
 /** How long the end of an attempt waits for what its processes wrote before they ended, milliseconds. */
 const SETTLE_MS = 1_000;
 
@@ -69,6 +47,8 @@ export class JobChannel {
   readonly #attempts = new Map<string, Attempt>();
   readonly #replies = new Map<number, Reply>();
   readonly #connections = new Set<Connection>();
+  readonly #unproven = new Set<Connection>();
+  readonly #room = new ChannelRoom();
   #nextRef = 1;
 
   constructor(options: ChannelOptions) {
@@ -82,25 +62,22 @@ export class JobChannel {
     this.#server.once('error', reject);
     this.#server.listen(this.socket, () => resolve());
     await promise;
+    this.#server.off('error', reject);
+    // No descriptors left, for example: those that are connected go on.
+    this.#server.on('error', (error) =>
+      this.#options.refused(`no connection was accepted: ${error.message}`),
+    );
   }
 
   close(): void {
     this.#server.close();
-    for (const c of this.#connections) c.socket.destroy();
+    for (const c of this.#connections) c.destroy();
   }
 
   /** The token of an attempt; from now on its processes may speak here. */
   admit(job: string, attempt: number, workingDirectory: string): string {
     const token = `${job}:${attempt}:${this.#random.next()}`;
-    this.#attempts.set(job, {
-      job,
-      attempt,
-      token,
-      workingDirectory,
-      connections: new Set(),
-      record: null,
-      since: [],
-    });
+    this.#attempts.set(job, new Attempt({ job, attempt, token, workingDirectory }));
     return token;
   }
 
@@ -108,16 +85,16 @@ export class JobChannel {
   async over(job: string): Promise<void> {
     const attempt = this.#attempts.get(job);
     if (!attempt) return;
-    const open = [...attempt.connections].filter((c) => !c.ended);
+    const open = [...attempt.connections].filter((c) => !c.isEnded);
     if (open.length > 0) {
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, SETTLE_MS);
-      for (const c of open) c.socket.once('end', () => open.every((x) => x.ended) && resolve());
+      void Promise.all(open.map((c) => c.ended)).then(() => resolve());
       await promise;
       clearTimeout(timer);
     }
     // A connection without a pending answer has nothing to wait for; the others close when they were answered.
-    for (const c of attempt.connections) if (c.pending === 0) c.socket.end();
+    for (const c of attempt.connections) if (c.pending === 0) c.end();
     this.#attempts.delete(job);
   }
 
@@ -148,155 +125,102 @@ export class JobChannel {
   }
 
   #onConnection(socket: Socket): void {
-    const helloTimer = setTimeout(() => socket.destroy(), CHANNEL_HELLO_MS);
-    const c: Connection = {
-      socket,
-      attempt: null,
-      pending: 0,
-      rest: [],
-      restBytes: 0,
-      ended: false,
-      helloTimer,
-    };
+    const c = new Connection(socket, this.#room, {
+      onLine: (from, line) => this.#onLine(from, line),
+      onRefused: (from, rule) => this.#refused(from, rule),
+      onClosed: (from) => {
+        this.#connections.delete(from);
+        this.#unproven.delete(from);
+        from.attempt?.connections.delete(from);
+      },
+    });
     this.#connections.add(c);
-    socket.on('error', () => socket.destroy());
-    socket.on('close', () => {
-      c.ended = true;
-      clearTimeout(helloTimer);
-      this.#connections.delete(c);
-      c.attempt?.connections.delete(c);
-    });
-    socket.on('data', (bytes: Buffer) => this.#onData(c, bytes));
-    socket.on('end', () => {
-      c.ended = true;
-      if (c.pending === 0) socket.end();
-    });
+    this.#unproven.add(c);
+    if (this.#unproven.size <= UNPROVEN_CONNECTIONS) return;
+    const [oldest] = this.#unproven;
+    this.#unproven.delete(oldest!);
+    oldest!.drop('too many connections without a first line');
   }
 
-  #onData(c: Connection, bytes: Buffer): void {
-    let from = 0;
-    for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, from)) {
-      c.rest.push(bytes.subarray(from, at));
-      const line = Buffer.concat(c.rest).toString('utf8').replace(/\r$/, '');
-      c.rest = [];
-      c.restBytes = 0;
-      from = at + 1;
-      if (line !== '') this.#onLine(c, line);
-      if (c.socket.destroyed || c.socket.writableEnded) return;
-    }
-    if (from < bytes.length) {
-      c.rest.push(bytes.subarray(from));
-      c.restBytes += bytes.length - from;
-    }
-    if (c.restBytes > MAX_CHANNEL_LINE_BYTES) {
-      this.#end(c, {
-        id: null,
-        ok: false,
-        code: 'too-large',
-        error: `A line may have ${MAX_CHANNEL_LINE_BYTES} bytes.`,
-      });
-    }
+  #refused(c: Connection, rule: string): void {
+    this.#options.refused(c.attempt ? `${rule} (job ${c.attempt.job}, attempt ${c.attempt.attempt})` : rule);
   }
 
   #onLine(c: Connection, line: string): void {
-    if (line.length > MAX_CHANNEL_LINE_BYTES) {
-      return this.#end(c, {
-        id: null,
-        ok: false,
-        code: 'too-large',
-        error: `A line may have ${MAX_CHANNEL_LINE_BYTES} bytes.`,
-      });
-    }
     if (!c.attempt) return this.#onHello(c, line);
     const parsed = parseRequest(line);
-    if (!parsed.ok) return this.#send(c, parsed);
-    c.pending += 1;
-    if (c.pending >= MAX_CHANNEL_PENDING) c.socket.pause();
-    this.#ask(c, c.attempt, parsed.id, parsed.request);
+    if (parsed.ok) return this.#ask(c, c.attempt, line.length, parsed);
+    this.#refused(c, parsed.error);
+    c.send(parsed);
   }
 
   #onHello(c: Connection, line: string): void {
-    clearTimeout(c.helloTimer);
+    c.greeted();
     const hello = parseHello(line);
-    if (!hello.ok) return this.#end(c, { ok: false, code: hello.code, error: hello.error });
+    if (!hello.ok) {
+      this.#refused(c, hello.error);
+      return c.end({ ok: false, code: hello.code, error: hello.error });
+    }
     const attempt = this.#prove(hello.token);
     if (!attempt) {
-      this.#options.log('refused a connection to the job channel: unknown or ended token');
+      this.#refused(c, 'unknown or ended token');
       const error = "This attempt is over, or the token is not one of this agent's.";
-      return this.#end(c, { ok: false, code: 'over', error });
+      return c.end({ ok: false, code: 'over', error });
+    }
+    if (attempt.connections.size >= CONNECTIONS_PER_ATTEMPT) {
+      const error = `This attempt has ${CONNECTIONS_PER_ATTEMPT} connections open: close some.`;
+      this.#refused(c, error);
+      return c.end({ ok: false, code: 'unavailable', error });
     }
     c.attempt = attempt;
+    this.#unproven.delete(c);
     attempt.connections.add(c);
-    this.#send(c, { ok: true, v: 1, job: attempt.job, attempt: attempt.attempt });
+    c.send({ ok: true, v: 1, job: attempt.job, attempt: attempt.attempt });
   }
 
-  #ask(c: Connection, a: Attempt, id: RequestId, request: Request): void {
-    if (request.op === 'job.get' && a.record && !request.fresh) {
-      return this.#done(c, { id, ok: true, result: a.record as unknown as JsonValue });
+  #ask(c: Connection, a: Attempt, bytes: number, { id, request }: { id: RequestId; request: Request }): void {
+    if (request.op === 'job.get' && a.record && !request.fresh)
+      return c.send({ id, ok: true, result: a.record as unknown as JsonValue });
+    const patch = request.op === 'job.patch' ? a.patch(request) : null;
+    if (request.op === 'job.patch' && patch === null) {
+      const error = `data would have more than ${MAX_DATA_BYTES} bytes as JSON: keep large results in files.`;
+      this.#refused(c, error);
+      return c.send({ id, ok: false, code: 'too-large', error });
     }
+    if (request.op === 'job.get') a.ask();
     const ref = this.#nextRef++;
-    const timer = setTimeout(() => {
-      this.#replies.delete(ref);
-      this.#refuse(c, id, 'unavailable', 'The database can not be reached now: try again.');
-    }, CHANNEL_ANSWER_MS);
-    const base = { ref, job: a.job, attempt: a.attempt };
-    this.#replies.set(ref, (answer) => {
+    const answered = c.begin(bytes);
+    const reply = (answer: Answer): void => {
       clearTimeout(timer);
-      if (answer.error === '') this.#succeed(c, a, id, request, answer.json);
-      else this.#refuse(c, id, codeOf(answer.error), answer.error.replace(CODE, ''));
+      this.#replies.delete(ref);
+      c.send(answer);
+      answered();
+      // Nothing more is read of what is over; of what has ended all was.
+      if (c.pending === 0 && (c.isEnded || this.#attempts.get(a.job) !== a)) c.end();
+    };
+    const timer = setTimeout(() => {
+      if (request.op === 'job.get') a.unanswered();
+      const error = 'The database can not be reached now: try again.';
+      reply({ id, ok: false, code: 'unavailable', error });
+    }, CHANNEL_ANSWER_MS);
+    this.#replies.set(ref, ({ json, error }) => {
+      if (error === '') return reply({ id, ok: true, result: resultOf(a, request, json) });
+      if (request.op === 'job.get') a.unanswered();
+      const code = codeOf(error);
+      reply({ id, ok: false, code, error: error.replace(CODE, '') });
     });
-    if (request.op === 'job.patch') {
-      const empty = Object.keys(request.set).length === 0;
-      this.#options.post({
-        kind: 'patch',
-        ...base,
-        dataJson: empty ? '' : JSON.stringify(request.set),
-        removed: request.removed,
-        fieldsJson: Object.keys(request.fields).length === 0 ? '' : JSON.stringify(request.fields),
-        durable: request.durable,
-      });
-      if (a.record) apply(a.record, request);
-      a.since.push(request);
-      return;
-    }
-    if (request.op === 'job.get') a.since = [];
-    this.#options.post({ kind: 'request', ...base, op: request.op, json: JSON.stringify(request) });
-  }
-
-  #succeed(c: Connection, a: Attempt, id: RequestId, request: Request, json: string): void {
+    const base = { ref, job: a.job, attempt: a.attempt };
     if (request.op === 'job.patch')
-      return this.#done(c, { id, ok: true, result: { durable: request.durable } });
-    const result = parseJson(json) as JsonValue;
-    if (request.op !== 'job.get') return this.#done(c, { id, ok: true, result });
-    const record = { ...(result as unknown as JobRecord), working_directory: a.workingDirectory };
-    // Whatever of its start is committed by now: the program that asks is running.
-    if (record.state !== 'USER_KILLED') record.state = 'RUNNING';
-    for (const patch of a.since) apply(record, patch);
-    a.record = record;
-    this.#done(c, { id, ok: true, result: record as unknown as JsonValue });
+      this.#options.post({ kind: 'patch', ...base, ...patch!, durable: request.durable });
+    else this.#options.post({ kind: 'request', ...base, op: request.op, json: JSON.stringify(request) });
   }
+}
 
-  #refuse(c: Connection, id: RequestId, code: ChannelErrorCode, error: string): void {
-    this.#done(c, { id, ok: false, code, error });
-  }
-
-  #done(c: Connection, answer: Answer): void {
-    c.pending -= 1;
-    if (c.socket.isPaused() && c.pending < MAX_CHANNEL_PENDING / 2) c.socket.resume();
-    this.#send(c, answer);
-    if (c.pending === 0 && (c.ended || !this.#attempts.has(c.attempt!.job))) c.socket.end();
-  }
-
-  #send(c: Connection, answer: Answer | HelloAnswer): void {
-    if (!c.socket.writableEnded && !c.socket.destroyed) c.socket.write(answerLine(answer));
-  }
-
-  #end(c: Connection, answer: Answer | HelloAnswer): void {
-    this.#send(c, answer);
-    c.socket.end();
-    c.socket.removeAllListeners('data');
-    c.socket.resume();
-  }
+function resultOf(a: Attempt, request: Request, json: string): JsonValue {
+  if (request.op === 'job.patch') return { durable: request.durable };
+  const result = parseJson(json) as JsonValue;
+  if (request.op !== 'job.get') return result;
+  return a.answered(result as unknown as JobRecord) as unknown as JsonValue;
 }
 
 /** An answer's error may begin with its code in brackets; without one it is `over`, which is what the core refuses for. */
@@ -304,14 +228,6 @@ const CODE = /^\[([a-z-]+)\] /;
 
 function codeOf(error: string): ChannelErrorCode {
   return (CODE.exec(error)?.[1] ?? 'over') as ChannelErrorCode;
-}
-
-function apply(record: JobRecord, patch: PatchRequest): void {
-  const data = new Map(Object.entries(record.data));
-  for (const key of patch.removed) data.delete(key);
-  for (const [key, value] of Object.entries(patch.set)) data.set(key, value);
-  record.data = Object.fromEntries(data);
-  if (patch.fields.description !== undefined) record.description = patch.fields.description;
 }
 
 /** Bytes of chance in a proof: 192 bits. */

@@ -76,6 +76,42 @@ export const MAX_UNACKED_COMMANDS = 2_000;
 /** Reports received and not yet committed, over all agents; at this no more jobs are sent. Derived: 2 s of 10,000/s. */
 export const MAX_UNCOMMITTED_REPORTS = 20_000;
 
+/** Bytes of text (three a character at most) of those reports; the same for one agent's outbox. Guess: what a node bears. */
+export const MAX_UNCOMMITTED_BYTES = 256 * 1024 * 1024;
+export const OUTBOX_BYTES = 64 * 1024 * 1024;
+
+/** Bytes of text of one commit, about, or one report that is longer: Postgres takes that well within its deadline. Guess. */
+export const COMMIT_BYTES = 16 * 1024 * 1024;
+
+/** Requests of jobs answered with one commit: each may be answered with a whole `data`. Guess. */
+export const MAX_REQUESTS_PER_COMMIT = 256;
+/** Bytes of answers, about, in one command, and of the answers of one commit. Guess: a message holds one more `data`. */
+export const ANSWER_BYTES = 2 * 1024 * 1024;
+export const MAX_ANSWERS_BYTES = 64 * 1024 * 1024;
+
+/** Largest value of an int column. */
+export const MAX_INT = 2_147_483_647;
+/** Characters of the texts of one job, and of those of one application. Derived: the system takes 2 MiB of words at a start. */
+export const MAX_JOB_TEXT = 1024 * 1024;
+/** Characters of a sentence from the other end (an output's tail, an error), and of a name that a system gives. Guess. */
+export const MAX_NOTE = 64 * 1024;
+export const MAX_LABEL = 255;
+/** Jobs that share one node at most: an agent has as many helpers. */
+export const MAX_PACKING = 1_024;
+/** Attempts that one agent names in an inventory, and holds. Derived: MAX_PACKING and its prefetch, many times. */
+export const MAX_HELD_ATTEMPTS = 20_000;
+/** Nodes of one job. Guess: more than any machine has. */
+export const MAX_NODES = 65_536;
+/** Applications that an agent is told of in one epoch. Guess: each is a text that an agent keeps. */
+export const MAX_AGENT_APPS = 20_000;
+/** Incarnations of one node that are not given up yet: each restart of an agent makes one. Guess. */
+export const MAX_INCARNATIONS_A_NODE = 32;
+/** Refused messages after which an incarnation is not heard any more. Guess: one is a bug, a hundred is a habit. */
+export const MAX_REFUSED_MESSAGES = 100;
+/** Lines of one kind of refusal in the log in this time, milliseconds; what is more is counted. Guess. */
+export const REFUSAL_LINES = 10;
+export const REFUSAL_WINDOW_MS = 60_000;
+
 /** Last lines and bytes of a failed job's output kept in its history (the original keeps 16 lines). */
 export const TAIL_LINES = 16;
 export const TAIL_BYTES = 4_096;

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { defineCommand } from 'citty';
 import { UserError } from '../base/errors.ts';
 import { applicationRecord } from './format.ts';
+import { JSON_OPTION, jsonLine } from './json.ts';
 import { words } from './options.ts';
 import { printLine, withDatabase } from './terminal.ts';
 
@@ -23,6 +24,7 @@ export const appCommand = defineCommand({
     postprocess: { type: 'string', description: 'script run after a job (not supported yet)' },
     envscript: { type: 'string', description: 'script that is sourced before a job' },
     description: words('what it is'),
+    ...JSON_OPTION,
   },
   async run({ args }) {
     if (args.name.trim() === '') throw new UserError('--name must not be empty');
@@ -40,6 +42,7 @@ export const appCommand = defineCommand({
         envscript: args.envscript === undefined ? '' : path.resolve(args.envscript),
         description: args.description ?? '',
       });
+      if (args.json === true) return printLine(jsonLine('application', app));
       await printLine(applicationRecord(app));
       await printLine('Added app to database');
     });

@@ -5,55 +5,34 @@
  * Started by bin/balsam. It must stay cheap: help and --version load nothing but this file.
  */
 import fs from 'node:fs';
-import type { ArgsDef, CommandDef } from 'citty';
+import type { CommandDef } from 'citty';
 import { EXIT_FAILED, EXIT_USAGE, messageOf, UserError, WorldError } from '../base/errors.ts';
 import { didYouMean } from '../base/suggest.ts';
+import { commandNamed, COMMANDS, LATER } from './commands.ts';
 
 const EXIT_BUG = 70;
 
-interface Entry {
-  readonly about: string;
-  readonly load: () => Promise<CommandDef>;
-}
-
-const COMMANDS: { readonly [name: string]: Entry } = {
-  init: entry('make a new database', async () => (await import('./init.ts')).initCommand),
-  server: entry(
-    'connect, reset or stop the database server',
-    async () => (await import('./server.ts')).serverCommand,
-  ),
-  which: entry('show the active database', async () => (await import('./which.ts')).whichCommand),
-  app: entry('register an application', async () => (await import('./app.ts')).appCommand),
-  job: entry('add a job', async () => (await import('./job.ts')).jobCommand),
-  ls: entry('list jobs, applications or workflows', async () => (await import('./ls.ts')).lsCommand),
-  watch: entry('follow the progress of all jobs', async () => (await import('./watch.ts')).watchCommand),
-  kill: entry('kill a job', async () => (await import('./killjob.ts')).killCommand),
-  killjob: entry('kill a job by --id', async () => (await import('./killjob.ts')).killjobCommand),
-  launcher: entry('run jobs here, now', async () => (await import('./launcher.ts')).launcherCommand),
-  'submit-launch': entry(
-    'submit a launcher to the batch queue',
-    async () => (await import('./submit-launch.ts')).submitLaunchCommand,
-  ),
-};
-
-/** Commands declare their own arguments; what main needs of them is the same for all. */
-function entry<T extends ArgsDef>(about: string, load: () => Promise<CommandDef<T>>): Entry {
-  return { about, load: async () => (await load()) as unknown as CommandDef };
-}
-
 async function run(argv: readonly string[]): Promise<void> {
   const [typed, ...raw] = argv;
-  if (typed === undefined || typed === '-h' || typed === '--help' || typed === 'help') {
+  if (typed === undefined || typed === '-h' || typed === '--help') {
     process.stdout.write(help());
+    return;
+  }
+  if (typed === 'help') return helpOn(raw);
+  if (typed === '__complete') {
+    const { complete } = await import('./complete.ts');
+    for (const { value, about } of await complete(raw)) process.stdout.write(`${value}\t${about}\n`);
     return;
   }
   if (typed === '-V' || typed === '--version') {
     process.stdout.write(`balsam ${version()}\n`);
     return;
   }
-  const name = typed.replaceAll('_', '-');
+  const name = commandNamed(typed);
   const found = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (found === undefined) {
+    const later = Object.hasOwn(LATER, name) ? LATER[name] : undefined;
+    if (later !== undefined) throw new UserError(`balsam ${name} is not supported yet: ${later}`);
     const what = typed.startsWith('-') ? 'option' : 'command';
     throw new UserError(
       `unknown ${what} ${JSON.stringify(typed)}${didYouMean(typed, Object.keys(COMMANDS))}; \`balsam --help\` lists the commands`,
@@ -69,6 +48,17 @@ async function run(argv: readonly string[]): Promise<void> {
   await runCommand(command, { rawArgs: canonical(name, raw, args ?? {}) });
 }
 
+/** `balsam help`, `balsam help COMMAND`, `balsam help TOPIC`. */
+async function helpOn(words: readonly string[]): Promise<void> {
+  const [word, ...more] = words;
+  if (word === undefined) return void process.stdout.write(help());
+  if (more.length > 0) throw new UserError(`help: ${JSON.stringify(more[0])} is one word too many`);
+  const name = commandNamed(word);
+  if (Object.hasOwn(COMMANDS, name)) return run([name, '--help']);
+  const { topicText } = await import('./topics.ts');
+  process.stdout.write(topicText(word, Object.keys(COMMANDS)));
+}
+
 function help(): string {
   const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length));
   const lines = Object.entries(COMMANDS).map(([name, { about }]) => `  ${name.padEnd(width)}  ${about}`);
@@ -80,6 +70,7 @@ function help(): string {
     ...lines,
     '',
     'balsam COMMAND --help shows the options of a command; long options may be shortened.',
+    'balsam help TOPIC explains: tour, filters, fields, states, environment, json, exit-codes, completion.',
     '',
   ].join('\n');
 }
@@ -116,7 +107,10 @@ function version(): string {
 }
 
 /** Says what went wrong on stderr and gives the exit code. */
-function report(error: unknown): number {
+async function report(thrown: unknown): Promise<number> {
+  // Errors of Postgres carry a code; only then is it worth loading what knows them.
+  const coded = thrown instanceof Error && 'code' in thrown && !(thrown instanceof UserError);
+  const error = coded ? (await import('../cluster/open.ts')).spoken(thrown) : thrown;
   if (error instanceof UserError) {
     process.stderr.write(`balsam: ${error.message}\n`);
     return error.exitCode;
@@ -137,12 +131,14 @@ function report(error: unknown): number {
 // Whoever reads us may stop reading (head, less): that is no failure.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === 'EPIPE' ? 0 : EXIT_BUG);
+    if (error.code === 'EPIPE') process.exit(0);
+    if (stream === process.stdout) fs.writeSync(2, `balsam: stdout can't be written: ${error.message}\n`);
+    process.exit(EXIT_FAILED);
   });
 }
 
 try {
   await run(process.argv.slice(2));
 } catch (error) {
-  process.exitCode = report(error);
+  process.exitCode = await report(error);
 }

@@ -4,6 +4,7 @@
  */
 import { WorldError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import type { Refusals } from '../base/refusals.ts';
 import type { CoordinatorEffect, CoordinatorEvent } from '../core/coordinator/event.ts';
 import type { LauncherNote } from '../core/coordinator/batch.ts';
 import { PROTOCOL_VERSION, type Body, type Join, type ProcessIdentity } from '../core/messages.ts';
@@ -32,6 +33,7 @@ export interface PerformerOptions {
   /** The database does not do what is asked, and why; null when it does again. */
   onAway: (why: string | null) => void;
   log: Logger;
+  refusals: Refusals;
 }
 
 export class Performer {
@@ -77,7 +79,10 @@ export class Performer {
         });
       case 'end':
         return this.#o.end({ code: e.code, reason: e.reason });
+      case 'refused':
+        return this.#o.refusals.note('refused a message', { incarnation: e.incarnation, rule: e.rule });
       case 'log':
+        if (e.often === true) return this.#o.refusals.note(e.text, e.fields ?? {});
         return this.#o.log[e.level](e.fields ?? {}, e.text);
     }
   }
@@ -191,8 +196,10 @@ export class Performer {
           ]
         : [];
     const members = [...member('agent', join.agent), ...member('guard', join.guard)];
-    await addRoster(this.#o.work, this.#o.launcher, this.#o.epoch(), members);
-    return { kind: 'enrolled', incarnation };
+    // Who is not on the roster must not get work: proof of death would not count it. Whether the row is lost, or only our
+    // own raise came between, the next statement tells.
+    const added = await addRoster(this.#o.work, this.#o.launcher, this.#o.epoch(), members);
+    return { kind: added ? 'enrolled' : 'enrol-failed', incarnation };
   }
 
   async #record(e: Extract<CoordinatorEffect, { kind: 'record' }>): Promise<CoordinatorEvent> {

@@ -11,6 +11,7 @@ import { systemClock } from '../base/clock.ts';
 import { CHAIN, KILL_POLL_MS, assertChain } from '../base/limits.ts';
 import { makeLog, type Logger } from '../base/log.ts';
 import { messageOf, WorldError } from '../base/errors.ts';
+import { Refusals } from '../base/refusals.ts';
 import type { CoordinatorEvent } from '../core/coordinator/event.ts';
 import {
   COORDINATOR_DEFAULTS,
@@ -19,7 +20,9 @@ import {
   type CoordinatorState,
 } from '../core/coordinator/state.ts';
 import { coordinatorStep } from '../core/coordinator/step.ts';
-import type { Database } from '../store/connection.ts';
+import { followServer, type OpenDatabase } from '../cluster/open.ts';
+import type { Envelope } from '../core/messages.ts';
+import { faultFromAgent } from '../core/message-fault.ts';
 import { heartbeat, killedJobs, type LauncherHealth } from '../store/launcher-store.ts';
 import { listen } from '../store/notify.ts';
 import { decodeEnvelope } from '../wire/codec.ts';
@@ -60,7 +63,8 @@ export async function runCoordinator(path: string): Promise<number> {
       if (predecessor) echoFor(predecessor, link, identity, bytes);
       return undefined;
     },
-    onStranger: (stranger) => log.warn({ ...stranger }, 'refused a stranger at the port'),
+    onStranger: (stranger) =>
+      log.warn({ ...stranger, refused: link.counters.strangers }, 'refused a stranger at the port'),
   });
   // A successor echoes before it has a database; the first coordinator has nobody to echo to.
   const bound = predecessor ? await link.bind({ addresses: file.addresses, port: predecessor.port }) : null;
@@ -97,17 +101,17 @@ class Coordinator {
   readonly #file: CoordinatorFile;
   readonly #session: Session;
   readonly #launcher: { id: number; epoch: number };
-  readonly #work: Database;
-  readonly #heart: Database;
+  readonly #work: OpenDatabase;
+  readonly #heart: OpenDatabase;
   readonly #log: Logger;
   readonly #toWarden: (m: ToWarden) => void;
   readonly #actor: Actor<CoordinatorEvent>;
   readonly #timers: Timers<CoordinatorEvent>;
   readonly #state: CoordinatorState;
+  readonly #refusals: Refusals;
   readonly #end = Promise.withResolvers<{ code: 'left' | 'fenced'; reason: string }>();
   #performer!: Performer;
   #wakeAt = Infinity;
-  #refused = 0;
   #over = false;
 
   constructor(file: CoordinatorFile, session: Session, log: Logger, toWarden: (m: ToWarden) => void) {
@@ -118,6 +122,7 @@ class Coordinator {
     this.#work = session.work;
     this.#heart = session.heart;
     this.#log = log;
+    this.#refusals = new Refusals(log);
     this.#toWarden = toWarden;
     const mono = systemClock.monotonic();
     this.#state = makeCoordinatorState(
@@ -147,16 +152,19 @@ class Coordinator {
 
   onBytes(identity: string, bytes: Uint8Array): void | Promise<void> {
     const decoded = decodeEnvelope(bytes);
-    if (
-      !decoded.ok ||
-      decoded.envelope.launcher !== this.#launcher.id ||
-      decoded.envelope.incarnation !== identity
-    ) {
-      this.#refused += 1;
-      const reason = decoded.ok ? 'another launcher or incarnation' : decoded.reason;
-      return this.#log.warn({ reason, refused: this.#refused }, 'refused a message');
-    }
-    return this.#actor.send({ kind: 'message', envelope: decoded.envelope }).catch(() => undefined);
+    const rule = decoded.ok ? this.#faultOf(decoded.envelope, identity) : decoded.reason;
+    // The core counts them by incarnation. The sender's name is what its connection says, in printable letters.
+    const event: CoordinatorEvent =
+      decoded.ok && rule === null
+        ? { kind: 'message', envelope: decoded.envelope }
+        : { kind: 'refused', incarnation: identity.replaceAll(/[^!-~]/g, '?'), rule: rule ?? '' };
+    return this.#actor.send(event).catch(() => undefined);
+  }
+
+  #faultOf(envelope: Envelope, identity: string): string | null {
+    if (envelope.launcher !== this.#launcher.id || envelope.incarnation !== identity)
+      return 'another launcher or incarnation';
+    return faultFromAgent(envelope);
   }
 
   async run(link: RouterLink): Promise<{ code: 'left' | 'fenced'; reason: string }> {
@@ -171,6 +179,7 @@ class Coordinator {
       end: (end) => this.#end.resolve(end),
       onAway: (away) => this.#toWarden({ kind: 'database', away }),
       log: this.#log,
+      refusals: this.#refusals,
     });
     // Before anything that an agent says: an inventory of attempts that we do not know yet would end them as strays.
     if (this.#session.adopt) this.post({ kind: 'adopt', ...this.#session.adopt });
@@ -200,6 +209,7 @@ class Coordinator {
       link.done.catch(() => undefined);
       await this.#actor.stop({ drain: false }).catch(() => undefined);
       this.#tellCounts(0);
+      this.#refusals.end();
       await Promise.all(listeners.map((l) => l.close().catch(() => undefined)));
     }
   }
@@ -243,6 +253,8 @@ class Coordinator {
       if (!this.#unconfirmed)
         this.#log.warn({ error: messageOf(error), rule: 'PROTOCOL 0: B' }, 'the heartbeat was not confirmed');
       this.#unconfirmed = true;
+      // It may have come back at another port.
+      for (const db of [this.#work, this.#heart]) followServer(db).catch(() => undefined);
     } finally {
       this.#beating = false;
     }

@@ -6,7 +6,7 @@
  * sentence, and the id of the request as far as one could be read.
  */
 import { MAX_DATA_BYTES } from '../base/limits.ts';
-import { parseJson } from '../base/json.ts';
+import { parseJson, writeJson } from '../base/json.ts';
 import { isJsonObject, jsonFault, textFault } from './json.ts';
 import type { JobState } from './job.ts';
 import type { JsonObject, JsonValue } from './query.ts';
@@ -15,6 +15,9 @@ export const CHANNEL_VERSION = 1;
 
 /** Longest line either way, bytes without its newline. Derived: the largest `data`, and 64 KiB for the rest of a record. */
 export const MAX_CHANNEL_LINE_BYTES = MAX_DATA_BYTES + 64 * 1024;
+
+/** What a line has round the result of an answer: id, `ok`, and the directory that the agent adds to a record. Guess. */
+export const ANSWER_FRAME_BYTES = 8 * 1024;
 
 /** Requests of one connection unanswered at once; at this the agent stops reading it. Guess. */
 export const MAX_CHANNEL_PENDING = 64;
@@ -160,7 +163,7 @@ export function parseRequest(line: string): ParsedRequest {
 
 /** The line of an answer, with its newline. */
 export function answerLine(answer: Answer | HelloAnswer): string {
-  return `${JSON.stringify(answer)}\n`;
+  return `${writeJson(answer)}\n`;
 }
 
 /** The line of a request, with its newline. */
@@ -232,6 +235,12 @@ function readPatch(message: JsonObject): Request | Refusal {
   return { op: 'job.patch', set, removed, fields: fields.fields, durable };
 }
 
+/** What is wrong with the fields of a patch, or null; for whoever gets a patch from an agent. */
+export function patchFieldsFault(value: object): string | null {
+  const read = readPatchFields(value as JsonObject);
+  return 'code' in read ? read.error : null;
+}
+
 function readPatchFields(value: JsonValue): { fields: PatchFields } | Refusal {
   if (!isJsonObject(value)) return bad('"fields" must be an object.');
   const other = Object.keys(value).find((key) => !(PATCH_FIELDS as readonly string[]).includes(key));
@@ -301,8 +310,9 @@ function bad(error: string): Refusal {
   return { code: 'bad-request', error };
 }
 
-/** A value for a sentence, never long. */
+/** A value for a sentence, never long. One that is too deep to be written is only named. */
 function show(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
   const text = JSON.stringify(value) ?? 'undefined';
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

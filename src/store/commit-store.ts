@@ -7,7 +7,6 @@
  */
 import { unreachable } from '../base/assert.ts';
 import { messageOf } from '../base/errors.ts';
-import { COMMIT_RETRIES } from '../base/limits.ts';
 import { isEnd } from '../core/job.ts';
 import type {
   StartRow,
@@ -20,6 +19,7 @@ import type {
 } from './commit-rows.ts';
 import {
   clearHeld,
+  lockRows,
   noteLateStarts,
   readUnmatched,
   runRowOfEnd,
@@ -32,7 +32,7 @@ import {
   type Unmatched,
   type Written,
 } from './commit-statements.ts';
-import { isAgain, isRefusal, type Database, type Queries } from './connection.ts';
+import { again, isRefusal, type Database, type Queries } from './connection.ts';
 
 export type { StartRow, EndRow, PatchRow, ReleaseRow, CommitBatch, CommitAnswer } from './commit-rows.ts';
 
@@ -121,16 +121,6 @@ function halfway(items: readonly Item[]): number {
   return middle;
 }
 
-async function again<T>(work: () => Promise<T>): Promise<T> {
-  for (let round = 1; ; round++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!isAgain(error) || round >= COMMIT_RETRIES) throw error;
-    }
-  }
-}
-
 /** One report whose values Postgres refuses: an end without data, FAILED, with the error in its history. */
 async function commitRefused(
   db: Database,
@@ -197,6 +187,14 @@ async function commitOnce(
   const groups = grouped(items);
   const write = async (sql: Queries): Promise<void> => {
     const missed: Item[] = [];
+    if (groups.length > 1) {
+      const each = items.filter((item, i) => item.row.id !== items[i - 1]?.row.id);
+      await lockRows(
+        sql,
+        holder,
+        each.map((item) => item.row),
+      );
+    }
     for (const group of groups) await writeGroup(sql, holder, group, outcomes, missed);
     if (missed.length > 0) await classify(sql, holder, missed, outcomes);
   };

@@ -10,6 +10,7 @@ import postgres from 'postgres';
 import { parseJson } from '../base/json.ts';
 import { WorldError, messageOf } from '../base/errors.ts';
 import {
+  COMMIT_RETRIES,
   CONNECT_TIMEOUT_S,
   DEFAULT_CONNECTIONS,
   IDLE_IN_TRANSACTION_MS,
@@ -44,6 +45,7 @@ export interface Database {
   /** Bare access, without deadline and translation of errors; the stores use `run` and `transaction`. */
   readonly sql: postgres.Sql;
   readonly role: 'client' | 'coordinator';
+  /** Read at each new connection: who changes it moves the pool. */
   readonly address: DatabaseAddress;
   readonly applicationName: string;
   /** Work outside a transaction: under the deadline, its errors translated to WorldError where the world is to blame. */
@@ -82,6 +84,10 @@ const COORDINATOR_SETTINGS = {
  * page a count of a million jobs reads the whole table instead of an index (measured). Compiling costs more than it gains. */
 const CLIENT_SETTINGS = { random_page_cost: '1.1', jit: 'off' };
 
+/** Of every session: the guards and the fence count on a statement seeing a row as it is when the wait for it is over,
+ * whatever the site has set (PROTOCOL 1; under `repeatable read` it fails instead). */
+const SETTINGS = { default_transaction_isolation: 'read committed' };
+
 /** A pool for `address`; nothing is sent before the first query. */
 export function connect(address: DatabaseAddress, opts: ConnectOptions): Database {
   return new Pool(address, opts);
@@ -108,7 +114,13 @@ class Sockets {
     this.#open.add(socket);
     socket.once('close', () => this.#open.delete(socket));
     holdWhileBusy(socket);
+    tellBeforeClosing(socket);
     return socket;
+  }
+
+  /** When every connection that is lost has been forgotten by postgres.js. */
+  async settled(): Promise<void> {
+    while ([...this.#open].some((socket) => socket.destroyed)) await new Promise(setImmediate);
   }
 
   /** Drops every connection; what was in flight fails, its outcome unknown. */
@@ -136,6 +148,35 @@ function holdWhileBusy(socket: net.Socket): void {
         : Buffer.concat([tail, chunk]).subarray(-READY.length);
     if (tail.equals(READY)) socket.unref();
   });
+}
+
+/**
+ * Two things that postgres.js (3.4.9) does wrong when a server ends a session, as it does when it restarts. It forgets its
+ * socket at 'close' and only then fails what was in flight; a transaction that fails so sends its `rollback` through the
+ * forgotten socket, which throws where nobody can catch it and ends the process. And it keeps the server's last word for
+ * the first statement of the next connection. So what was in flight fails by an 'error' first; a word of "ready" that the
+ * server did not say clears what is left; and 'close' comes when what followed was written (into the dead socket): two
+ * turns, since a write waits for one. Until then the connection must get nothing new (`Sockets.settled`).
+ */
+function tellBeforeClosing(socket: net.Socket): void {
+  const emit = socket.emit.bind(socket) as (name: string | symbol, ...args: readonly unknown[]) => boolean;
+  let ready = false;
+  let told = false;
+  socket.emit = ((name: string | symbol, ...args: readonly unknown[]) => {
+    if (name === 'data') ready ||= (args[0] as Buffer).subarray(-READY.length).equals(READY);
+    if (name === 'error') told = true;
+    if (name !== 'close') return emit(name, ...args);
+    // Before the first "ready" nothing of ours was sent, and it says itself what became of the connection.
+    if (ready && !told)
+      emit('error', Object.assign(new Error('the server closed it'), { code: 'CONNECTION_CLOSED' }));
+    const close = (): void => {
+      if (ready) emit('data', READY);
+      // `false`: whatever is still in flight fails then.
+      emit('close', false);
+    };
+    setImmediate(() => setImmediate(close));
+    return true;
+  }) as typeof socket.emit;
 }
 
 class Pool implements Database {
@@ -177,6 +218,7 @@ class Pool implements Database {
       socket: () => sockets.open(),
       connection: {
         application_name: opts.applicationName,
+        ...SETTINGS,
         ...(opts.role === 'coordinator' ? COORDINATOR_SETTINGS : CLIENT_SETTINGS),
       },
     };
@@ -237,6 +279,7 @@ class Pool implements Database {
         return work();
       });
     } catch (error) {
+      await this.#sockets.settled();
       throw translate(error);
     } finally {
       this.#done();
@@ -300,13 +343,13 @@ const LOST = new Set([
   'EPIPE',
   'ETIMEDOUT',
 ]);
-/** The connection was cut: a backend ended by an administrator or with its server. */
-const CUT = /^(08|57P0[124])/;
+/** The connection was cut: a backend ended by an administrator or with its server, or nobody knows (40003). */
+const CUT = /^(08|57P0[124]|40003)/;
 /**
- * The statement was undone, and later the same one may do: rolled back for others' sake (40), out of disk, memory or
- * connections (53), locked (55), cancelled or timed out (57), input or output failed (58), an inner failure (XX).
+ * The statement was undone, and later the same one may do: read-only (25006), rolled back for others' sake (40), out of
+ * disk, memory or connections (53), locked (55), cancelled or timed out (57), input or output failed (58), an inner failure (XX).
  */
-const NOT_NOW = /^(40|53|55|57|58|XX)/;
+const NOT_NOW = /^(25006|40|53|55|57|58|XX)/;
 
 /** SQLSTATE or system code of an error; '' where it has none. */
 export function codeOf(error: unknown): string {
@@ -315,15 +358,29 @@ export function codeOf(error: unknown): string {
     : '';
 }
 
-/** Whether Postgres refused the values of a statement (class 22 or 23, or beyond its own limits: 54), which another try
- * does not change. */
+/** Whether Postgres refused the values of a statement (class 22 or 23, or 54: too large or too deep for it), which another
+ * try does not change. */
 export function isRefusal(error: unknown): boolean {
-  return error instanceof postgres.PostgresError && /^(2[23]|54)/.test(error.code);
+  return error instanceof postgres.PostgresError && /^(?:2[23]|54)/.test(error.code);
 }
 
-/** Whether the same statement may simply be sent again: serialisation failure or deadlock. */
-export function isAgain(error: unknown): boolean {
-  return error instanceof WorldError && ['40001', '40P01'].includes(codeOf(error.cause));
+/** Does it again after a serialisation failure or a deadlock, COMMIT_RETRIES times: both undo all of a transaction, so
+ * `work` must be one, and nothing but one. */
+export async function again<T>(work: () => Promise<T>): Promise<T> {
+  for (let round = 1; ; round++) {
+    try {
+      return await work();
+    } catch (error) {
+      const code = codeOf(error instanceof WorldError ? error.cause : error);
+      if ((code !== '40001' && code !== '40P01') || round >= COMMIT_RETRIES) throw error;
+    }
+  }
+}
+
+/** Whether the statement that failed so has surely done nothing. */
+export function isUndone(error: unknown): boolean {
+  const told = translate(error);
+  return told instanceof WorldError && told.code === 'unavailable';
 }
 
 function translate(error: unknown): unknown {

@@ -8,7 +8,7 @@
 import { UserError } from '../base/errors.ts';
 import { END_STATES, JOB_STATES, isAllowed, isEnd, type JobState } from '../core/job.ts';
 import type { Condition } from '../core/query.ts';
-import type { Database, Queries } from './connection.ts';
+import { again, type Database, type Queries } from './connection.ts';
 import { jobColumns } from './job-columns.ts';
 import { checkData, checkValue, columnType, valueText } from './job-values.ts';
 import { refuseCircle } from './job-parents.ts';
@@ -42,7 +42,7 @@ const ENDS = END_STATES.map((s) => `'${s}'`).join(', ');
  */
 export async function updateJob(db: Database, id: string, change: JobChange): Promise<JobRow> {
   const write = (sql: Queries): Promise<JobRow> => changeIn(sql, id, change);
-  return change.fields.parents === undefined ? db.run(write) : db.transaction(write);
+  return again(() => (change.fields.parents === undefined ? db.run(write) : db.transaction(write)));
 }
 
 /** The same where `sql` is; with parents it must be in a transaction. */
@@ -109,7 +109,7 @@ export function heldBy(
 export async function deleteJobs(db: Database, where: Condition): Promise<number> {
   const parameters = new Parameters();
   const condition = conditionSql(where, parameters);
-  return db.transaction(async (sql) => {
+  const work = async (sql: Queries): Promise<number> => {
     const [held] = await sql.unsafe<{ id: string; name: string; launcher: number; node: string | null }[]>(
       `select job.id, job.name, job.launcher, a.node from job left join attempt a on a.job_id = job.id and a.attempt = job.attempt
        where job.launcher is not null and ${condition} limit 1`,
@@ -118,14 +118,16 @@ export async function deleteJobs(db: Database, where: Condition): Promise<number
     if (held !== undefined)
       throw new UserError(`${heldBy(held.id, held)}; kill it first, and delete it when it is let go`);
     const [row] = await sql.unsafe<{ n: number }[]>(
-      `with d as (delete from job where job.launcher is null and ${condition} returning id),
+      `with target as materialized (select id from job where job.launcher is null and ${condition} order by id for update),
+         d as (delete from job using target where job.id = target.id returning job.id),
          a as (delete from attempt using d where attempt.job_id = d.id),
          e as (delete from job_event using d where job_event.job_id = d.id)
        select count(*)::int as n from d`,
       parameters.values,
     );
     return row!.n;
-  });
+  };
+  return again(() => db.transaction(work));
 }
 
 /**
@@ -135,7 +137,7 @@ export async function deleteJobs(db: Database, where: Condition): Promise<number
 export async function killJobs(db: Database, where: Condition): Promise<KillResult> {
   const parameters = new Parameters();
   const condition = conditionSql(where, parameters);
-  const rows = await db.run((sql) =>
+  const kill = (sql: Queries) =>
     sql.unsafe<{ id: string; name: string; state: JobState; killed: boolean }[]>(
       `with target as materialized (
          select id, name, state from job where ${condition} order by id for update),
@@ -147,8 +149,8 @@ export async function killJobs(db: Database, where: Condition): Promise<KillResu
        select target.id, target.name, target.state, target.id in (select id from killed) as killed
        from target left join told on true order by target.id`,
       parameters.values,
-    ),
-  );
+    );
+  const rows = await again(() => db.run(kill));
   const result: KillResult = { killed: [], already: [] };
   for (const { id, name, state, killed } of rows) {
     if (killed) result.killed.push({ id, name });
@@ -172,7 +174,7 @@ export async function setState(
   const from = JOB_STATES.filter((s) => isAllowed(s, state) && s !== 'RUNNING');
   const wanted = [...new Set(ids)].toSorted();
   const held = state === 'USER_KILLED' ? 'true' : 'launcher is null';
-  return db.transaction(async (sql) => {
+  const move = async (sql: Queries): Promise<number> => {
     const channel = state === 'USER_KILLED' ? 'balsam_kill' : isEnd(state) ? 'balsam_done' : 'balsam_job';
     const rows = await sql.unsafe<{ id: string }[]>(
       `with target as materialized (
@@ -195,7 +197,8 @@ export async function setState(
     const stuck = left.find((id) => !killed.has(id));
     if (stuck !== undefined) throw await whyNotMoved(sql, stuck, state);
     return rows.length;
-  });
+  };
+  return again(() => db.transaction(move));
 }
 
 async function killedAmong(sql: Queries, ids: readonly string[]): Promise<Set<string>> {

@@ -14,12 +14,12 @@
  */
 export type SendResult = 'ok' | 'unreachable' | 'full';
 
-/** A connection that was refused before any message of it was read. */
+/** A connection that was refused before any message of it was read, or a message that was none. */
 export type Stranger = {
   /** Where it came from, if the transport tells. */
   readonly address: string | null;
   readonly reason: string;
-  /** Refusals since the last report that were counted but not reported one by one. */
+  /** Refusals that were counted but not reported one by one, in the report that ends a minute; otherwise 0. */
   readonly unreported: number;
 };
 
@@ -41,7 +41,7 @@ export type LinkCounters = {
   attempts: number;
   /** Connections that proved their keys (at the server an agent makes two: its probe and the one that stays). */
   connections: number;
-  /** Connections refused, or (at the client) servers that did not prove their key. */
+  /** Connections and malformed messages refused, or (at the client) servers that did not prove their key. */
   strangers: number;
 };
 

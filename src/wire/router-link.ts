@@ -9,7 +9,6 @@
 import { Context, Router } from 'zeromq';
 import { assert } from '../base/assert.ts';
 import { WIRE_STRANGER_REPORTS, WIRE_STRANGER_WINDOW_MS } from '../base/wire-limits.ts';
-import { systemClock } from '../base/clock.ts';
 import { decodeZ85 } from './curve.ts';
 import { countSend, emptyCounters } from './link.ts';
 import { errorCode, sendResultOf, wireOptions } from './socket.ts';
@@ -40,10 +39,10 @@ export class RouterLink implements ServerLink {
   readonly #zap: Router;
   readonly #router: Router;
   readonly #settle: { resolve: () => void; reject: (error: unknown) => void };
-  readonly #reports: { since: number; told: number; unreported: number } = {
-    since: 0,
+  readonly #reports: { told: number; unreported: number; timer: NodeJS.Timeout | null } = {
     told: 0,
     unreported: 0,
+    timer: null,
   };
   #bound = false;
   #closed = false;
@@ -103,6 +102,7 @@ export class RouterLink implements ServerLink {
   #end(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#tellRest();
     this.#router.close();
     this.#zap.close();
   }
@@ -146,6 +146,7 @@ export class RouterLink implements ServerLink {
       const [identity, bytes] = frames;
       if (frames.length !== 2 || identity === undefined || bytes === undefined) {
         this.counters.malformed++;
+        this.#refused(null, `a message of ${frames.length} frames`);
         continue;
       }
       this.counters.received++;
@@ -192,20 +193,26 @@ export class RouterLink implements ServerLink {
 
   #refused(address: string | null, reason: string): void {
     this.counters.strangers++;
-    const now = systemClock.monotonic();
     const reports = this.#reports;
-    if (reports.told === 0 || now - reports.since > WIRE_STRANGER_WINDOW_MS) {
-      reports.since = now;
-      reports.told = 0;
-    }
+    reports.timer ??= setTimeout(() => this.#tellRest(), WIRE_STRANGER_WINDOW_MS).unref();
     if (reports.told >= WIRE_STRANGER_REPORTS) {
       reports.unreported++;
       return;
     }
     reports.told++;
+    this.#options.onStranger?.({ address, reason, unreported: 0 });
+  }
+
+  /** The end of a minute, or of the link: what was only counted is one report. */
+  #tellRest(): void {
+    const reports = this.#reports;
+    if (reports.timer !== null) clearTimeout(reports.timer);
     const { unreported } = reports;
+    reports.timer = null;
+    reports.told = 0;
     reports.unreported = 0;
-    this.#options.onStranger?.({ address, reason, unreported });
+    if (unreported > 0)
+      this.#options.onStranger?.({ address: null, reason: `refused ${unreported} more`, unreported });
   }
 }
 

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import test from 'ava';
 import fc from 'fast-check';
-import { parseJson } from '../../src/base/json.ts';
+import { parseJson, writeJson } from '../../src/base/json.ts';
 
 const key = fc.oneof(
   fc.constantFrom('"', '\\', '\n', '\t', '/', '\x01', '', '__proto__', ':', '":'),
@@ -48,4 +48,14 @@ test('what is no JSON is refused, also where the own parser reads', (t) => {
     '{"\\"":nul}',
   ])
     t.throws(() => parseJson(wrong), { instanceOf: SyntaxError }, wrong);
+});
+
+test('any depth is read and written, by either parser', (t) => {
+  const [deep, end] = ['[{"a":'.repeat(20_000), '}]'.repeat(20_000)];
+  for (const inner of ['1', '{"\\"":[true,null],"b":"é"}']) {
+    const text = `${deep}${inner}${end}`;
+    t.is(writeJson(parseJson(text)), text);
+  }
+  fc.assert(fc.property(value, (given) => t.is(writeJson(given), JSON.stringify(given))));
+  t.throws(() => parseJson(`{"\\"":${deep}`), { instanceOf: SyntaxError });
 });

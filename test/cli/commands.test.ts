@@ -8,10 +8,9 @@ import type { ExecutionContext } from 'ava';
 import { connect } from '../../src/store/connection.ts';
 import { databaseDirectory } from '../helpers/directory.ts';
 import type { DatabaseDirectory } from '../helpers/directory.ts';
-import { balsam, cleanEnvironment, ROOT, userDirectory } from '../helpers/program.ts';
+import { cleanEnvironment, userDirectory } from '../helpers/program.ts';
 import type { Ran, RunOptions } from '../helpers/program.ts';
-
-const MAIN = path.join(ROOT, 'src/cli/main.ts');
+import { BALSAM, balsam } from './_cli.ts';
 
 /** A database of its own for one test. */
 async function fresh(
@@ -242,7 +241,10 @@ test('ls: tables, columns, limits, filters, JSON, workflows', async (t) => {
     /^pk \|  name \| executable \| description\n-+\n1 {2}\| hello \| echo {7}\|/,
   );
   t.regex((await db.run('ls', '--state', 'FINISHED')).err, /there is no state FINISHED.*there are CREATED/);
-  t.regex((await db.run('ls', 'queue')).err, /lists jobs, apps or wf, not "queue"/);
+  t.regex(
+    (await db.run('ls', 'jbos')).err,
+    /lists jobs, apps, wf, queues or launchers, not "jbos" \(did you mean jobs\?\)/,
+  );
   t.regex((await db.run('ls', 'apps', '--state', 'FAILED')).err, /ls apps does not take --state/);
 });
 
@@ -299,7 +301,7 @@ test('watch follows until nothing is left, and ends at Ctrl-C', async (t) => {
   const db = await fresh(t);
   await using sql = connect(db.address, { applicationName: 'test', role: 'client' });
   await sql.sql`insert into job (id, name, workflow, state) values (gen_random_uuid(), 'a', 'wf', 'CREATED'), (gen_random_uuid(), 'b', 'wf', 'FAILED')`;
-  const child = spawn(process.execPath, [MAIN, 'watch'], {
+  const child = spawn(BALSAM, ['watch'], {
     env: cleanEnvironment({ BALSAM_DB_PATH: db.path }),
   });
   let out = '';
@@ -315,7 +317,7 @@ test('watch follows until nothing is left, and ends at Ctrl-C', async (t) => {
   t.deepEqual(await closed, [0, null]);
 
   await sql.sql`insert into job (id, name, workflow) values (gen_random_uuid(), 'c', 'wf')`;
-  const stopped = spawn(process.execPath, [MAIN, 'watch'], {
+  const stopped = spawn(BALSAM, ['watch'], {
     env: cleanEnvironment({ BALSAM_DB_PATH: db.path }),
   });
   await once(stopped.stdout, 'data');
@@ -324,7 +326,7 @@ test('watch follows until nothing is left, and ends at Ctrl-C', async (t) => {
   if (child.exitCode === null) child.kill('SIGKILL');
 
   function spawnAgain(database: string) {
-    return spawn(process.execPath, [MAIN, 'watch'], {
+    return spawn(BALSAM, ['watch'], {
       env: cleanEnvironment({ BALSAM_DB_PATH: database }),
       stdio: 'ignore',
     });
@@ -335,7 +337,7 @@ test('a reader that goes away is no failure', async (t) => {
   const db = await fresh(t);
   await using sql = connect(db.address, { applicationName: 'test', role: 'client' });
   await sql.sql`insert into job (id, name, workflow) select gen_random_uuid(), 'j' || i, 'many' from generate_series(1, 4000) i`;
-  const child = spawn(process.execPath, [MAIN, 'ls', '--json'], {
+  const child = spawn(BALSAM, ['ls', '--json'], {
     env: cleanEnvironment({ BALSAM_DB_PATH: db.path }),
   });
   let err = '';

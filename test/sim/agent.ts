@@ -273,6 +273,9 @@ class Incarnation {
         return this.#node.lease(e.until);
       case 'answer':
         return this.#answered(e);
+      case 'refused':
+        // Nobody here is hostile: what is refused is what our own two ends say to each other.
+        return world.check(false, `${this.id} refused: ${e.rule}`);
       case 'log':
         return world.trace(`${this.id}: ${e.text}`);
       case 'leave':

@@ -19,7 +19,7 @@ import { FACTS } from '../core/support/jobs.ts';
 import { coordinatorLines } from '../core/support/words.ts';
 import type { Network } from './network.ts';
 import { Rescuer } from './rescuer.ts';
-import type { Client, Locks } from './server.ts';
+import type { Client, Program } from './client.ts';
 import type { Member, Store } from './store.ts';
 import type { World } from './world.ts';
 
@@ -66,6 +66,8 @@ export class CoordinatorSim {
   readonly #o: CoordinatorOptions;
   readonly #world: World;
   #launcher: number;
+  /** The epoch in which it began. */
+  #source = 0;
   /** The epoch that a successor found; 0 before. */
   #found = 0;
   #mailbox: CoordinatorEvent[] = [];
@@ -101,6 +103,11 @@ export class CoordinatorSim {
     if (!this.alive) return;
     this.#world.trace(`${this.#o.client.name}: stalls for ${ms.toFixed(0)} ms`);
     this.#stalledUntil = Math.max(this.#stalledUntil, this.#world.now + ms);
+    this.#o.client.stalledUntil = this.#stalledUntil;
+  }
+
+  get isAwake(): boolean {
+    return this.alive && this.#world.now >= this.#stalledUntil;
   }
 
   /** kill -9: what it sent to the database may be done all the same. */
@@ -108,6 +115,7 @@ export class CoordinatorSim {
     if (!this.alive) return;
     this.#world.trace(`${this.#o.client.name}: dies`);
     this.alive = false;
+    this.#o.client.isDead = true;
     this.#o.network.bind(null);
   }
 
@@ -117,66 +125,48 @@ export class CoordinatorSim {
     const { store, client, predecessor } = this.#o;
     if (!predecessor) {
       const sentAt = this.#now();
-      return this.#begin(
-        () => store.register(client.name.replace(/\..*/, ''), client),
-        ({ id, epoch }) => this.#enrolOurselves(id, epoch, sentAt),
+      return this.#begin(store.register(client.name.replace(/\..*/, ''), client), ({ id, epoch }) =>
+        this.#enrolOurselves(id, epoch, sentAt),
       );
     }
-    this.#begin(
-      () => store.endSessions(predecessor.launcher, client),
-      () => {
-        if (this.#found > 0) return this.#takeOver(predecessor.launcher, this.#found);
-        this.#begin(
-          () => store.launchers.get(predecessor.launcher)!.epoch,
-          (epoch) => {
-            this.#found = epoch;
-            this.#takeOver(predecessor.launcher, epoch);
-          },
-        );
-      },
-    );
+    this.#begin(store.terminate(predecessor.launcher, client), () => {
+      if (this.#found > 0) return this.#takeOver(predecessor.launcher, this.#found);
+      this.#begin(store.epochFound(predecessor.launcher), (epoch) => {
+        if (epoch === null) return this.#end('fenced', 'declared dead before its coordinator was replaced');
+        this.#found = epoch;
+        this.#takeOver(predecessor.launcher, epoch);
+      });
+    });
   }
 
   /** From the epoch that was found at first: a repeat, or a late one of its own, raises it no further. */
   #takeOver(launcher: number, found: number): void {
     const { store, client } = this.#o;
     const sentAt = this.#now();
-    this.#begin(
-      () => store.raise({ launcher, epoch: found }, client),
-      (epoch) => {
-        if (epoch === null) return this.#end('fenced', 'declared dead before its coordinator was replaced');
-        this.#enrolOurselves(launcher, epoch, sentAt);
-      },
-      { launcher, lock: 'update' },
-    );
+    this.#begin(store.raise({ launcher, epoch: found }, client), (epoch) => {
+      if (epoch === null) return this.#end('fenced', 'declared dead before its coordinator was replaced');
+      this.#enrolOurselves(launcher, epoch, sentAt);
+    });
   }
 
   #enrolOurselves(launcher: number, epoch: number, sentAt: number): void {
-    const { store, members, predecessor } = this.#o;
-    this.#begin(
-      () => store.enrol({ launcher, epoch }, members),
-      (fenced) => {
-        if (!fenced) return this.#end('fenced', 'the launcher row is not ours any more');
-        if (!predecessor) return this.#run(launcher, epoch, sentAt, null);
-        this.#begin(
-          () => ({ held: store.held(launcher), roster: [...store.launchers.get(launcher)!.roster.values()] }),
-          ({ held, roster }) => {
-            const living = roster.filter(
-              (m) => m.incarnation !== '' && !store.endedIncarnations.has(m.incarnation),
-            );
-            const incarnations = [...new Set(living.map((m) => m.incarnation))];
-            const drained = store.drained.get(launcher) ?? [];
-            this.#run(launcher, epoch, sentAt, { kind: 'adopt', held, apps: APPS, incarnations, drained });
-          },
-        );
-      },
-      { launcher, lock: 'share' },
-    );
+    const { store, client, members, predecessor } = this.#o;
+    this.#begin(store.enrol({ launcher, epoch }, client, members), (fenced) => {
+      if (!fenced) return this.#end('fenced', 'the launcher row is not ours any more');
+      if (!predecessor) return this.#run(launcher, epoch, sentAt, null);
+      this.#begin(store.held(launcher), (held) =>
+        this.#begin(store.livingIncarnations(launcher), (incarnations) =>
+          this.#begin(store.drainedNodes(launcher), (drained) =>
+            this.#run(launcher, epoch, sentAt, { kind: 'adopt', held, apps: APPS, incarnations, drained }),
+          ),
+        ),
+      );
+    });
   }
 
   /** Asks until it is answered; what is unknown is asked from the beginning, as the shell does. */
-  #begin<T>(work: () => T, then: (result: T) => void, locks: Locks = { launcher: 0, lock: 'none' }): void {
-    this.#o.store.statement(this.#o.client, locks, work, (result) => {
+  #begin<T>(program: Program<T>, then: (result: T) => void): void {
+    this.#o.store.run(this.#o.client, program, (result) => {
       this.#whenAwake(() => {
         if (!(result instanceof WorldError)) then(result);
         else this.#world.after(RETRY_MS, () => this.#whenAwake(() => this.#open()));
@@ -193,6 +183,7 @@ export class CoordinatorSim {
   #run(launcher: number, epoch: number, sentAt: number, adopt: CoordinatorEvent | null): void {
     const { config, network, predecessor } = this.#o;
     this.#launcher = launcher;
+    this.#source = epoch;
     this.state = makeCoordinatorState({ ...config, launcher }, epoch, this.#now(), sentAt);
     if (!predecessor) network.bind((e) => this.#hear(e));
     this.#tell();
@@ -272,7 +263,7 @@ export class CoordinatorSim {
         return this.#send(s, { version: 1, launcher: 1, epoch, incarnation: e.incarnation, ...e.body });
       case 'lease':
         return this.#ask(
-          () => store.lease(fence, client, e.limit, e.maxNodes),
+          store.lease(fence, client, e.limit, e.maxNodes),
           (jobs) => (jobs ? { kind: 'leased', asked: e.limit, jobs, apps: APPS } : { kind: 'fenced' }),
           {
             failed: { kind: 'lease-failed', why: 'away' },
@@ -282,7 +273,7 @@ export class CoordinatorSim {
       case 'commit': {
         const rows = structuredClone(e.rows);
         return this.#ask(
-          () => store.commit(fence, client, rows),
+          store.commit(fence, client, rows),
           (outcomes) => (outcomes ? { kind: 'committed', outcomes, answers: [] } : { kind: 'fenced' }),
           {
             failed: { kind: 'commit-failed', why: 'away' },
@@ -294,17 +285,16 @@ export class CoordinatorSim {
         const failed: CoordinatorEvent = { kind: 'enrol-failed', incarnation: e.incarnation };
         const enrolled: CoordinatorEvent = { kind: 'enrolled', incarnation: e.incarnation };
         const member = this.#o.memberOf(e.incarnation);
-        return this.#ask(
-          () => store.enrol(fence, [member]),
-          (fenced) => (fenced ? enrolled : failed),
-          { failed, unknown: failed },
-        );
+        return this.#ask(store.enrol(fence, client, [member]), (fenced) => (fenced ? enrolled : failed), {
+          failed,
+          unknown: failed,
+        });
       }
       case 'record': {
         const failed: CoordinatorEvent = { kind: 'record-failed' };
         const { notes, ended } = structuredClone({ notes: e.notes, ended: e.ended });
         return this.#ask(
-          () => store.record(fence, notes, ended),
+          store.record(fence, client, this.#source, notes, ended),
           (fenced) => (fenced ? { kind: 'recorded' } : { kind: 'fenced' }),
           { failed, unknown: failed },
         );
@@ -312,14 +302,15 @@ export class CoordinatorSim {
       case 'raise':
         return this.#raise(fence);
       case 'leave-row':
-        return this.#ask(
-          () => store.leave(fence),
-          () => ({ kind: 'left' }),
-          { failed: { kind: 'left' }, unknown: { kind: 'left' } },
-          'update',
-        );
+        return this.#ask(store.leave(fence), () => ({ kind: 'left' }), {
+          failed: { kind: 'left' },
+          unknown: { kind: 'left' },
+        });
       case 'end':
         return this.#end(e.code, e.reason);
+      case 'refused':
+        // Nobody here is hostile: what is refused is what our own two ends say to each other.
+        return this.#world.check(false, `${client.name} refused: ${e.rule}`);
       case 'log':
         return this.#world.trace(`${client.name}: ${e.text} ${JSON.stringify(e.fields ?? {})}`);
     }
@@ -327,6 +318,7 @@ export class CoordinatorSim {
 
   #end(code: 'left' | 'fenced', reason: string): void {
     this.alive = false;
+    this.#o.client.isDead = true;
     this.#o.network.bind(null);
     this.#world.trace(`${this.#o.client.name}: ends as ${code}: ${reason}`);
     this.#o.onEnd({ code, reason });
@@ -363,31 +355,22 @@ export class CoordinatorSim {
   #raise(fence: { launcher: number; epoch: number }): void {
     const { store, client } = this.#o;
     const failed: CoordinatorEvent = { kind: 'raise-failed' };
-    const locks: Locks = { launcher: this.#launcher, lock: 'update' };
-    store.statement(
-      client,
-      locks,
-      () => store.raise(fence, client),
-      (epoch) => {
-        if (epoch instanceof WorldError) return this.post(failed);
-        if (epoch === null) return this.post({ kind: 'fenced' });
-        this.#ask(
-          () => store.held(this.#launcher),
-          (held) => ({ kind: 'raised', epoch, held, apps: APPS }),
-          { failed, unknown: failed },
-          'none',
-        );
-      },
-    );
+    store.run(client, store.raise(fence, client), (epoch) => {
+      if (epoch instanceof WorldError) return this.post(failed);
+      if (epoch === null) return this.post({ kind: 'fenced' });
+      this.#ask(store.held(this.#launcher), (held) => ({ kind: 'raised', epoch, held, apps: APPS }), {
+        failed,
+        unknown: failed,
+      });
+    });
   }
 
   #ask<T>(
-    work: () => T,
+    program: Program<T>,
     done: (result: T) => CoordinatorEvent,
     not: { failed: CoordinatorEvent; unknown: CoordinatorEvent },
-    lock: Locks['lock'] = 'share',
   ): void {
-    this.#o.store.statement(this.#o.client, { launcher: this.#launcher, lock }, work, (result) => {
+    this.#o.store.run(this.#o.client, program, (result) => {
       if (result instanceof WorldError)
         this.post(result.code === 'outcome-unknown' ? not.unknown : not.failed);
       else this.post(done(result));
@@ -410,17 +393,13 @@ export class CoordinatorSim {
     const sentAt = this.#now();
     const { epoch } = s;
     const { store, client } = this.#o;
-    // A plain update of columns that are no key: it waits for no fence.
-    store.statement(
-      client,
-      { launcher: this.#launcher, lock: 'none' },
-      () => store.heartbeat({ launcher: this.#launcher, epoch }),
-      (ours) => {
-        this.#beating = false;
-        if (ours === true) this.post({ kind: 'confirmed', sentAt });
-        else if (ours === false && epoch === s.epoch && s.raising === 'no') this.post({ kind: 'fenced' });
-      },
-    );
+    const program = store.heartbeat({ launcher: this.#launcher, epoch });
+    const answered = (ours: boolean | WorldError): void => {
+      this.#beating = false;
+      if (ours === true) this.post({ kind: 'confirmed', sentAt });
+      else if (ours === false && epoch === s.epoch && s.raising === 'no') this.post({ kind: 'fenced' });
+    };
+    store.run(client, program, answered, 'heart');
   }
 
   #looking = false;
@@ -428,14 +407,9 @@ export class CoordinatorSim {
     if (this.#looking) return;
     this.#looking = true;
     const { store, client } = this.#o;
-    store.statement(
-      client,
-      { launcher: this.#launcher, lock: 'none' },
-      () => store.killed(this.#launcher),
-      (jobs) => {
-        this.#looking = false;
-        if (!(jobs instanceof WorldError) && jobs.length > 0) this.post({ kind: 'killed', jobs });
-      },
-    );
+    store.run(client, store.killed(this.#launcher), (jobs) => {
+      this.#looking = false;
+      if (!(jobs instanceof WorldError) && jobs.length > 0) this.post({ kind: 'killed', jobs });
+    });
   }
 }

@@ -32,6 +32,7 @@ export interface Breakable {
 export function brew(s: Breakable): void {
   const { world: w } = s;
   clocks(s);
+  disk(s);
   switch (s.kind) {
     case 'plain':
       agents(s);
@@ -108,10 +109,21 @@ function store(s: Breakable, short: number): void {
 
 function away(s: Breakable, ms: number): void {
   const { world: w } = s;
+  const crashes = w.chance() < 0.5;
   w.at(w.between(1_000, STORM_MS), () => {
-    s.store.awayUntil = w.now + ms;
-    w.trace(`store: away until ${s.store.awayUntil.toFixed(0)}`);
+    const until = w.now + ms;
+    if (crashes) return s.store.crash(until);
+    s.store.awayUntil = until;
+    w.trace(`store: away until ${until.toFixed(0)}`);
   });
+}
+
+/** For a while a commit takes up to seconds, now and then longer than its client waits. */
+function disk(s: Breakable): void {
+  const { world: w } = s;
+  if (w.chance() >= 0.3) return;
+  const ms = w.pick([100, 1_000, 4_000, 12_000]);
+  w.at(w.between(0, STORM_MS), () => s.store.slowDisk(w.now + w.between(1_000, 20_000), ms));
 }
 
 function clocks(s: Breakable): void {

@@ -8,7 +8,7 @@ import { AgentSim } from './agent.ts';
 import { CoordinatorSim, type Predecessor } from './coordinator.ts';
 import { Network, type Weather } from './network.ts';
 import type { Behaviour, ProcessTable } from './node.ts';
-import type { Client } from './server.ts';
+import { Client } from './client.ts';
 import type { Member, Store } from './store.ts';
 import type { World } from './world.ts';
 
@@ -44,7 +44,8 @@ export class LauncherSim {
   readonly name: string;
   readonly network: Network;
   readonly agents: AgentSim[];
-  readonly client: Client;
+  /** What its host reaches of the store. */
+  readonly #reach = { awayUntil: 0 };
   coordinator!: CoordinatorSim;
   over: LauncherEnd | null = null;
   /** Its row, once there is one. */
@@ -68,7 +69,6 @@ export class LauncherSim {
     this.#world = o.world;
     this.#rate = o.world.between(0.995, 1.005);
     this.network = new Network(o.world, o.weather);
-    this.client = { name: o.name, number: 0, launcher: 0, awayUntil: 0 };
     const { world, table, outboxPlaces, behave, kept } = o;
     const { network } = this;
     this.agents = o.nodes.map((node, i) => {
@@ -96,7 +96,7 @@ export class LauncherSim {
   /** Host and network to the database: nothing passes until then. */
   cutFromStore(until: number): void {
     this.#world.trace(`${this.name}: cut from the store until ${until.toFixed(0)}`);
-    this.client.awayUntil = until;
+    this.#reach.awayUntil = until;
   }
 
   /** A coordinator that does not leave in its time is ended; a leaving launcher has no successors. */
@@ -124,15 +124,7 @@ export class LauncherSim {
     const { world, store, config, host, wallStep, endMarked, retractsBlindly } = this.#o;
     const number = this.successors;
     // Each process is a client of its own, behind the same network.
-    const { client: network } = this;
-    const client: Client = {
-      name: `${this.name}.${number}`,
-      number,
-      launcher: this.id,
-      get awayUntil() {
-        return network.awayUntil;
-      },
-    };
+    const client = new Client(`${this.name}.${number}`, number, this.id, this.#reach);
     this.#beatAt = predecessor ? world.now + START_MS : Infinity;
     this.beats = false;
     const self: { coordinator: CoordinatorSim | null } = { coordinator: null };

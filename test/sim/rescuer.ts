@@ -4,9 +4,12 @@
  */
 import { WorldError } from '../../src/base/errors.ts';
 import type { Chain } from '../../src/base/limits.ts';
-import type { Client, Locks } from './server.ts';
+import type { Client, Program } from './client.ts';
 import type { Candidate, Member, Store } from './store.ts';
 import type { World } from './world.ts';
+
+/** As in src/coordinator/rescuer.ts: what is locked meanwhile waits for the next look. */
+const ROUNDS = 100;
 
 export interface RescuerOptions {
   world: World;
@@ -32,10 +35,7 @@ export class Rescuer {
     if (this.#looking) return;
     this.#looking = true;
     const { store, own, config } = this.#o;
-    this.#ask(
-      () => store.candidates(own, config.chain.rescue),
-      (candidates) => this.#next(candidates),
-    );
+    this.#ask(store.candidates(own, config.chain.rescue), (candidates) => this.#next(candidates));
   }
 
   #next(candidates: Candidate[]): void {
@@ -44,19 +44,19 @@ export class Rescuer {
       this.#looking = false;
       return;
     }
-    const then = (): void => this.#takeBack(c, () => this.#next(candidates));
-    if (c.state === 'dead') return then();
-    const roster = [...this.#o.store.launchers.get(c.id)!.roster.values()];
-    const proven = this.#isProvenDead(roster);
-    if (!proven && !c.silent) return this.#next(candidates);
     const { world, store, config } = this.#o;
-    world.after(world.between(1, 100), () =>
-      this.#ask(
-        () => store.tombstone(c, config.chain.rescue, proven),
-        (done) => (done ? then() : this.#next(candidates)),
-        { launcher: c.id, lock: 'update' },
-      ),
-    );
+    const then = (): void => this.#takeBack(c, ROUNDS, () => this.#next(candidates));
+    if (c.state === 'dead') return then();
+    this.#ask(store.roster(c.id), (roster) => {
+      const proven = this.#isProvenDead(roster);
+      if (!proven && !c.silent) return this.#next(candidates);
+      // What its orphans left is ended meanwhile.
+      world.after(world.between(1, 100), () =>
+        this.#ask(store.tombstone(c, config.chain.rescue, proven), (done) =>
+          done ? then() : this.#next(candidates),
+        ),
+      );
+    });
   }
 
   /** All are of this host, none lives, and what they left is ended. */
@@ -66,18 +66,19 @@ export class Rescuer {
     return true;
   }
 
-  #takeBack(c: Candidate, then: () => void): void {
+  #takeBack(c: Candidate, rounds: number, then: () => void): void {
     const { store } = this.#o;
-    this.#ask(
-      () => store.releaseChunk(c.id),
-      (released) => (released > 0 ? this.#takeBack(c, then) : then()),
-    );
+    if (rounds === 0) return then();
+    this.#ask(store.releaseChunk(c.id), (released) => {
+      if (released > 0) return this.#takeBack(c, rounds - 1, then);
+      this.#ask(store.stillHeld(c.id), (left) => (left === 0 ? then() : this.#takeBack(c, rounds - 1, then)));
+    });
   }
 
   /** What fails is done at the next look. */
-  #ask<T>(work: () => T, then: (result: T) => void, locks: Locks = { launcher: 0, lock: 'none' }): void {
+  #ask<T>(program: Program<T>, then: (result: T) => void): void {
     const { store, client } = this.#o;
-    store.statement(client, locks, work, (result) => {
+    store.run(client, program, (result) => {
       if (!this.#o.alive()) return;
       if (result instanceof WorldError) this.#looking = false;
       else then(result);

@@ -7,11 +7,13 @@ import { MAX_UNACKED_COMMANDS, MAX_UNCOMMITTED_REPORTS, CHAIN, type Chain } from
 import { isEnd } from '../../src/core/job.ts';
 import { coordinatorConfig } from '../core/support/jobs.ts';
 import { brew, STORM_MS, type Breakable, type Storm } from './faults.ts';
+import { watchForgotten } from './forgotten.ts';
 import { LauncherSim } from './launcher.ts';
 import { CALM, type Weather } from './network.ts';
 import { ProcessTable, type Behaviour } from './node.ts';
 import { CALM_STORE, type StoreWeather } from './server.ts';
 import { Store } from './store.ts';
+import type { Rules } from './tables.ts';
 import { Violation, World } from './world.ts';
 
 /** By then everything has ended. A guess: one node runs the longest list of the longest jobs in two hours. */
@@ -40,8 +42,10 @@ export interface Outcome {
 
 /** Rules that a run breaks on purpose, to see that it is noticed. */
 export interface Broken {
-  fence?: boolean;
+  rules?: Partial<Rules>;
   chain?: Chain;
+  /** Only storms of this kind. */
+  kind?: Storm;
   retract?: boolean;
 }
 
@@ -82,10 +86,20 @@ class Scenario implements Breakable {
   constructor(world: World, broken: Broken) {
     this.world = world;
     this.#broken = broken;
-    this.kind = world.pick(['plain', 'plain', 'takeover', 'takeover', 'quiet', 'death', 'death', 'cut']);
+    const kind = world.pick([
+      'plain',
+      'plain',
+      'takeover',
+      'takeover',
+      'quiet',
+      'death',
+      'death',
+      'cut',
+    ] as const);
+    this.kind = broken.kind ?? kind;
     const quiet = this.kind === 'quiet';
     this.#weather = netWeather(world, quiet);
-    this.store = new Store(world, storeWeather(world), broken.fence ?? true, (...f) => this.#freed(...f));
+    this.store = new Store(world, storeWeather(world), broken.rules ?? {}, (...f) => this.#freed(...f));
     this.table = new ProcessTable(world);
     this.#failing = quiet ? 0 : world.pick([0, 0, 0.02, 0.1]);
     this.oneHost = world.chance() < 0.7;
@@ -99,6 +113,7 @@ class Scenario implements Breakable {
       this.store.weather = CALM_STORE;
     });
     this.#watch();
+    watchForgotten(world, this.store, this.launchers);
   }
 
   run(): Outcome {
@@ -118,7 +133,7 @@ class Scenario implements Breakable {
       epochs: rows.reduce((n, l) => n + l.epoch - 1, 0),
       successors: this.launchers.reduce((n, l) => n + l.successors, 0),
       rescued: rows.filter((l) => l.state === 'dead').length,
-      drained: [...this.store.drained.values()].reduce((n, nodes) => n + nodes.length, 0),
+      drained: this.store.tables.drained.size,
     };
   }
 

@@ -1,16 +1,18 @@
 /**
- * The database server as its clients see it: a statement takes time, may fail with nothing done, or be lost in flight:
- * then its client does not know, and it may have been done, be done later, or never, even when the client is long dead.
+ * The database server in time: sessions whose statements take time, wait for the rows of others, are cancelled by
+ * statement_timeout, go on when their client is long dead, and commit late when the disk is slow. What is past the point,
+ * its commit on the way to the disk, no signal stops. Each session is one client's connection for one program.
  *
- * READ COMMITTED as far as these statements can see it: what a statement writes is seen at its commit and not before, its
- * fence is a lock on the launcher's row from its begin to its commit (key share), and a change of epoch or state (for
- * update) waits for all of them. Called by the parts that have a client; the tables are the store's.
+ * Called by the clients (client.ts); which rows there are, and what statements do with them, is the store's affair.
  */
-import { WorldError } from '../../src/base/errors.ts';
+import { IDLE_IN_TRANSACTION_MS, STATEMENT_TIMEOUT_MS } from '../../src/base/limits.ts';
+import { Call, type Client, type PoolName, type Program } from './client.ts';
+import { Transaction, Transactions, type Statement, type Work } from './rows.ts';
+import type { WorldError } from '../../src/base/errors.ts';
 import type { World } from './world.ts';
 
 export interface StoreWeather {
-  /** Share of statements whose outcome stays unknown to the client; that fail with nothing done; that wait for a lock. */
+  /** Share of round trips whose outcome stays unknown to the client; that fail with nothing done; that take long. */
   unknown: number;
   failed: number;
   slow: number;
@@ -18,41 +20,22 @@ export interface StoreWeather {
 
 export const CALM_STORE: StoreWeather = { unknown: 0, failed: 0, slow: 0 };
 
-/** A client learns after this that it does not know; a statement is ended by the server before that, milliseconds. */
-const DEADLINE_MS = 10_000;
-const TIMEOUT_MS = 8_000;
-
-/** A process with sessions. `name` begins the application name of all that a launcher ever had. */
-export interface Client {
-  name: string;
-  /** Grows from process to process of one launcher. */
-  number: number;
-  launcher: number;
-  /** It does not reach the server until then. */
-  awayUntil: number;
+/** On the way, in the statement and its commit together, and longer at one point of it; Infinity: until it is cancelled. */
+export interface Travel {
+  begin: number;
+  takes: number;
+  slow: number;
 }
 
-/** What a statement does with the launcher's row. */
-export interface Locks {
-  launcher: number;
-  lock: 'share' | 'update' | 'none';
-}
+/** cancelled: the server ended it and nothing was done. broken: the connection is gone. */
+export type Heard = { value: unknown } | 'cancelled' | 'broken';
 
-interface Session {
-  client: Client;
-  /** Not begun, holding its locks, or over. */
-  phase: 'sent' | 'begun' | 'over';
-  locks: Locks;
-  /** Tells its client that the connection broke. */
-  broken: () => void;
-}
-
-/** A change of epoch or state that waits for the fences of others. */
-interface Waiter {
-  session: Session;
-  since: number;
-  act: (cancelled: boolean) => void;
-}
+/** A client that is gone without a word is noticed after this by TCP; a transaction of its ends before that, milliseconds. */
+const EOF_MS = 50;
+/** A signal is heeded after this at the latest, milliseconds. A guess: a backend that waits for its disk heeds none. */
+const SIGNAL_MS = 5_000;
+/** Locks of a statement, before one of which it may stand still. */
+const POINTS = 3;
 
 export class Server {
   weather: StoreWeather;
@@ -60,124 +43,268 @@ export class Server {
   awayUntil = 0;
   /** Its clock is ahead of true time by this. */
   clockStep = 0;
-  readonly #world: World;
-  readonly #sessions = new Set<Session>();
-  readonly #waiters: Waiter[] = [];
+  readonly timeout = STATEMENT_TIMEOUT_MS;
+  readonly world: World;
+  readonly transactions: Transactions;
+  readonly sessions = new Set<Session>();
+  #disk = { until: 0, ms: 0 };
 
   constructor(world: World, weather: StoreWeather) {
-    this.#world = world;
+    this.world = world;
     this.weather = weather;
+    this.transactions = new Transactions((what) => world.violated(what));
   }
 
   /** By this clock heartbeats are written and silence is judged. */
   clock(): number {
-    return this.#world.now + this.clockStep;
+    return this.world.now + this.clockStep;
   }
 
-  /**
-   * Runs a statement as a client sees it: `work` happens once, at a time that the client may never learn of, or never.
-   * `answer` gets the result, or the WorldError.
-   */
-  statement<T>(client: Client, locks: Locks, work: () => T, answer: (result: T | WorldError) => void): void {
-    const w = this.#world;
-    const latency = w.between(0.3, 3);
-    const away = Math.max(this.awayUntil, client.awayUntil);
-    if (w.now < away || w.chance() < this.weather.failed)
-      return w.after(latency, () => answer(new WorldError('unavailable', 'not reachable')));
-    const lost = (): void => answer(new WorldError('outcome-unknown', 'connection lost'));
-    const broken = (): void => w.after(latency, lost);
-    const session: Session = { client, phase: 'sent', locks, broken };
-    this.#sessions.add(session);
-    if (w.chance() < this.weather.unknown) {
-      session.broken = (): void => undefined;
-      return this.#lost(session, latency, work, answer);
-    }
-    const takes = w.chance() < this.weather.slow ? w.between(latency, TIMEOUT_MS) : latency;
-    this.#run(session, latency / 2, takes, work, (result) => {
-      const back = w.between(0.1, 2);
-      const told = result === null ? new WorldError('unavailable', 'statement timeout') : result.value;
-      w.after(back, () => answer(told));
-    });
+  /** Until then a commit takes up to `ms`. */
+  slowDisk(until: number, ms: number): void {
+    this.world.trace(`store: its disk is slow until ${until.toFixed(0)}, up to ${ms} ms a commit`);
+    this.#disk = { until, ms };
   }
 
-  /** Its fate is chosen now; the client hears that the connection broke, or nothing until its deadline. */
-  #lost<T>(s: Session, latency: number, work: () => T, answer: (result: WorldError) => void): void {
-    const w = this.#world;
-    const fate = w.chance();
-    const ignore = (): void => undefined;
-    if (fate < 0.3) this.#run(s, 0, latency, work, ignore);
-    else if (fate < 0.55)
-      this.#run(s, w.between(0, 2.5 * DEADLINE_MS), w.between(0, TIMEOUT_MS), work, ignore);
-    else if (fate < 0.75) this.#run(s, latency / 2, w.between(latency, TIMEOUT_MS), work, ignore);
-    // A transaction whose client is silent holds its locks until the server gives it up.
-    else if (fate < 0.85) this.#run(s, latency / 2, w.between(latency, DEADLINE_MS), null, ignore);
-    else this.#end(s);
-    const known = w.chance() < 0.7 ? w.between(latency, 50) : w.between(latency, DEADLINE_MS);
-    w.after(known, () => answer(new WorldError('outcome-unknown', 'connection lost')));
+  /** What a commit waits for its disk. */
+  flushMs(): number {
+    return this.world.now < this.#disk.until ? this.world.between(0, this.#disk.ms) : 0;
   }
 
-  /** `done` hears null when the server ended it: nothing was done. Of a terminated one its client hears otherwise. */
-  #run<T>(
-    s: Session,
-    begin: number,
-    takes: number,
-    work: (() => T) | null,
-    done: (result: { value: T } | null) => void,
+  /** Runs a program as a client sees it; `answer` gets the result, or the WorldError. */
+  run<T>(
+    client: Client,
+    program: Program<T>,
+    answer: (result: T | WorldError) => void,
+    pool: PoolName = 'work',
   ): void {
-    const w = this.#world;
-    const finish = (cancelled: boolean): void => {
-      if (s.phase === 'over') return;
-      const value = work && !cancelled ? { value: work() } : null;
-      this.#end(s);
-      done(value);
-    };
-    w.after(begin, () => {
-      if (s.phase !== 'sent') return;
-      s.phase = 'begun';
-      w.after(takes, () => {
-        if (s.locks.lock !== 'update' || !this.#fenced(s.locks.launcher, s)) return finish(false);
-        this.#waiters.push({ session: s, since: w.now, act: finish });
-        w.after(TIMEOUT_MS, () => this.#giveUp(s));
-      });
+    client.pools[pool].enter(new Call(this, client, pool, program, answer));
+  }
+
+  connect(client: Client): Session {
+    const session = new Session(this, client);
+    this.sessions.add(session);
+    return session;
+  }
+
+  /** pg_terminate_backend for all that the clients of this launcher have under way, but for one client. */
+  endSessions(launcher: number, but: Client): number {
+    let told = 0;
+    for (const s of Array.from(this.sessions)) {
+      if (s.client.launcher !== launcher || s.client === but) continue;
+      told += 1;
+      if (this.world.chance() < 0.6) s.terminate();
+      else this.world.after(this.world.between(0, SIGNAL_MS), () => s.terminate());
+    }
+    return told;
+  }
+
+  /** It stops at once and is back at `until`: what was on its way to the disk may be there or not, all else is undone. */
+  crash(until: number): void {
+    this.world.trace(`store: crashes, away until ${until.toFixed(0)}`);
+    this.awayUntil = until;
+    const sessions = Array.from(this.sessions);
+    for (const s of sessions) s.stop();
+    for (const s of sessions) s.crash();
+  }
+}
+
+export class Session {
+  readonly client: Client;
+  isOver = false;
+  readonly #server: Server;
+  readonly #world: World;
+  #tx: Transaction | null = null;
+  #running: { statement: Statement; give: (heard: Heard) => void; until: number } | null = null;
+  /** Its commit is on the way to the disk. */
+  #flush: ((committed: boolean) => void) | null = null;
+  /** Requests on their way. */
+  #coming = 0;
+  #gone = false;
+
+  constructor(server: Server, client: Client) {
+    this.#server = server;
+    this.#world = server.world;
+    this.client = client;
+  }
+
+  receive(
+    request: Work<unknown> | 'commit' | 'rollback',
+    autocommit: boolean,
+    travel: Travel,
+    give: (heard: Heard) => void,
+  ): void {
+    this.#coming += 1;
+    this.#world.after(travel.begin, () => {
+      this.#coming -= 1;
+      if (this.isOver) return give('broken');
+      if (request === 'commit') return this.#commit({ value: null }, travel, give);
+      if (request !== 'rollback') return this.#execute(request, autocommit, travel, give);
+      this.#abort();
+      this.#rests();
+      give({ value: null });
     });
   }
 
-  /** Somebody else holds the fence of this launcher. */
-  #fenced(launcher: number, but: Session): boolean {
-    for (const s of this.#sessions) {
-      const holds = s.phase === 'begun' && s.locks.lock === 'share' && s.locks.launcher === launcher;
-      if (holds && s !== but) return true;
-    }
-    return false;
+  #execute(work: Work<unknown>, autocommit: boolean, travel: Travel, give: (heard: Heard) => void): void {
+    const { transactions, timeout } = this.#server;
+    this.#tx ??= new Transaction(this.client.name);
+    const statement = transactions.statement(this.#tx);
+    const until = this.client.hasDeadline ? this.#world.now + timeout : Infinity;
+    this.#running = { statement, give, until };
+    let { slow } = travel;
+    const pause = (then: () => void): void => {
+      const at = this.#world.now + slow;
+      slow = 0;
+      this.#world.at(Math.min(at, until), () => {
+        if (this.#running?.statement !== statement) return;
+        if (at > until) this.#cancel();
+        else then();
+      });
+    };
+    // One of these points, or its end, where it holds everything.
+    if (slow > 0) statement.pauseBefore = this.#world.int(0, POINTS);
+    const steps = work(statement);
+    const done = (value: unknown): void => {
+      if (slow > 0) return pause(() => done(value));
+      transactions.ended(statement);
+      this.#running = null;
+      if (autocommit) return this.#commit({ value }, travel, give);
+      this.#rests();
+      give({ value });
+    };
+    const drive = (): void => {
+      const step = steps.next();
+      if (step.done) return done(step.value);
+      if (step.value === 'pause') return pause(drive);
+      this.#waits(statement, step.value, drive);
+      return undefined;
+    };
+    drive();
   }
 
-  #giveUp(s: Session): void {
-    const at = this.#waiters.findIndex((x) => x.session === s);
-    if (at >= 0) this.#waiters.splice(at, 1)[0]!.act(true);
+  #waits(statement: Statement, at: Parameters<Transactions['waits']>[1], drive: () => void): void {
+    const { transactions } = this.#server;
+    const running = this.#running!;
+    this.#world.trace(`store: ${this.client.name} waits for ${at.row.key}`);
+    statement.wake = () => {
+      transactions.goesOn(statement);
+      drive();
+    };
+    transactions.waits(statement, at);
+    if (running.until < Infinity)
+      this.#world.at(running.until, () => {
+        if (this.#running === running && statement.tx.waitsFor) this.#cancel();
+      });
   }
 
-  #end(s: Session): void {
-    s.phase = 'over';
-    this.#sessions.delete(s);
-    if (s.locks.lock !== 'share') return;
-    for (const x of this.#waiters.slice()) {
-      if (this.#fenced(x.session.locks.launcher, x.session)) continue;
-      this.#waiters.splice(this.#waiters.indexOf(x), 1);
-      x.act(false);
-    }
+  /** statement_timeout. */
+  #cancel(): void {
+    const { give } = this.#running!;
+    this.#world.trace(`store: a statement of ${this.client.name} is cancelled`);
+    this.#abort();
+    this.#rests();
+    give('cancelled');
   }
 
-  /** Ends what the clients of this launcher have under way, but for one client; now and then one is not reached. */
-  endSessions(launcher: number, but: Client): number {
-    let ended = 0;
-    for (const s of Array.from(this.#sessions)) {
-      if (s.client.launcher !== launcher || s.client === but || this.#world.chance() < 0.4) continue;
-      ended += 1;
-      const at = this.#waiters.findIndex((x) => x.session === s);
-      if (at >= 0) this.#waiters.splice(at, 1);
-      this.#end(s);
-      s.broken();
+  /** What wrote nothing has nothing to wait for. */
+  #commit(heard: Heard, travel: Travel, give: (heard: Heard) => void): void {
+    const tx = this.#tx;
+    if (!tx || tx.written.size === 0) {
+      if (tx) this.#server.transactions.commit(tx);
+      this.#tx = null;
+      this.#rests();
+      return give(heard);
     }
-    return ended;
+    const end = (committed: boolean): void => {
+      if (this.#flush !== end) return;
+      this.#flush = null;
+      this.#tx = null;
+      if (this.client.isDead)
+        this.#world.trace(`store: ${this.client.name} is dead, and commits all the same`);
+      if (committed) this.#server.transactions.commit(tx);
+      else this.#server.transactions.abort(tx);
+      this.#rests();
+      give(committed && !this.isOver ? heard : 'broken');
+    };
+    this.#flush = end;
+    this.#world.after(travel.takes + this.#server.flushMs(), () => end(true));
+  }
+
+  #abort(): void {
+    const { transactions } = this.#server;
+    if (this.#running) transactions.ended(this.#running.statement);
+    this.#running = null;
+    const tx = this.#tx;
+    this.#tx = null;
+    if (tx) transactions.abort(tx);
+  }
+
+  get #isBusy(): boolean {
+    return this.#running !== null || this.#flush !== null;
+  }
+
+  /** Nothing is under way: a client that is gone is noticed now. */
+  #rests(): void {
+    if (this.#isBusy) return;
+    if (this.#gone && this.#coming === 0) this.#end();
+  }
+
+  #end(): void {
+    this.isOver = true;
+    this.#abort();
+    this.#server.sessions.delete(this);
+  }
+
+  // --- what happens to its client ---
+
+  /** The client needs it no more, and everything is done. */
+  close(): void {
+    this.#gone = true;
+    this.#rests();
+  }
+
+  /** The connection is closed: what runs goes on to its end; an open transaction ends with the next read. */
+  hangUp(): void {
+    this.#world.after(this.#world.between(0, EOF_MS), () => this.close());
+  }
+
+  /** No word and no end: idle_in_transaction_session_timeout. */
+  fallsSilent(): void {
+    this.#world.after(IDLE_IN_TRANSACTION_MS, () => this.close());
+  }
+
+  /** The client does nothing until then. */
+  standsStill(until: number): void {
+    const over = this.#world.now + IDLE_IN_TRANSACTION_MS;
+    if (this.#tx && over < until)
+      this.#world.at(over, () => {
+        if (this.#isBusy || this.isOver) return;
+        this.#world.trace(`store: a transaction of ${this.client.name} was idle too long`);
+        this.#end();
+      });
+  }
+
+  terminate(): void {
+    if (this.isOver) return;
+    // Past the point: it ends when it has committed.
+    this.#gone = true;
+    if (this.#flush) return;
+    const give = this.#running?.give;
+    this.#end();
+    give?.('broken');
+  }
+
+  /** Nothing of it goes on, whoever lets go of what. */
+  stop(): void {
+    this.isOver = true;
+    if (this.#running) this.#server.transactions.ended(this.#running.statement);
+  }
+
+  crash(): void {
+    const give = this.#running?.give;
+    this.#flush?.(this.#world.chance() < 0.5);
+    this.#end();
+    give?.('broken');
   }
 }

@@ -55,7 +55,10 @@ export type AgentEffect =
   | { kind: 'leave' }
   /** The lease was lost or the coordinator called us dead, and no process is left: join again as a new incarnation. */
   | { kind: 'rejoin'; reason: string }
-  | { kind: 'log'; level: 'info' | 'warn'; text: string; rule: string };
+  /** Something of the coordinator was refused as a whole, and nothing changed. */
+  | { kind: 'refused'; rule: string }
+  /** `often`: what a job can make happen a million times; such lines are counted and thinned. */
+  | { kind: 'log'; level: 'info' | 'warn'; text: string; rule: string; often?: boolean };
 
 export interface AgentStep {
   effects: AgentEffect[];

@@ -23,6 +23,8 @@ import { hasRoomToStart, report } from './outbox.ts';
 import { dropLive, moveLive, newLivePhase } from './phases.ts';
 import type { AgentState, Live, Seat } from './state.ts';
 
+/** Characters of the reason why a job did not start. Guess: a long sentence. */
+const NOTE_CHARACTERS = 2_000;
 /** Below this average run time jobs are given ahead, milliseconds. Measured: a round trip costs about 1 ms of a slot. */
 const AHEAD_BELOW_MS = 40;
 
@@ -207,10 +209,18 @@ export function failed(s: AgentState, e: Extract<AgentEvent, { kind: 'job-failed
   s.reserved -= h.live.startedReported ? 1 : 2;
   const { job } = h.live;
   const body =
-    h.live.killed === CAUSE_NONE ? { notStarted: { stage: e.stage, message: e.message } } : { retracted: {} };
+    h.live.killed === CAUSE_NONE
+      ? { notStarted: { stage: e.stage, message: note(e.message) } }
+      : { retracted: {} };
   report(s, job.id, job.attempt, body, now);
   unseat(s, h.at, h.live);
   dropLive(s, h.live);
+}
+
+/** A sentence as it may travel: an error may quote what it is about, whatever that holds. */
+function note(message: string): string {
+  const cut = message.length > NOTE_CHARACTERS ? `${message.slice(0, NOTE_CHARACTERS)}…` : message;
+  return cut.replaceAll('\0', '?').toWellFormed();
 }
 
 /** The helper never started it: back to the front of the queue, or to the coordinator who asked for it. */

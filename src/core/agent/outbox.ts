@@ -4,6 +4,7 @@
  * incarnation, and reports are sent again in order when the coordinator did not receive them.
  */
 import { assert } from '../../base/assert.ts';
+import { OUTBOX_BYTES } from '../../base/limits.ts';
 import type { Report } from '../messages.ts';
 import type { AgentEffect } from './event.ts';
 import type { AgentState, Waiting } from './state.ts';
@@ -32,29 +33,35 @@ export function hasRoomToStart(s: AgentState): boolean {
 /** Puts a report into the outbox and returns its number. */
 export function report(s: AgentState, job: string, attempt: number, body: ReportBody, at: number): number {
   const seq = ++s.lastReport;
+  if (body.patch ?? body.request) s.outboxBytes += textOf(body) * BYTES_PER_UNIT;
   s.outbox.push({ report: { seq, job, attempt, ageMs: 0, ...body }, at });
   return seq;
 }
 
 /** Accepts a patch or request of a running attempt, now or when there is room; answers what needs no commit. */
 export function offer(s: AgentState, w: Waiting, now: number, effects: AgentEffect[]): void {
+  // Behind those that wait, though a place was freed meanwhile: patches of one job keep their order.
+  if (s.waiting.length > 0 || !hasRoomFor(s)) s.waiting.push(w);
+  else take(s, w, now, effects);
+}
+
+function take(s: AgentState, w: Waiting, now: number, effects: AgentEffect[]): void {
   const live = s.live.get(w.job);
-  if (!live || live.job.attempt !== w.attempt || live.phase === 'queued') {
-    const error = `attempt ${w.attempt} of job ${w.job} is over: nothing was written`;
-    effects.push({ kind: 'answer', ref: w.ref, json: '', error });
-    effects.push({
-      kind: 'log',
-      level: 'warn',
-      text: `refused a late ${w.kind} of job ${w.job}, attempt ${w.attempt}`,
-      rule: 'PROTOCOL 11',
-    });
-    return;
-  }
-  if (s.outbox.length + s.reserved + 1 > s.config.outboxPlaces) {
-    s.waiting.push(w);
-    return;
-  }
-  accept(s, w, now, effects);
+  if (live && live.job.attempt === w.attempt && live.phase !== 'queued') return accept(s, w, now, effects);
+  const error = `attempt ${w.attempt} of job ${w.job} is over: nothing was written`;
+  effects.push({ kind: 'answer', ref: w.ref, json: '', error });
+  effects.push({
+    kind: 'log',
+    level: 'warn',
+    text: `a late ${w.kind}: ${error}`,
+    rule: 'PROTOCOL 11',
+    often: true,
+  });
+}
+
+/** A patch or a question finds a place, and those that are there are not too long together. */
+function hasRoomFor(s: AgentState): boolean {
+  return s.outbox.length + s.reserved + 1 <= s.config.outboxPlaces && s.outboxBytes < OUTBOX_BYTES;
 }
 
 function accept(s: AgentState, w: Waiting, now: number, effects: AgentEffect[]): void {
@@ -90,6 +97,7 @@ export function committed(
   }
   if (upTo <= s.committedReport) return;
   const gone = s.outbox.splice(0, upTo - s.committedReport);
+  for (const { report: r } of gone) if (r.patch ?? r.request) s.outboxBytes -= textOf(r) * BYTES_PER_UNIT;
   s.committedReport = upTo;
   s.sentReport = Math.max(s.sentReport, upTo);
   s.receivedByCoordinator = Math.max(s.receivedByCoordinator, upTo);
@@ -103,8 +111,8 @@ export function committed(
       effects.push({ kind: 'answer', ref, json: '{}', error: '' });
     }
   }
-  while (s.waiting.length > 0 && s.outbox.length + s.reserved + 1 <= s.config.outboxPlaces) {
-    offer(s, s.waiting.shift()!, now, effects);
+  while (s.waiting.length > 0 && hasRoomFor(s)) {
+    take(s, s.waiting.shift()!, now, effects);
   }
 }
 
@@ -147,7 +155,7 @@ export function flush(s: AgentState, now: number, effects: AgentEffect[]): numbe
   return Infinity;
 }
 
-function textOf(r: Report): number {
+function textOf(r: ReportBody): number {
   const patch = r.patch
     ? r.patch.dataJson.length + r.patch.fieldsJson.length + r.patch.removed.join().length
     : 0;

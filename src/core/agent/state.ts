@@ -86,6 +86,8 @@ export interface AgentState {
   /** Milliseconds that the last jobs ran, a moving average: below a threshold jobs are given to helpers ahead. */
   typicalRunMs: number;
   outbox: OutboxEntry[];
+  /** Of its patches and requests, about. */
+  outboxBytes: number;
   /** Number of the newest report, of the newest one sent, and of the newest one committed. */
   lastReport: number;
   sentReport: number;
@@ -138,6 +140,7 @@ export function makeAgentState(
     draining: false,
     typicalRunMs: 1_000,
     outbox: [],
+    outboxBytes: 0,
     lastReport: 0,
     sentReport: 0,
     committedReport: 0,

@@ -7,6 +7,7 @@ import type { AgentEffect, AgentEvent, AgentStep } from './event.ts';
 import * as jobs from './jobs.ts';
 import * as outbox from './outbox.ts';
 import { setPhase } from './phases.ts';
+import { commandsFault, echoFault } from './refusals.ts';
 import type { AgentState } from './state.ts';
 
 /** A heartbeat that was not echoed is remembered this long; older ones can't renew the lease any more. */
@@ -88,10 +89,14 @@ function onMessage(s: AgentState, m: Envelope, now: number, effects: AgentEffect
     return beginEnd(s, `called dead by the coordinator: ${m.dismissed.reason}`, KILL_NOW, now, effects);
   if (m.echo) {
     // A successor echoes before it has an epoch of its own (PROTOCOL 3): an echo of the followed epoch counts.
-    onEcho(s, m.echo, now, effects);
+    const fault = echoFault(s, m.echo);
+    if (fault === null) onEcho(s, m.echo, now, effects);
+    else effects.push({ kind: 'refused', rule: fault });
     return;
   }
   if (m.epoch !== s.epoch || !m.commands) return;
+  const fault = commandsFault(s, m.commands);
+  if (fault !== null) return void effects.push({ kind: 'refused', rule: fault });
   for (const c of m.commands.commands) {
     if (c.seq !== s.receivedCommands + 1) continue;
     s.receivedCommands = c.seq;

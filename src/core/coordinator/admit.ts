@@ -1,6 +1,7 @@
 /**
  * How jobs come into the books of a coordinator: those that a lease brought, and the entries that a takeover makes.
  */
+import { MAX_JOB_TEXT, MAX_LABEL } from '../../base/limits.ts';
 import type { App } from '../messages.ts';
 import type { LeasedJob } from './batch.ts';
 import type { AppFacts, Now } from './event.ts';
@@ -23,12 +24,42 @@ export function admit(
   const entry = makeEntry(s, job, 'queued', now);
   s.entries.set(job.id, entry);
   s.lastBusyAt = now.mono;
-  const refusal = facts === null ? `application ${job.application} is not registered` : unsupported(facts);
+  const refusal =
+    facts === null
+      ? `application ${shorten(job.application)} is not registered`
+      : (unsupported(facts) ?? tooLong(job, facts));
   if (refusal !== null || facts === null) return releaseAsFailed(s, entry, refusal ?? '');
   if (s.phase !== 'running') return release(s, entry, { to: 'keep', message: '' });
   entry.app = appOf(s, facts);
   s.typicalShare = entry.share;
   s.queue.push(entry);
+}
+
+/** What does not fit into one start command: an agent could not start it either. */
+function tooLong(job: LeasedJob, app: AppFacts): string | null {
+  const texts = {
+    name: job.name,
+    workflow: job.workflow,
+    args: job.args,
+    environ_vars: job.environVars,
+    user_workdir: job.userWorkdir,
+    mpi_flags: job.mpiFlags,
+    cpu_affinity: job.cpuAffinity,
+    parents: job.parents,
+    'executable of the application': app.executable,
+    'envscript of the application': app.envscript,
+    'name of the application': app.name,
+  };
+  let sum = 0;
+  for (const text of Object.values(texts)) sum += text.length;
+  if (sum <= MAX_JOB_TEXT) return null;
+  const [name, longest] = Object.entries(texts).reduce((a, b) => (b[1].length > a[1].length ? b : a));
+  return `its ${name} has ${longest.length} characters; a start takes ${MAX_JOB_TEXT} in all: put it into a file`;
+}
+
+/** A name for a sentence. */
+function shorten(text: string): string {
+  return text.length > MAX_LABEL ? `${text.slice(0, MAX_LABEL).toWellFormed()}…` : text;
 }
 
 function unsupported(app: AppFacts): string | null {

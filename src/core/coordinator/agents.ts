@@ -3,7 +3,6 @@
  * by then the agent has ended its jobs itself (PROTOCOL 0), so what it held is released.
  */
 import { assert } from '../../base/assert.ts';
-import { MAX_UNCOMMITTED_REPORTS } from '../../base/limits.ts';
 import { KILL_LOST, type Envelope, type Heartbeat, type Join } from '../messages.ts';
 import type { CoordinatorEffect, Now } from './event.ts';
 import { adoptHeld, endedWas, heardOf } from './adoption.ts';
@@ -13,6 +12,7 @@ import { ending, note } from './note.ts';
 import { dropAgent, newAgentStatus, setStatus } from './phases.ts';
 import { sendKill, unreserve, vacate, vacateOn } from './placement.ts';
 import { putBack, releaseLost, releaseUnstarted } from './release.ts';
+import { inventoryFault, isShunned, mayReport, messageFault, refuse } from './refusals.ts';
 import { onReport } from './reports.ts';
 import { isLive, type Agent, type CoordinatorState, type Entry } from './state.ts';
 import { acknowledged, command, inOrder, kill, resetCommands } from './streams.ts';
@@ -30,6 +30,7 @@ const ENROL_RETRY_MS = 500;
 export function onMessage(s: CoordinatorState, m: Envelope, now: Now, effects: CoordinatorEffect[]): void {
   const a = s.agents.get(m.incarnation);
   if (a?.status === 'dead') return onDead(s, a, m, now, effects);
+  if (a && isShunned(a)) return dismiss(a, 'too much of what it said was refused', effects);
   if (m.join) return onJoin(s, m, m.join, now, effects);
   // A successor speaks to it: our fence will tell.
   if (m.epoch > s.epoch) return;
@@ -38,12 +39,14 @@ export function onMessage(s: CoordinatorState, m: Envelope, now: Now, effects: C
     effects.push({ kind: 'send', incarnation: m.incarnation, body: { hello: {} } });
     return;
   }
+  const fault = messageFault(a, m);
+  if (fault !== null) return refuse(s, a.incarnation, fault, effects);
   a.heardAt = now.mono;
   if (a.status === 'suspect') setStatus(s, a, 'live');
   if (m.heartbeat) onHeartbeat(s, a, m.heartbeat, now, effects);
   if (m.reports) {
     acknowledged(a, m.reports.receivedCommands, now.mono);
-    if (s.uncommitted.length < MAX_UNCOMMITTED_REPORTS) {
+    if (mayReport(s, a)) {
       for (const r of inOrder(a, m.reports.reports)) onReport(s, a, r, now, effects);
       judgeDoubtful(s, a);
     }
@@ -52,23 +55,22 @@ export function onMessage(s: CoordinatorState, m: Envelope, now: Now, effects: C
 
 /** Nothing but "you are dead" goes to an incarnation that was given up; its reports are classified by their rows. */
 function onDead(s: CoordinatorState, a: Agent, m: Envelope, now: Now, effects: CoordinatorEffect[]): void {
-  const room = s.uncommitted.length < MAX_UNCOMMITTED_REPORTS;
-  if (m.reports && room) for (const r of inOrder(a, m.reports.reports)) onReport(s, a, r, now, effects);
-  effects.push({
-    kind: 'send',
-    incarnation: a.incarnation,
-    body: { dismissed: { reason: 'no word from this agent for too long' } },
-  });
+  if (m.reports && mayReport(s, a))
+    for (const r of inOrder(a, m.reports.reports)) onReport(s, a, r, now, effects);
+  dismiss(a, 'no word from this agent for too long', effects);
+}
+
+function dismiss(a: Agent, reason: string, effects: CoordinatorEffect[]): void {
+  effects.push({ kind: 'send', incarnation: a.incarnation, body: { dismissed: { reason } } });
 }
 
 function onJoin(s: CoordinatorState, m: Envelope, join: Join, now: Now, effects: CoordinatorEffect[]): void {
   const { incarnation } = m;
   if (!s.config.nodes.includes(join.node)) {
     effects.push({
-      kind: 'log',
-      level: 'warn',
-      text: 'refused an agent of a node that is not ours',
-      fields: { node: join.node, rule: 'PROTOCOL 5' },
+      kind: 'refused',
+      incarnation,
+      rule: `refused an agent of a node that is not ours: ${join.node}`,
     });
     effects.push({
       kind: 'send',
@@ -81,8 +83,9 @@ function onJoin(s: CoordinatorState, m: Envelope, join: Join, now: Now, effects:
     effects.push({ kind: 'send', incarnation, body: { hello: {} } });
     return;
   }
-  if (join.endedIncarnation !== '')
-    onProvenDead(s, join.endedIncarnation, join.endedCrashed ? CRASHED : ENDED_ITSELF, now, effects);
+  const fault = inventoryFault(s, incarnation, join);
+  if (fault !== null) return refuse(s, incarnation, fault, effects);
+  if (join.endedIncarnation !== '') onProvenDead(s, join, now, effects);
   let a = s.agents.get(incarnation);
   if (!a) {
     a = makeAgent(s, incarnation, join, now);
@@ -135,6 +138,7 @@ function makeAgent(s: CoordinatorState, incarnation: string, join: Join, now: No
     draining: false,
     drained: healthOf(s, join.node).drained !== '',
     says: { running: 0, queued: 0 },
+    refused: 0,
     doubtful: null,
   };
 }
@@ -248,14 +252,17 @@ export function watch(s: CoordinatorState, now: Now, effects: CoordinatorEffect[
 
 function onProvenDead(
   s: CoordinatorState,
-  incarnation: string,
-  why: string,
+  { endedIncarnation, endedCrashed, node, hostname }: Join,
   now: Now,
   effects: CoordinatorEffect[],
 ): void {
-  const a = s.agents.get(incarnation);
-  // One that only our predecessor knew.
-  if (endedWas(s, incarnation) && !a) ending(s, incarnation);
+  const why = endedCrashed ? CRASHED : ENDED_ITSELF;
+  const a = s.agents.get(endedIncarnation);
+  if (endedWas(s, endedIncarnation) && !a) {
+    // One that only our predecessor knew: what it had is among what nobody will name.
+    ending(s, endedIncarnation);
+    note(s, now, 'agent-lost', { agent: { node, hostname }, message: why });
+  }
   if (a && a.status !== 'dead') giveUp(s, a, why, now, effects);
 }
 

@@ -5,7 +5,7 @@
  */
 import { assert } from '../../base/assert.ts';
 import { parseJson } from '../../base/json.ts';
-import { MAX_BATCH, STARTED_COMMIT_MS } from '../../base/limits.ts';
+import { COMMIT_BYTES, MAX_BATCH, MAX_REQUESTS_PER_COMMIT, STARTED_COMMIT_MS } from '../../base/limits.ts';
 import { afterRun, type Outcome } from '../job.ts';
 import {
   CAUSE_LOST,
@@ -22,9 +22,10 @@ import type { CoordinatorEffect, JobRequest, Now, RequestAnswer } from './event.
 import { dropEntry } from './phases.ts';
 import { killStray, send, sendKill, vacate } from './placement.ts';
 import { degrade, recovered } from './note.ts';
+import { bytesOfReport } from './refusals.ts';
 import { putBack, release } from './release.ts';
 import type { Agent, CoordinatorState, Entry, Flight, Uncommitted } from './state.ts';
-import { command } from './streams.ts';
+import { tellCommitted as tellAgent } from './streams.ts';
 
 /** Reports a second above which a batch gathers, and how long it may; measured on two cores (see bench). */
 const BUSY_ABOVE = 300;
@@ -72,7 +73,7 @@ function gatherMs(s: CoordinatorState): number {
 
 /** Takes the oldest reports, at most a batch of them, and folds them into rows: one a job and list. */
 function build(s: CoordinatorState): Flight {
-  const taken = s.uncommitted.splice(0, MAX_BATCH);
+  const taken = s.uncommitted.splice(0, batchSize(s));
   const starts = new Map<string, StartRow>();
   const patches = new Map<string, PatchRow>();
   const ends = new Map<string, EndRow>();
@@ -82,6 +83,7 @@ function build(s: CoordinatorState): Flight {
   for (const u of taken) {
     const { report: r } = u;
     upTo.set(u.incarnation, r.seq);
+    s.uncommittedBytes -= bytesOfReport(r);
     const key = `${r.job} ${r.attempt}`;
     if (r.started) {
       const row = startRow(s, u);
@@ -114,6 +116,20 @@ function build(s: CoordinatorState): Flight {
     releases: s.releases.splice(0, MAX_BATCH),
   };
   return { rows, requests, upTo, claims: new Set(claims.map((c) => c.job.id)), patches: told };
+}
+
+/** A batch, or fewer when they are long or ask many questions: each of those may be answered with a whole `data`. */
+function batchSize(s: CoordinatorState): number {
+  let requests = 0;
+  let bytes = 0;
+  const most = Math.min(MAX_BATCH, s.uncommitted.length);
+  for (let i = 0; i < most; i++) {
+    const { report } = s.uncommitted[i]!;
+    bytes += bytesOfReport(report);
+    if (report.request) requests += 1;
+    if (i > 0 && (requests > MAX_REQUESTS_PER_COMMIT || bytes > COMMIT_BYTES)) return i;
+  }
+  return most;
 }
 
 function nodeOf(s: CoordinatorState, incarnation: string): string {
@@ -150,7 +166,8 @@ function claimRow(s: CoordinatorState, entry: Entry): StartRow {
 
 function patchRow(r: Report): PatchRow {
   assert(r.patch, 'a patch report has a patch');
-  const fields: { description?: string } = r.patch.fieldsJson === '' ? {} : JSON.parse(r.patch.fieldsJson);
+  // The wire's check has read both texts before (message-fault.ts).
+  const fields = parse(r.patch.fieldsJson) as { description?: string };
   return {
     id: r.job,
     attempt: r.attempt,
@@ -316,7 +333,7 @@ function tellCommitted(s: CoordinatorState, flight: Flight, answers: RequestAnsw
       json,
       error,
     }));
-    command(a, { committed: { reports: a.committedReport, answers: mine } });
+    tellAgent(a, a.committedReport, mine);
   }
 }
 
@@ -361,6 +378,7 @@ function onPatch(
       level: 'warn',
       text: `a patch was refused: ${outcome}`,
       fields: { job: row.id, attempt: row.attempt },
+      often: true,
     });
 }
 

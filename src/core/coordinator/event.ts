@@ -37,6 +37,8 @@ export interface RequestAnswer {
 
 export type CoordinatorEvent =
   | { kind: 'message'; envelope: Envelope }
+  /** A message that the shell refused for what it says; `incarnation`: whose connection it came by. */
+  | { kind: 'refused'; incarnation: string; rule: string }
   | { kind: 'leased'; asked: number; jobs: LeasedJob[]; apps: ReadonlyMap<string, AppFacts | null> }
   /** Nothing was leased: the database did not answer. Nothing is unknown. */
   | { kind: 'lease-failed'; why: string }
@@ -85,7 +87,16 @@ export type CoordinatorEffect =
   /** With the notes that are not on record yet. */
   | { kind: 'leave-row'; notes: LauncherNote[] }
   | { kind: 'end'; code: 'left' | 'fenced'; reason: string }
-  | { kind: 'log'; level: 'info' | 'warn'; text: string; fields?: Record<string, string | number> };
+  /** Something of a peer was refused as a whole, and nothing changed. */
+  | { kind: 'refused'; incarnation: string; rule: string }
+  /** `often`: what a job or an agent can make happen a million times; such lines are counted and thinned. */
+  | {
+      kind: 'log';
+      level: 'info' | 'warn';
+      text: string;
+      fields?: Record<string, string | number>;
+      often?: boolean;
+    };
 
 export interface CoordinatorStep {
   effects: CoordinatorEffect[];

@@ -6,6 +6,7 @@
  * Pure bookkeeping: `used` of an agent is the sum of the shares of all that was sent to it and has not ended.
  */
 import { assert } from '../../base/assert.ts';
+import { MAX_PACKING } from '../../base/limits.ts';
 import { KILL_LOST, type Job } from '../messages.ts';
 import type { LeasedJob } from './batch.ts';
 import { moveEntry } from './phases.ts';
@@ -25,7 +26,7 @@ const STEAL_EVERY_MS = 100;
 
 /** How many such jobs share a node in this mode: packing counts for jobs of one node, except in mpi mode. */
 export function packingOf(mode: Mode, job: LeasedJob): number {
-  return mode === 'mpi' || job.numNodes > 1 ? 1 : Math.max(1, job.nodePackingCount);
+  return mode === 'mpi' || job.numNodes > 1 ? 1 : Math.min(MAX_PACKING, Math.max(1, job.nodePackingCount));
 }
 
 /** Jobs beyond what runs that an agent may hold. */

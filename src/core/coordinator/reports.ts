@@ -9,6 +9,7 @@ import { endedHere, refusedEverywhere, refusedHere, startedHere } from './health
 import { moveEntry } from './phases.ts';
 import { nodesFor, vacate } from './placement.ts';
 import { putBack, releaseAsFailed, releaseUnstarted } from './release.ts';
+import { bytesOfReport, isForeign, refuse } from './refusals.ts';
 import type { Agent, CoordinatorState, Entry } from './state.ts';
 
 /** Nodes on which a job may fail before exec until it is given up (PROTOCOL 10). */
@@ -19,15 +20,23 @@ const RATE_WINDOW_MS = 200;
 export function onReport(
   s: CoordinatorState,
   a: Agent,
-  r: Report,
+  report: Report,
   now: Now,
   effects: CoordinatorEffect[],
 ): void {
+  const entry = s.entries.get(report.job);
+  let r = report;
+  if (entry && isForeign(entry, a, r)) {
+    refuse(s, a.incarnation, 'an agent reports only what it was sent', effects);
+    // Its number counts, or those after it would never be heard; what it says does not.
+    r = { seq: r.seq, job: r.job, attempt: r.attempt, ageMs: r.ageMs };
+  }
   s.uncommitted.push({ incarnation: a.incarnation, report: r, at: now.wall - r.ageMs, receivedAt: now.mono });
+  s.uncommittedBytes += bytesOfReport(r);
   s.arrivals += 1;
-  const entry = s.entries.get(r.job);
   if (entry) adoptByReport(s, a, entry, r);
   if (!entry || entry.job.attempt !== r.attempt || entry.on[0] !== a.incarnation) return;
+  if (entry.phase !== 'sent') return;
   if (r.started) {
     entry.startedAt = now.wall - r.ageMs;
     startedHere(s, a, entry, now, effects);

@@ -95,6 +95,8 @@ export interface Agent {
   drained: boolean;
   /** What its last heartbeat said. */
   says: { running: number; queued: number };
+  /** Messages of it that were refused. */
+  refused: number;
   /** Attempts that its inventory did not name, to be judged when its reports up to `until` are in. */
   doubtful: { until: number; ids: string[] } | null;
 }
@@ -153,6 +155,8 @@ export interface CoordinatorState {
   releases: ReleaseRow[];
   claims: Entry[];
   uncommitted: Uncommitted[];
+  /** Of their texts, about. */
+  uncommittedBytes: number;
   flight: Flight | null;
   /** A commit failed: the same flight is asked for again at this time. */
   retryAt: number;
@@ -221,6 +225,7 @@ export function makeCoordinatorState(
     releases: [],
     claims: [],
     uncommitted: [],
+    uncommittedBytes: 0,
     flight: null,
     retryAt: 0,
     leasing: false,

@@ -12,6 +12,7 @@ import { degrade, note, onRecorded, onRecordFailed, record, recovered } from './
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorStep, Now } from './event.ts';
 import { dropEntry, setPhase, setRaising } from './phases.ts';
 import { appetite, place, sendKill, steal, unreserve, vacate } from './placement.ts';
+import { refuse } from './refusals.ts';
 import { release, releaseUnstarted } from './release.ts';
 import { measureRates } from './reports.ts';
 import { isLive, type CoordinatorState } from './state.ts';
@@ -59,6 +60,8 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
   switch (e.kind) {
     case 'message':
       return onMessage(s, e.envelope, now, effects);
+    case 'refused':
+      return refuse(s, e.incarnation, e.rule, effects);
     case 'leased':
       s.leasing = false;
       // A commit that was refused tells more than a lease that was not.

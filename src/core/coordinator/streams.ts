@@ -3,11 +3,13 @@
  * resent in order until acknowledged; reports count once, in order, and a gap waits for the resend.
  */
 import { assert } from '../../base/assert.ts';
-import { MAX_UNACKED_COMMANDS } from '../../base/limits.ts';
-import type { App, Command, Job, JobRef, Report } from '../messages.ts';
+import { ANSWER_BYTES, MAX_UNACKED_COMMANDS } from '../../base/limits.ts';
+import type { Answer, App, Command, Job, JobRef, Report } from '../messages.ts';
 import type { CoordinatorEffect } from './event.ts';
 import type { Agent } from './state.ts';
 
+/** Attempts in one kill or retract command: an inventory may name thousands that are not ours. */
+const REFS_PER_COMMAND = 1_000;
 /** Commands in one message. A start command may hold many jobs. */
 const COMMANDS_PER_MESSAGE = 500;
 /** Jobs in one start command, and bytes of one, about. */
@@ -39,8 +41,8 @@ export function start(a: Agent, job: Job, app: App): void {
     last && last.seq > a.sentCommand && last.start && last.start.jobs.length < JOBS_PER_START && fits
       ? last.start
       : null;
-  a.openBytes = (open ? a.openBytes : 0) + bytesOf(job);
   const apps = a.knownApps.has(app.index) ? [] : [app];
+  a.openBytes = (open ? a.openBytes : 0) + bytesOf(job) + (apps.length > 0 ? bytesOfApp(app) : 0);
   a.knownApps.add(app.index);
   if (open) {
     open.apps.push(...apps);
@@ -54,16 +56,22 @@ function bytesOf(j: Job): number {
   return BYTES_PER_JOB + (units + j.name.length + j.workflow.length + j.hosts.join().length) * BYTES_PER_UNIT;
 }
 
+function bytesOfApp(a: App): number {
+  return BYTES_PER_JOB + (a.name.length + a.executable.length + a.envscript.length) * BYTES_PER_UNIT;
+}
+
 /** Adds to the unsent command of the same kind and reason, so that a thousand kills are one command. */
 export function kill(a: Agent, job: JobRef, reason: number): void {
   const last = a.unacked.at(-1);
-  if (last && last.seq > a.sentCommand && last.kill && last.kill.reason === reason) last.kill.jobs.push(job);
+  const open = last && last.seq > a.sentCommand && last.kill?.reason === reason ? last.kill.jobs : null;
+  if (open && open.length < REFS_PER_COMMAND) open.push(job);
   else command(a, { kill: { jobs: [job], reason } });
 }
 
 export function retract(a: Agent, job: JobRef): void {
   const last = a.unacked.at(-1);
-  if (last && last.seq > a.sentCommand && last.retract) last.retract.jobs.push(job);
+  const open = last && last.seq > a.sentCommand && last.retract ? last.retract.jobs : null;
+  if (open && open.length < REFS_PER_COMMAND) open.push(job);
   else command(a, { retract: { jobs: [job] } });
 }
 
@@ -97,12 +105,37 @@ function fitting(unacked: readonly Command[], first: number): number {
   let bytes = 0;
   let n = 0;
   while (first + n < unacked.length && n < COMMANDS_PER_MESSAGE && bytes < BYTES_PER_MESSAGE) {
-    for (const job of unacked[first + n]!.start?.jobs ?? []) bytes += bytesOf(job);
-    for (const answer of unacked[first + n]!.committed?.answers ?? [])
-      bytes += answer.json.length * BYTES_PER_UNIT;
+    const c = unacked[first + n]!;
+    for (const job of c.start?.jobs ?? []) bytes += bytesOf(job);
+    for (const app of c.start?.apps ?? []) bytes += bytesOfApp(app);
+    for (const answer of c.committed?.answers ?? []) bytes += bytesOfAnswer(answer);
+    bytes += ((c.kill ?? c.retract)?.jobs.length ?? 0) * BYTES_PER_JOB;
     n += 1;
   }
   return n;
+}
+
+/** Bytes of an answer on the wire, at most. */
+function bytesOfAnswer(answer: Answer): number {
+  return BYTES_PER_JOB + (answer.json.length + answer.error.length) * BYTES_PER_UNIT;
+}
+
+/** "Committed up to n", with its answers in as many commands as they need: each may be a whole `data`. */
+export function tellCommitted(a: Agent, reports: number, answers: readonly Answer[]): void {
+  let part: Answer[] = [];
+  let bytes = 0;
+  for (const answer of answers) {
+    const more = bytesOfAnswer(answer);
+    if (part.length > 0 && bytes + more > ANSWER_BYTES) {
+      // What this says is committed has all of its answers before it is said: they come with the last.
+      command(a, { committed: { reports: 0, answers: part } });
+      part = [];
+      bytes = 0;
+    }
+    part.push(answer);
+    bytes += more;
+  }
+  command(a, { committed: { reports, answers: part } });
 }
 
 /** The reports that are new and in order; the rest is a duplicate, or comes again. */
@@ -126,5 +159,5 @@ export function resetCommands(a: Agent, now: number): void {
   a.ackedCommand = 0;
   a.ackGrewAt = now;
   a.knownApps.clear();
-  if (answers.length > 0) command(a, { committed: { reports: a.committedReport, answers } });
+  if (answers.length > 0) tellCommitted(a, a.committedReport, answers);
 }

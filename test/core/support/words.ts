@@ -72,6 +72,8 @@ export function agentLines(e: AgentEffect): string[] {
       return [`lease ${e.until}`];
     case 'answer':
       return [`answer ${e.ref} ${e.error === '' ? e.json : `no: ${e.error}`}`];
+    case 'refused':
+      return [`refused: ${e.rule}`];
     case 'log':
       return [];
     case 'leave':
@@ -100,6 +102,8 @@ export function coordinatorLines(e: CoordinatorEffect): string[] {
       return [
         `record ${[...e.notes.map((n) => `${n.kind}${n.node === null ? '' : ` node ${n.node}`}`), ...e.ended.map((i) => `${i} is over`)].join(', ')}`,
       ];
+    case 'refused':
+      return [`refused ${e.incarnation}: ${e.rule}`];
     case 'log':
       return [];
     case 'raise':
