@@ -89,6 +89,9 @@ export const MAX_REQUESTS_PER_COMMIT = 256;
 export const ANSWER_BYTES = 2 * 1024 * 1024;
 export const MAX_ANSWERS_BYTES = 64 * 1024 * 1024;
 
+/** Bytes of a workflow, and of the name of an application: they are in indexes, whose rows hold 2,700 with all their columns. */
+export const MAX_INDEXED_BYTES = 1_000;
+
 /** Largest value of an int column. */
 export const MAX_INT = 2_147_483_647;
 /** Characters of the texts of one job, and of those of one application. Derived: the system takes 2 MiB of words at a start. */

@@ -55,12 +55,14 @@ export async function runCoordinator(path: string): Promise<number> {
   const keys = await readKeyFile(file.serverKey);
   let coordinator: Coordinator | null = null;
   const { predecessor } = file;
+  const refusals = new Refusals(log);
   const link: RouterLink = new RouterLink({
     keys,
     clientKeys: [keys.peerPublicKey],
     onMessage: (identity, bytes) => {
       if (coordinator) return coordinator.onBytes(identity, bytes);
-      if (predecessor) echoFor(predecessor, link, identity, bytes);
+      const rule = predecessor ? echoFor(predecessor, link, identity, bytes) : null;
+      if (rule !== null) refusals.note('refused a message', { incarnation: printable(identity), rule });
       return undefined;
     },
     onStranger: (stranger) =>
@@ -78,7 +80,7 @@ export async function runCoordinator(path: string): Promise<number> {
   try {
     const session = await openSession(file, log, (away) => toWarden({ kind: 'database', away }));
     toWarden({ kind: 'database', away: null });
-    coordinator = new Coordinator(file, session, log, toWarden);
+    coordinator = new Coordinator(file, session, log, refusals, toWarden);
     const { port } = bound ?? (await link.bind({ addresses: file.addresses }));
     const { id, epoch } = session;
     log.info({ id, epoch, port, successor: predecessor !== null, rule: 'PROTOCOL 3' }, 'bound');
@@ -95,6 +97,11 @@ export async function runCoordinator(path: string): Promise<number> {
   } finally {
     clearInterval(beats);
   }
+}
+
+/** What a connection calls itself may be any bytes. */
+function printable(identity: string): string {
+  return identity.replaceAll(/[^!-~]/g, '?');
 }
 
 class Coordinator {
@@ -114,7 +121,13 @@ class Coordinator {
   #wakeAt = Infinity;
   #over = false;
 
-  constructor(file: CoordinatorFile, session: Session, log: Logger, toWarden: (m: ToWarden) => void) {
+  constructor(
+    file: CoordinatorFile,
+    session: Session,
+    log: Logger,
+    refusals: Refusals,
+    toWarden: (m: ToWarden) => void,
+  ) {
     this.#file = file;
     this.#session = session;
     const launcher = session;
@@ -122,7 +135,7 @@ class Coordinator {
     this.#work = session.work;
     this.#heart = session.heart;
     this.#log = log;
-    this.#refusals = new Refusals(log);
+    this.#refusals = refusals;
     this.#toWarden = toWarden;
     const mono = systemClock.monotonic();
     this.#state = makeCoordinatorState(
@@ -153,11 +166,11 @@ class Coordinator {
   onBytes(identity: string, bytes: Uint8Array): void | Promise<void> {
     const decoded = decodeEnvelope(bytes);
     const rule = decoded.ok ? this.#faultOf(decoded.envelope, identity) : decoded.reason;
-    // The core counts them by incarnation. The sender's name is what its connection says, in printable letters.
+    // The core counts them by incarnation.
     const event: CoordinatorEvent =
       decoded.ok && rule === null
         ? { kind: 'message', envelope: decoded.envelope }
-        : { kind: 'refused', incarnation: identity.replaceAll(/[^!-~]/g, '?'), rule: rule ?? '' };
+        : { kind: 'refused', incarnation: printable(identity), rule: rule ?? '' };
     return this.#actor.send(event).catch(() => undefined);
   }
 

@@ -7,7 +7,6 @@
  */
 import { unreachable } from '../base/assert.ts';
 import { messageOf } from '../base/errors.ts';
-import { isEnd } from '../core/job.ts';
 import type {
   StartRow,
   EndRow,
@@ -20,6 +19,7 @@ import type {
 import {
   clearHeld,
   lockRows,
+  isOthers,
   noteLateStarts,
   readUnmatched,
   runRowOfEnd,
@@ -314,9 +314,8 @@ function classifyOne(item: Item, launcher: number, found: Unmatched): RowOutcome
   if (kind !== 'release' && (found.ended || (found.lastReport !== null && found.lastReport >= row.report)))
     return 'duplicate';
   if (found.state === null || found.launcher !== launcher || found.attempt !== row.attempt) return 'not-ours';
-  if (found.state === 'USER_KILLED') return 'killed';
-  // At another end state and still held: a release only lets it go.
-  if (kind === 'release' && isEnd(found.state)) return 'killed';
+  // Killed, or changed by hand (plain SQL knows no rules): the process ends, its exit is kept, the state stays.
+  if (isOthers(found.state)) return 'killed';
   // RUNNING was committed before its start command: the report adds when and where.
   if (kind === 'start' && found.state === 'RUNNING') return 'applied';
   throw new Error(

@@ -80,13 +80,12 @@ const COORDINATOR_SETTINGS = {
   tcp_user_timeout: String(STATEMENT_DEADLINE_MS),
 };
 
-/** Settings of everybody else's: the tables are in memory more often than not, and with Postgres' own figure for a random
- * page a count of a million jobs reads the whole table instead of an index (measured). Compiling costs more than it gains. */
-const CLIENT_SETTINGS = { random_page_cost: '1.1', jit: 'off' };
-
 /** Of every session: the guards and the fence count on a statement seeing a row as it is when the wait for it is over,
  * whatever the site has set (PROTOCOL 1; under `repeatable read` it fails instead). */
 const SETTINGS = { default_transaction_isolation: 'read committed' };
+/** Settings of everybody else's: the tables are in memory more often than not, and with Postgres' own figure for a random
+ * page a count of a million jobs reads the whole table instead of an index (measured). Compiling costs more than it gains. */
+const CLIENT_SETTINGS = { random_page_cost: '1.1', jit: 'off' };
 
 /** A pool for `address`; nothing is sent before the first query. */
 export function connect(address: DatabaseAddress, opts: ConnectOptions): Database {

@@ -5,6 +5,7 @@
 import test from 'ava';
 import { CHAIN } from '../../src/base/limits.ts';
 import { runSeed, type Broken } from './scenario.ts';
+import type { Rules } from './tables.ts';
 
 /** Far more than what was needed when it was tried; the first that notices ends it. */
 const SEEDS = 200;
@@ -20,14 +21,31 @@ function firstViolation(broken: Broken): string {
   return 'nothing was noticed';
 }
 
-test('a store without the fence is noticed (PROTOCOL 1)', (t) => {
-  const noticed = firstViolation({ rules: { fence: 'none' } });
-  t.log(noticed);
-  t.regex(noticed, /is fenced off/);
-});
+/** What breaks PROTOCOL 1. Each is noticed by who writes, and by what comes of it where nobody looks who writes. */
+const FENCES: Record<string, Partial<Rules>> = {
+  'a store without the fence': { fence: 'none' },
+  'a fence that is read and not locked': { fence: 'plain' },
+  'a change of epoch by a bare update': { change: 'bare' },
+  'a change of epoch by a bare update, and a fence that is not locked': { change: 'bare', fence: 'plain' },
+};
+
+for (const [what, rules] of Object.entries(FENCES)) {
+  test(`${what} is noticed (PROTOCOL 1)`, (t) => {
+    const noticed = firstViolation({ rules });
+    t.log(noticed);
+    t.regex(noticed, /is fenced off/);
+  });
+
+  test(`${what} is noticed by the jobs that a zombie took (PROTOCOL 1)`, (t) => {
+    const weather = { unknown: 0.1, slow: 0 };
+    const noticed = firstViolation({ rules: { ...rules, owner: false }, weather });
+    t.log(noticed);
+    t.regex(noticed, /which knows nothing of it|two live processes|lives on in/);
+  });
+}
 
 test('a launcher that does not pause before it is rescued by time is noticed (PROTOCOL 4)', (t) => {
-  const noticed = firstViolation({ chain: { ...CHAIN, pause: Infinity } });
+  const noticed = firstViolation({ chain: { ...CHAIN, pause: Infinity }, kind: 'cut' });
   t.log(noticed);
   t.regex(noticed, /is let go by rescue and lives on|two live processes/);
 });

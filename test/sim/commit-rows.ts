@@ -109,7 +109,8 @@ function writeGroup(w: Writer, items: readonly Item[]): Work<Written> {
         w,
         items.map((i) => i.row as ReleaseRow),
       );
-    default:
+    case 'start':
+    case 'end':
       return writeRuns(w, items as RunItem[], false);
   }
 }

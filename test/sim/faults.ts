@@ -33,6 +33,7 @@ export function brew(s: Breakable): void {
   const { world: w } = s;
   clocks(s);
   disk(s);
+  if (w.chance() < 0.3) users(s);
   switch (s.kind) {
     case 'plain':
       agents(s);
@@ -115,6 +116,16 @@ function away(s: Breakable, ms: number): void {
     if (crashes) return s.store.crash(until);
     s.store.awayUntil = until;
     w.trace(`store: away until ${until.toFixed(0)}`);
+  });
+}
+
+/** Users kill several jobs at once, now and then in a transaction that they leave open for seconds. */
+function users(s: Breakable): void {
+  const { world: w } = s;
+  some(s, 2, () => {
+    const ids = [...s.store.jobs].map(([id]) => id).filter(() => w.chance() < 0.1);
+    if (w.chance() < 0.5) s.store.kill(...ids);
+    else s.store.killSlowly(ids, w.between(100, 15_000));
   });
 }
 

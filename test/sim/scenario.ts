@@ -46,6 +46,8 @@ export interface Broken {
   chain?: Chain;
   /** Only storms of this kind. */
   kind?: Storm;
+  /** The store's, instead of chance. */
+  weather?: Partial<StoreWeather>;
   retract?: boolean;
 }
 
@@ -99,7 +101,9 @@ class Scenario implements Breakable {
     this.kind = broken.kind ?? kind;
     const quiet = this.kind === 'quiet';
     this.#weather = netWeather(world, quiet);
-    this.store = new Store(world, storeWeather(world), broken.rules ?? {}, (...f) => this.#freed(...f));
+    this.store = new Store(world, { ...storeWeather(world), ...broken.weather }, broken.rules ?? {}, (...f) =>
+      this.#freed(...f),
+    );
     this.table = new ProcessTable(world);
     this.#failing = quiet ? 0 : world.pick([0, 0, 0.02, 0.1]);
     this.oneHost = world.chance() < 0.7;

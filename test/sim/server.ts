@@ -3,12 +3,11 @@
  * statement_timeout, go on when their client is long dead, and commit late when the disk is slow. What is past the point,
  * its commit on the way to the disk, no signal stops. Each session is one client's connection for one program.
  *
- * Called by the clients (client.ts); which rows there are, and what statements do with them, is the store's affair.
+ * Called by what clients have under way (call.ts); which rows there are, and what statements do with them, is the store's affair.
  */
 import { IDLE_IN_TRANSACTION_MS, STATEMENT_TIMEOUT_MS } from '../../src/base/limits.ts';
-import { Call, type Client, type PoolName, type Program } from './client.ts';
+import type { Client } from './client.ts';
 import { Transaction, Transactions, type Statement, type Work } from './rows.ts';
-import type { WorldError } from '../../src/base/errors.ts';
 import type { World } from './world.ts';
 
 export interface StoreWeather {
@@ -69,16 +68,6 @@ export class Server {
   /** What a commit waits for its disk. */
   flushMs(): number {
     return this.world.now < this.#disk.until ? this.world.between(0, this.#disk.ms) : 0;
-  }
-
-  /** Runs a program as a client sees it; `answer` gets the result, or the WorldError. */
-  run<T>(
-    client: Client,
-    program: Program<T>,
-    answer: (result: T | WorldError) => void,
-    pool: PoolName = 'work',
-  ): void {
-    client.pools[pool].enter(new Call(this, client, pool, program, answer));
   }
 
   connect(client: Client): Session {
@@ -162,8 +151,8 @@ export class Session {
         else then();
       });
     };
-    // One of these points, or its end, where it holds everything.
-    if (slow > 0) statement.pauseBefore = this.#world.int(0, POINTS);
+    // Most often before its fence, with an older and older snapshot; or at a later lock, or at its end, where it holds all.
+    if (slow > 0) statement.pauseBefore = Math.max(0, this.#world.int(-POINTS, POINTS));
     const steps = work(statement);
     const done = (value: unknown): void => {
       if (slow > 0) return pause(() => done(value));
@@ -274,10 +263,10 @@ export class Session {
     this.#world.after(IDLE_IN_TRANSACTION_MS, () => this.close());
   }
 
-  /** The client does nothing until then. */
+  /** The client does nothing until then; a user's session has no idle_in_transaction_session_timeout. */
   standsStill(until: number): void {
     const over = this.#world.now + IDLE_IN_TRANSACTION_MS;
-    if (this.#tx && over < until)
+    if (this.client.hasDeadline && this.#tx && over < until)
       this.#world.at(over, () => {
         if (this.#isBusy || this.isOver) return;
         this.#world.trace(`store: a transaction of ${this.client.name} was idle too long`);

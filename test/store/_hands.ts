@@ -91,26 +91,26 @@ class PostgresHand implements Hand {
     this.#pid = pid;
     this.#watch = watch;
     this.#rules = rules;
-    const { role, address, applicationName } = db;
     const queries = Object.assign((...args: Parameters<Queries>) => sql(...args), sql, {
       unsafe: (text: string, ...rest: []) => sql.unsafe(this.#spoilt(text), ...rest),
     }) as unknown as Queries;
-    const inOne = async <T>(work: (q: Queries) => Promise<T>): Promise<T> => {
+    const transaction = async <T>(work: (q: Queries) => Promise<T>): Promise<T> => {
       if (this.#begun) return work(queries);
-      await sql`begin`;
-      const result = await work(queries);
-      await sql`commit`;
-      return result;
+      await sql.unsafe('begin');
+      try {
+        const result = await work(queries);
+        await sql.unsafe('commit');
+        return result;
+      } catch (error) {
+        await sql.unsafe('rollback');
+        throw error;
+      }
     };
-    this.#db = {
-      ...db,
-      sql: db.sql,
-      role,
-      address,
-      applicationName,
-      run: (work) => work(queries),
-      transaction: inOne,
-    };
+    // Everything on this one connection, outside the turns and deadlines of a pool.
+    this.#db = Object.assign(Object.create(db) as Database, {
+      run: <T>(work: (q: Queries) => Promise<T>): Promise<T> => work(queries),
+      transaction,
+    });
   }
 
   /** A statement of the store as this test wants it: held before its fence, or with a rule broken. */
@@ -132,17 +132,17 @@ class PostgresHand implements Hand {
   }
 
   async begin(): Promise<void> {
-    await this.#sql`begin`;
+    await this.#sql.unsafe('begin');
     this.#begun = true;
   }
 
   async commit(): Promise<void> {
-    await this.#sql`commit`;
+    await this.#sql.unsafe('commit');
     this.#begun = false;
   }
 
   async rollback(): Promise<void> {
-    await this.#sql`rollback`;
+    await this.#sql.unsafe('rollback');
     this.#begun = false;
   }
 

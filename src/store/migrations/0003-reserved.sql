@@ -1,2 +1,0 @@
--- A number that another change holds: that change's file replaces this one.
-select 1;
