@@ -1,6 +1,6 @@
 /**
- * Databases by name instead of BALSAM_DB_PATH, several at once. `await using` closes them; a script that does not close
- * ends by itself all the same.
+ * Databases by name instead of BALSAM_DB_PATH, several at once. `await using` closes them (Node 24; before, call
+ * `close()`); a script that does not close ends by itself all the same.
  */
 import { BalsamJob, openBalsam } from 'balsam';
 

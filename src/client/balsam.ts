@@ -19,8 +19,9 @@ export class BalsamDatabase extends Connection {
 }
 
 /**
- * Opens a database and checks that it can be used: `await using db = await openBalsam({ path: './mydb' })`. UserError with
- * what to do when there is none or it is out of reach, and inside a job, which has none.
+ * Opens a database and checks that it can be used: `await using db = await openBalsam({ path: './mydb' })`; Node 22 has no
+ * `await using`, there `close()` does the same. UserError with what to do when there is none or it is out of reach, and
+ * inside a job, which has none.
  */
 export async function openBalsam(options: OpenOptions = {}): Promise<BalsamDatabase> {
   if (insideJob())

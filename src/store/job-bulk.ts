@@ -7,7 +7,7 @@
 import { UserError } from '../base/errors.ts';
 import type { Condition } from '../core/query.ts';
 import { queryOf } from '../core/query.ts';
-import type { Database, Queries } from './connection.ts';
+import { again, type Database, type Queries } from './connection.ts';
 import { insertIn } from './job-insert.ts';
 import { readJobs } from './job-read.ts';
 import { changeIn, changeSql, heldBy, type JobChange } from './job-store.ts';
@@ -37,12 +37,12 @@ export async function updateJobs(db: Database, where: Condition, change: JobChan
     told as materialized (select pg_notify('balsam_job', '') from changed where ${startFields} limit 1)
     select (select count(*)::float8 from changed) as n, (select count(*) from told) as told, held.*
     from (select) one left join held on true`;
-  const [row] = await db.run((sql) =>
+  const write = (sql: Queries) =>
     sql.unsafe<{ n: number; id: string | null; name: string; launcher: number; node: string | null }[]>(
       text,
       parameters.values,
-    ),
-  );
+    );
+  const [row] = await again(() => db.run(write));
   const { n, id, ...held } = row!;
   if (id !== null) throw new UserError(`${heldBy(id, held)}; kill it first; nothing was changed`);
   return n;
@@ -54,14 +54,15 @@ export async function saveJobs(
   changes: readonly (JobChange & { readonly id: string })[],
 ): Promise<JobRow[]> {
   const ordered = changes.toSorted((a, b) => (a.id < b.id ? -1 : 1));
-  return db.transaction(async (sql) => {
+  const write = async (sql: Queries): Promise<JobRow[]> => {
     const rows: JobRow[] = [];
     for (let i = 0; i < ordered.length; i += TOGETHER) {
       const some = ordered.slice(i, i + TOGETHER);
       rows.push(...(await Promise.all(some.map((change) => changeIn(sql, change.id, change)))));
     }
     return rows;
-  });
+  };
+  return again(() => db.transaction(write));
 }
 
 /**

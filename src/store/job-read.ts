@@ -10,7 +10,7 @@ import { matches, type Condition, type Query, type Selection } from '../core/que
 import type { Database, Queries } from './connection.ts';
 import { jobColumns } from './job-columns.ts';
 import { Parameters, conditionSql, orderCollation, querySql, sliceSql, valueSql } from './query-sql.ts';
-import { isJobField, JOB_FIELDS, type FieldType, type JobRow } from './rows.ts';
+import { isJobField, JOB_FIELDS, type FieldType, type JobField, type JobRow } from './rows.ts';
 import { textArray } from './sql-array.ts';
 
 /** Workflows that are read as lanes; of more the planner decides. Derived: 14 states of each are 14,000 descents, 0.1 s. */
@@ -22,6 +22,8 @@ const NEAREST = 10;
 /** The states that job_by_state lacks: in one of them is nearly every job, so nobody knows which is rare. */
 const COMMON: readonly JobState[] = ['CREATED', 'PREPROCESSED', 'RUNNING', 'JOB_FINISHED'];
 
+const ALL_FIELDS = Object.keys(JOB_FIELDS) as JobField[];
+
 const PARTS: readonly string[] = ['contains', 'icontains', 'startsWith', 'endsWith'];
 
 /** The rows of a query, in its order. All of them in memory: use streamJobs for many. */
@@ -31,20 +33,30 @@ export async function getJobs(db: Database, query: Query): Promise<JobRow[]> {
 
 /** The same where `sql` is. */
 export async function readJobs(sql: Queries, query: Query): Promise<JobRow[]> {
-  const run = async ({ text, values }: Statement): Promise<JobRow[]> => [
-    ...(await sql.unsafe<JobRow[]>(text, values, { prepare: false })),
+  return readFields(sql, query, ALL_FIELDS);
+}
+
+/** Only these fields of them: a job's `data` may be megabytes. */
+export async function readFields<F extends JobField>(
+  sql: Queries,
+  query: Query,
+  fields: readonly F[],
+): Promise<Pick<JobRow, F>[]> {
+  const columns = jobColumns('job', fields);
+  const run = async ({ text, values }: Statement): Promise<Pick<JobRow, F>[]> => [
+    ...(await sql.unsafe<Pick<JobRow, F>[]>(text, values, { prepare: false })),
   ];
   const where = await withWorkflowNames(sql, query.where);
   if (isCommonState({ ...query, where })) {
-    const nearest = await run(nearestStatement({ ...query, where }));
+    const nearest = await run(nearestStatement(columns, { ...query, where }));
     if (nearest.length === query.limit) return nearest;
   }
-  return run(await statementOf(sql, { ...query, where }));
+  return run(await statementOf(sql, columns, { ...query, where }));
 }
 
 /** The rows of a query through a cursor: memory stays flat. Holds one connection until it ends or is left. */
 export async function* streamJobs(db: Database, query: Query): AsyncGenerator<JobRow> {
-  const { text, values } = await db.run((sql) => statementOf(sql, query));
+  const { text, values } = await db.run((sql) => statementOf(sql, jobColumns('job'), query));
   yield* db.stream<JobRow>(text, values);
 }
 
@@ -123,14 +135,14 @@ async function countOf(sql: Queries, rows: string, parameters: Parameters): Prom
   return row!.n;
 }
 
-async function statementOf(sql: Queries, query: Query): Promise<Statement> {
+async function statementOf(sql: Queries, columns: string, query: Query): Promise<Statement> {
   const where = await withWorkflowNames(sql, query.where);
   const lanes = await lanesOf(sql, { ...query, where });
   const parameters = new Parameters();
   const text =
     lanes === null
-      ? `select ${jobColumns('job')} from job ${querySql({ ...query, where }, parameters)}`
-      : lanesSql({ ...query, where }, lanes, parameters);
+      ? `select ${columns} from job ${querySql({ ...query, where }, parameters)}`
+      : lanesSql(columns, { ...query, where }, lanes, parameters);
   return { text, values: parameters.values };
 }
 
@@ -161,23 +173,23 @@ function isCommonState(query: Query): boolean {
 }
 
 /** Only among the first jobs: where a state is common, they are enough. */
-function nearestStatement(query: Query): Statement {
+function nearestStatement(columns: string, query: Query): Statement {
   const parameters = new Parameters();
   const { limit = 0, offset = 0 } = query;
   const direction = query.reversed === true ? ' desc' : '';
   const some = parameters.add(Math.min(NEAREST * (limit + offset), Number.MAX_SAFE_INTEGER), 'bigint');
-  const text = `select ${jobColumns('job')} from (select * from job order by seq${direction} limit ${some}) job
+  const text = `select ${columns} from (select * from job order by seq${direction} limit ${some}) job
     ${querySql(query, parameters)}`;
   return { text, values: parameters.values };
 }
 
-function lanesSql(query: Query, lanes: Lanes, parameters: Parameters): string {
+function lanesSql(columns: string, query: Query, lanes: Lanes, parameters: Parameters): string {
   const { limit = 0, offset = 0 } = query;
   const direction = query.reversed === true ? ' desc' : '';
   const workflow = parameters.add(textArray(lanes.workflows), 'text[]');
   const state = parameters.add(textArray(lanes.states), 'text[]');
   const most = parameters.add(Math.min(limit + offset, Number.MAX_SAFE_INTEGER), 'bigint');
-  return `select ${jobColumns('job')} from unnest(${workflow}) as w(workflow) cross join unnest(${state}) as s(state)
+  return `select ${columns} from unnest(${workflow}) as w(workflow) cross join unnest(${state}) as s(state)
     cross join lateral (select * from job where job.workflow = w.workflow and job.state = s.state
       and ${conditionSql(query.where, parameters)} order by job.seq${direction} limit ${most}) job
     order by job.seq${direction}${sliceSql(query, parameters)}`;

@@ -5,8 +5,8 @@
 import type { JobState } from '../core/job.ts';
 import type { Condition, Query } from '../core/query.ts';
 import type { Database } from './connection.ts';
-import { jobColumns } from './job-columns.ts';
-import { conditionSql, Parameters, querySql } from './query-sql.ts';
+import { readFields } from './job-read.ts';
+import { conditionSql, Parameters } from './query-sql.ts';
 import type { JobField, JobRow } from './rows.ts';
 
 /** These fields of the rows of a query, in its order. All of them in memory. */
@@ -15,11 +15,7 @@ export async function listJobs<F extends JobField>(
   query: Query,
   fields: readonly F[],
 ): Promise<Pick<JobRow, F>[]> {
-  const parameters = new Parameters();
-  const text = `select ${jobColumns('job', fields)} from job ${querySql(query, parameters)}`;
-  return db.run(async (sql) => [
-    ...(await sql.unsafe<Pick<JobRow, F>[]>(text, parameters.values, { prepare: false })),
-  ]);
+  return db.run((sql) => readFields(sql, query, fields));
 }
 
 /** A job that runs. */

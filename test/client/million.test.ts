@@ -9,12 +9,12 @@
 import fs from 'node:fs';
 import test from 'ava';
 import { BalsamJob, closeBalsam } from '../../src/client/index.ts';
+import { JOB_STATES } from '../../src/core/job.ts';
 import { connect } from '../../src/store/connection.ts';
 import { startServer, type TestServer } from '../helpers/database.ts';
 import { databaseDirectory, type DatabaseDirectory } from '../helpers/directory.ts';
-import { outline, steps, touched, type PlanNode } from '../helpers/plan.ts';
 import { balsam, program, runNode, userDirectory } from '../helpers/program.ts';
-import { JOB_STATES } from '../../src/core/job.ts';
+import { outline, touched, type PlanNode } from '../store/_plans.ts';
 
 const JOBS = 1_000_000;
 /** Every job once; means over loops are rounded. */
@@ -125,6 +125,10 @@ function tooMany(logged: readonly Logged[], what: string, allowed: number, whole
   });
 }
 
+function steps(node: PlanNode): PlanNode[] {
+  return [node, ...(node.Plans ?? []).flatMap(steps)];
+}
+
 interface Asked {
   what: string;
   ask: () => Promise<unknown>;
@@ -182,6 +186,10 @@ test.serial(
       command(['ls', '--by-states', '--wf', 'workflow-3'], 12 * IN_WORKFLOW),
       command(['ls', 'wf'], FEW),
       command(['ls', 'apps'], FEW),
+      command(['ls', 'launchers'], FEW),
+      command(['ls', '--tree', '--wf', 'workflow-47'], IN_WORKFLOW),
+      command(['explain', last.id.slice(0, 13)], LIST),
+      command(['modify', last.id.slice(0, 13), 'description', 'modified'], FEW),
       command(['kill', last.id.slice(0, 13), '--yes'], FEW),
       // A part of a name or of an id may be anywhere: every job is looked at, once.
       command(['ls', '--name', 'E99999'], ALL, true),
