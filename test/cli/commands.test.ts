@@ -367,3 +367,23 @@ test.serial(
     t.deepEqual([nowhere.code, nowhere.out, nowhere.err], [0, 'No jobs found matching query\n', '']);
   },
 );
+
+test.serial('Ctrl-C is silent: at a question, in the middle of a listing, while it follows', async (t) => {
+  const db = await fresh(t);
+  await using sql = connect(db.address, { applicationName: 'test', role: 'client' });
+  await sql.sql`insert into job (id, name, workflow) select gen_random_uuid(), 'j' || i, 'many' from generate_series(1, 20000) i`;
+  for (const words of [['rm', 'jobs', '--all'], ['ls', '--json'], ['log'], ['launcher', '--help']]) {
+    const child = spawn(BALSAM, words, { env: cleanEnvironment({ BALSAM_DB_PATH: db.path }) });
+    let err = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+    const closed = once(child, 'close');
+    if (words[0] === 'log') fs.writeFileSync(path.join(db.path, 'log', 'x.log'), 'a line\n');
+    await once(child.stdout, 'data');
+    child.kill('SIGINT');
+    child.stdout.resume();
+    const [code, signal] = (await closed) as [number | null, string | null];
+    t.true(code === 0 || signal === 'SIGINT', `${words.join(' ')}: ${code} ${signal}`);
+    t.is(err, '', words.join(' '));
+  }
+  t.is((await sql.sql`select count(*)::int as n from job`)[0]?.['n'], 20_000);
+});

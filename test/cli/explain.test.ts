@@ -4,7 +4,8 @@ import path from 'node:path';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import test from 'ava';
-import { cleanEnvironment } from '../helpers/program.ts';
+import { cleanEnvironment, run } from '../helpers/program.ts';
+import type { Ran } from '../helpers/program.ts';
 import { BALSAM, fresh, nth } from './_cli.ts';
 
 test.serial('explain, output and cd of jobs that ran', async (t) => {
@@ -44,6 +45,18 @@ test.serial('explain, output and cd of jobs that ran', async (t) => {
   t.is(await db.out('output', '00000001', '-n', '1'), 'two\n');
   const directory = path.join(db.path, 'data/wf/good_00000001');
   t.is(await db.out('cd', '00000001'), `${directory}\n`);
+  const inShell = (script: string): Promise<Ran> =>
+    run('bash', ['-c', script], {
+      env: {
+        ...db.env,
+        PATH: `${path.dirname(BALSAM)}:${path.dirname(process.execPath)}:${process.env['PATH']}`,
+      },
+    });
+  t.is((await inShell('. bcd 00000001; pwd')).out, `${directory}\n`);
+  const activated = await inShell(`source balsamactivate '${db.path}' >&2; bcd 00000001; pwd`);
+  t.is(activated.out, `${directory}\n`, activated.err);
+  const lost = await inShell('cd /; . bcd ffff; pwd');
+  t.deepEqual([lost.out, lost.err], ['/\n', "balsam: no job's id begins with ffff\n"]);
   t.is((await db.run('output', '00000001', '-f', '--json')).code, 2);
   t.is((await db.run('explain', 'ffff')).code, 1);
   t.is((await db.run('explain')).code, 2);
