@@ -173,8 +173,8 @@ export const TCP_KEEPALIVE_S = 5;
 /** Waiting and held jobs are counted up to this: an idle exit asks only whether there are any. */
 export const WAITING_COUNT_LIMIT = 1_000;
 
-/** Times that one commit is sent again after a deadlock or serialisation failure. Guess: locks are in id order, so rare. */
-export const COMMIT_RETRIES = 10;
+/** Times that a commit, a kill or a deletion is sent after a deadlock. Guess: each statement locks in id order, so rare. */
+export const DEADLOCK_ROUNDS = 10;
 
 /** Rows fetched at a time by a server-side cursor, and rows of one insert. Guess: memory stays flat, the wait is hidden. */
 export const STREAM_ROWS = 1_000;

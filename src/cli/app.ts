@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { defineCommand } from 'citty';
 import { UserError } from '../base/errors.ts';
+import { getApplication, insertApplication } from '../store/application-store.ts';
 import { applicationRecord } from './format.ts';
 import { JSON_OPTION, jsonLine } from './json.ts';
 import { words } from './options.ts';
@@ -29,7 +30,6 @@ export const appCommand = defineCommand({
   async run({ args }) {
     if (args.name.trim() === '') throw new UserError('--name must not be empty');
     if (args.executable.trim() === '') throw new UserError('--executable must not be empty');
-    const { getApplication, insertApplication } = await import('../store/application-store.ts');
     await withDatabase(async (db) => {
       if ((await getApplication(db, args.name)) !== null) {
         throw new UserError(`an application named ${args.name} exists already`);

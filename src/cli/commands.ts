@@ -1,68 +1,43 @@
 /**
- * Every command: its line in the help, and how its file is loaded. One table for main, help and completion. It loads
- * nothing by itself: help and completion of names must stay cheap.
+ * The names of all commands, for main, help and completion. It loads none of them: often.ts and seldom.ts do.
  */
-import type { ArgsDef, CommandDef } from 'citty';
 
 export interface Entry {
+  /** Its line in the help. */
   readonly about: string;
-  readonly load: () => Promise<CommandDef>;
+  /** Typed often, and built into one file with the others of its kind: thirty files take longer to read than one. */
+  readonly often: boolean;
 }
 
-export const COMMANDS: { readonly [name: string]: Entry } = {
-  init: entry('make a new database', async () => (await import('./init.ts')).initCommand),
-  server: entry(
-    'connect, reset or stop the database server',
-    async () => (await import('./server.ts')).serverCommand,
-  ),
-  which: entry('show the active database', async () => (await import('./which.ts')).whichCommand),
-  app: entry('register an application', async () => (await import('./app.ts')).appCommand),
-  job: entry('add a job', async () => (await import('./job.ts')).jobCommand),
-  make_dummies: entry(
-    'add jobs that do nothing',
-    async () => (await import('./make-dummies.ts')).makeDummiesCommand,
-  ),
-  ls: entry(
-    'list jobs, applications, workflows, queues or launchers',
-    async () => (await import('./ls.ts')).lsCommand,
-  ),
-  modify: entry(
-    'change a field of a job or an application',
-    async () => (await import('./modify.ts')).modifyCommand,
-  ),
-  rm: entry('remove jobs or applications', async () => (await import('./rm.ts')).rmCommand),
-  kill: entry('kill a job', async () => (await import('./killjob.ts')).killCommand),
-  killjob: entry('kill a job by --id', async () => (await import('./killjob.ts')).killjobCommand),
-  retry: entry('run failed jobs again', async () => (await import('./retry.ts')).retryCommand),
-  reset: entry(
-    'begin failed, killed or finished jobs anew',
-    async () => (await import('./retry.ts')).resetCommand,
-  ),
-  watch: entry('follow the progress of all jobs', async () => (await import('./watch.ts')).watchCommand),
-  explain: entry(
-    'say what a job waits for, or why it failed',
-    async () => (await import('./explain.ts')).explainCommand,
-  ),
-  output: entry('show what a job wrote', async () => (await import('./output.ts')).outputCommand),
-  cd: entry(
-    'print the directory of a job (bcd goes there)',
-    async () => (await import('./output.ts')).cdCommand,
-  ),
-  log: entry('follow the logs of the launchers', async () => (await import('./log.ts')).logCommand),
-  completion: entry(
-    'print the completion script of a shell',
-    async () => (await import('./completion.ts')).completionCommand,
-  ),
-  doctor: entry(
-    'look at everything that a launcher needs',
-    async () => (await import('./doctor.ts')).doctorCommand,
-  ),
-  launcher: entry('run jobs here, now', async () => (await import('./launcher.ts')).launcherCommand),
-  'submit-launch': entry(
-    'submit a launcher to the batch queue',
-    async () => (await import('./submit-launch.ts')).submitLaunchCommand,
-  ),
-};
+const often = (about: string): Entry => ({ about, often: true });
+const seldom = (about: string): Entry => ({ about, often: false });
+
+export const COMMANDS = {
+  init: seldom('make a new database'),
+  server: seldom('connect, reset or stop the database server'),
+  which: seldom('show the active database'),
+  app: often('register an application'),
+  job: often('add a job'),
+  make_dummies: often('add jobs that do nothing'),
+  ls: often('list jobs, applications, workflows, queues or launchers'),
+  modify: often('change a field of a job or an application'),
+  rm: often('remove jobs or applications'),
+  kill: often('kill a job'),
+  killjob: often('kill a job by --id'),
+  retry: often('run failed jobs again'),
+  reset: often('begin failed, killed or finished jobs anew'),
+  watch: seldom('follow the progress of all jobs'),
+  explain: often('say what a job waits for, or why it failed'),
+  output: often('show what a job wrote'),
+  cd: often('print the directory of a job (bcd goes there)'),
+  log: seldom('follow the logs of the launchers'),
+  doctor: seldom('look at everything that a launcher needs'),
+  launcher: seldom('run jobs here, now'),
+  'submit-launch': seldom('submit a launcher to the batch queue'),
+  completion: seldom('print the completion script of a shell'),
+} as const satisfies { readonly [name: string]: Entry };
+
+export type CommandName = keyof typeof COMMANDS;
 
 /** Commands of the original that need something that is not there yet: who types one hears so. */
 export const LATER: { readonly [name: string]: string } = {
@@ -79,7 +54,6 @@ export function commandNamed(typed: string): string {
   );
 }
 
-/** Commands declare their own arguments; what main needs of them is the same for all. */
-function entry<T extends ArgsDef>(about: string, load: () => Promise<CommandDef<T>>): Entry {
-  return { about, load: async () => (await load()) as unknown as CommandDef };
+export function isCommand(name: string): name is CommandName {
+  return Object.hasOwn(COMMANDS, name);
 }

@@ -2,7 +2,7 @@
  * What may follow what was typed so far: the answer to the completion scripts. It says nothing rather than something
  * wrong, asks the database only when its server runs, and never starts one: somebody pressed a key.
  */
-import type { ArgDef, ArgsDef } from 'citty';
+import type { ArgDef, ArgsDef, CommandDef } from 'citty';
 import { COMPLETION_MAX } from '../base/client-limits.ts';
 import { SETTABLE_STATES, JOB_STATES } from '../core/job.ts';
 import type { OpenDatabase } from '../cluster/open.ts';
@@ -16,14 +16,17 @@ export interface Suggestion {
 }
 
 /** Suggestions for the last of `words`, which follow `balsam`; the last one is '' when a new word begins. */
-export async function complete(words: readonly string[]): Promise<Suggestion[]> {
+export async function complete(
+  words: readonly string[],
+  commandOf: (name: string) => Promise<CommandDef | null>,
+): Promise<Suggestion[]> {
   const typed = rejoined(words);
   const last = typed.at(-1) ?? '';
   if (typed.length <= 1) return starting(last, commandNames());
   const name = commandNamed(typed[0] ?? '');
   if (name === 'help') return starting(last, [...commandNames(), ...TOPICS.map((topic) => plain(topic))]);
-  if (!Object.hasOwn(COMMANDS, name)) return [];
-  const command = await COMMANDS[name]!.load();
+  const command = await commandOf(name);
+  if (command === null) return [];
   const args = (typeof command.args === 'function' ? await command.args() : await command.args) ?? {};
   const [option, value] = splitOption(last);
   if (option !== null && value !== null) {

@@ -5,6 +5,8 @@ import { newId } from '../base/ids.ts';
 import { didYouMean } from '../base/suggest.ts';
 import { notYetSupported } from '../core/not-yet.ts';
 import { field, queryOf } from '../core/query.ts';
+import { getApplication, listApplications } from '../store/application-store.ts';
+import { countJobs, insertJobs } from '../store/job-store.ts';
 import { JOB_FIELDS } from '../store/rows.ts';
 import type { JobField, JobRow, NewJob } from '../store/rows.ts';
 import { escaped, jobRecord } from './format.ts';
@@ -73,15 +75,11 @@ interface Sure {
 }
 
 async function add(job: NewJob, sure: Sure): Promise<void> {
-  const [apps, jobs] = await Promise.all([
-    import('../store/application-store.ts'),
-    import('../store/job-store.ts'),
-  ]);
   await withDatabase(async (db) => {
     const name = job.application ?? '';
-    const application = await apps.getApplication(db, name);
+    const application = await getApplication(db, name);
     if (application === null) {
-      const known = (await apps.listApplications(db)).map((app) => app.name);
+      const known = (await listApplications(db)).map((app) => app.name);
       throw new UserError(
         `no application named ${name} is registered${didYouMean(name, known)}`,
         EXIT_FAILED,
@@ -92,11 +90,11 @@ async function add(job: NewJob, sure: Sure): Promise<void> {
     if (sure.json !== true) await printLine(jobRecord(withDefaults(job), application, db.path));
     if (sure.json !== true && sure.yes !== true) {
       const workflow = job.workflow ?? '';
-      const there = await jobs.countJobs(db, queryOf(field('workflow', 'equals', workflow)));
+      const there = await countJobs(db, queryOf(field('workflow', 'equals', workflow)));
       if (there > 0) await printLine(`Workflow ${escaped(workflow)} already has ${there} jobs`);
     }
     if (!(await confirmed(sure, 'Confirm adding job to DB [y/n]: ', 'Add job aborted'))) return;
-    const [row] = await jobs.insertJobs(db, [job]);
+    const [row] = await insertJobs(db, [job]);
     if (sure.json === true && row !== undefined) await printLine(jsonLine('job', row));
   });
 }

@@ -13,6 +13,8 @@ import type { OpenDatabase } from '../cluster/open.ts';
 import { JOB_STATES } from '../core/job.ts';
 import { field, queryOf } from '../core/query.ts';
 import type { Condition } from '../core/query.ts';
+import { applicationsByName, listApplications } from '../store/application-store.ts';
+import { history } from '../store/event-store.ts';
 import { countByState, countJobs, getJobs, streamJobs, workflows } from '../store/job-store.ts';
 import { listJobs } from '../store/list-store.ts';
 import {
@@ -143,7 +145,6 @@ async function countStates(db: OpenDatabase, where: Condition, json: boolean): P
 }
 
 async function printHistories(db: OpenDatabase, where: Condition, json: boolean): Promise<void> {
-  const { history } = await import('../store/event-store.ts');
   const fields = ['job_id', 'name'] as const;
   const shown = json
     ? { rows: await listJobs(db, queryOf(where), fields), more: '' }
@@ -172,7 +173,6 @@ async function printTree(db: OpenDatabase, where: Condition, json: boolean): Pro
 }
 
 async function printRecords(db: OpenDatabase, where: Condition): Promise<void> {
-  const { applicationsByName } = await import('../store/application-store.ts');
   const shown = await limited(db, where, (query) => getJobs(db, query));
   if (shown === null) return;
   const apps = await applicationsByName(db, [...new Set(shown.rows.map((job) => job.application))]);
@@ -182,7 +182,6 @@ async function printRecords(db: OpenDatabase, where: Condition): Promise<void> {
 
 async function listApps(db: OpenDatabase, wanted: Wanted): Promise<void> {
   refuse('apps', wanted, ['state', 'wf', 'history', 'by-states', 'application', 'tree']);
-  const { listApplications } = await import('../store/application-store.ts');
   const part = wanted.name?.toLowerCase();
   const apps = (await listApplications(db)).filter(
     (app) =>

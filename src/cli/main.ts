@@ -1,62 +1,54 @@
 /**
- * The command `balsam`: finds the command that was typed, loads only that one's file, and turns what it throws into one
- * sentence and an exit code: 0 done, 1 it failed, 2 the words were wrong, 70 a bug of ours.
+ * The command `balsam`: help, version, and the choice of what to load for the rest.
  *
- * Started by bin/balsam. It must stay cheap: help and --version load nothing but this file.
+ * Started by bin/balsam. It must stay cheap: help and --version load nothing but this file and the names of the commands.
  */
 import fs from 'node:fs';
-import type { CommandDef } from 'citty';
-import { EXIT_FAILED, EXIT_USAGE, messageOf, UserError, WorldError } from '../base/errors.ts';
+import { enableCompileCache } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import { EXIT_FAILED, EXIT_USAGE } from '../base/errors.ts';
 import { didYouMean } from '../base/suggest.ts';
-import { commandNamed, COMMANDS, LATER } from './commands.ts';
+import { commandNamed, COMMANDS, isCommand, LATER } from './commands.ts';
 
-const EXIT_BUG = 70;
-
-async function run(argv: readonly string[]): Promise<void> {
+async function main(argv: readonly string[]): Promise<number> {
   const [typed, ...raw] = argv;
-  if (typed === undefined || typed === '-h' || typed === '--help') {
+  if (typed === undefined || typed === '-h' || typed === '--help' || (typed === 'help' && raw.length === 0)) {
     process.stdout.write(help());
-    return;
-  }
-  if (typed === 'help') return helpOn(raw);
-  if (typed === '__complete') {
-    const { complete } = await import('./complete.ts');
-    for (const { value, about } of await complete(raw)) process.stdout.write(`${value}\t${about}\n`);
-    return;
+    return 0;
   }
   if (typed === '-V' || typed === '--version') {
     process.stdout.write(`balsam ${version()}\n`);
-    return;
+    return 0;
   }
+  if (typed === 'help' && isCommand(commandNamed(raw[0] ?? '')) && raw.length === 1)
+    return main([raw[0]!, '--help']);
   const name = commandNamed(typed);
-  const found = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (found === undefined) {
-    const later = Object.hasOwn(LATER, name) ? LATER[name] : undefined;
-    if (later !== undefined) throw new UserError(`balsam ${name} is not supported yet: ${later}`);
-    const what = typed.startsWith('-') ? 'option' : 'command';
-    throw new UserError(
-      `unknown ${what} ${JSON.stringify(typed)}${didYouMean(typed, Object.keys(COMMANDS))}; \`balsam --help\` lists the commands`,
-    );
-  }
-  const [command, { asksHelp, canonical }] = await Promise.all([found.load(), import('./options.ts')]);
-  if (asksHelp(raw)) {
-    process.stdout.write(await usage(name, command));
-    return;
-  }
-  const { runCommand } = await import('citty');
-  const args = typeof command.args === 'function' ? await command.args() : await command.args;
-  await runCommand(command, { rawArgs: canonical(name, raw, args ?? {}) });
+  if (!isCommand(name) && typed !== 'help' && typed !== '__complete') return refuse(typed, name);
+  useCompileCache();
+  if (isCommand(name) && COMMANDS[name].often) return (await import('./often.ts')).startOften(name, raw);
+  return (await import('./seldom.ts')).startSeldom(name, raw);
 }
 
-/** `balsam help`, `balsam help COMMAND`, `balsam help TOPIC`. */
-async function helpOn(words: readonly string[]): Promise<void> {
-  const [word, ...more] = words;
-  if (word === undefined) return void process.stdout.write(help());
-  if (more.length > 0) throw new UserError(`help: ${JSON.stringify(more[0])} is one word too many`);
-  const name = commandNamed(word);
-  if (Object.hasOwn(COMMANDS, name)) return run([name, '--help']);
-  const { topicText } = await import('./topics.ts');
-  process.stdout.write(topicText(word, Object.keys(COMMANDS)));
+function refuse(typed: string, name: string): number {
+  const later = Object.hasOwn(LATER, name) ? LATER[name] : undefined;
+  const what = typed.startsWith('-') ? 'option' : 'command';
+  const near = didYouMean(typed, Object.keys(COMMANDS));
+  process.stderr.write(
+    later === undefined
+      ? `balsam: unknown ${what} ${JSON.stringify(typed)}${near}; \`balsam --help\` lists the commands\n`
+      : `balsam: balsam ${name} is not supported yet: ${later}\n`,
+  );
+  return EXIT_USAGE;
+}
+
+/**
+ * What V8 made of our files is kept for the next command. In the person's own directory: what lies in a place where others
+ * can write must not become code.
+ */
+function useCompileCache(): void {
+  const home = process.env['BALSAM_HOME'] ?? path.join(os.homedir(), '.balsam');
+  enableCompileCache(path.join(home, 'compile-cache'));
 }
 
 function help(): string {
@@ -73,16 +65,6 @@ function help(): string {
     'balsam help TOPIC explains: tour, filters, fields, states, environment, json, exit-codes, completion.',
     '',
   ].join('\n');
-}
-
-async function usage(name: string, command: CommandDef): Promise<string> {
-  const [{ renderUsage }, { stripVTControlCharacters }] = await Promise.all([
-    import('citty'),
-    import('node:util'),
-  ]);
-  const meta = typeof command.meta === 'function' ? await command.meta() : await command.meta;
-  const text = await renderUsage({ ...command, meta: { ...meta, name } }, { meta: { name: 'balsam' } });
-  return `${process.stdout.isTTY ? text : stripVTControlCharacters(text)}\n`;
 }
 
 /** From package.json, which is two directories up from the source and one up from the bundle. */
@@ -106,28 +88,6 @@ function version(): string {
   return 'unknown';
 }
 
-/** Says what went wrong on stderr and gives the exit code. */
-async function report(thrown: unknown): Promise<number> {
-  // Errors of Postgres carry a code; only then is it worth loading what knows them.
-  const coded = thrown instanceof Error && 'code' in thrown && !(thrown instanceof UserError);
-  const error = coded ? (await import('../cluster/open.ts')).spoken(thrown) : thrown;
-  if (error instanceof UserError) {
-    process.stderr.write(`balsam: ${error.message}\n`);
-    return error.exitCode;
-  }
-  if (error instanceof WorldError) {
-    process.stderr.write(`balsam: ${error.message}\n`);
-    return EXIT_FAILED;
-  }
-  if (error instanceof Error && error.name === 'CLIError') {
-    process.stderr.write(`balsam: ${error.message}\n`);
-    return EXIT_USAGE;
-  }
-  const stack = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
-  process.stderr.write(`balsam: internal error, please report it\n${stack}\n`);
-  return EXIT_BUG;
-}
-
 // Whoever reads us may stop reading (head, less): that is no failure.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -137,8 +97,4 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-try {
-  await run(process.argv.slice(2));
-} catch (error) {
-  process.exitCode = await report(error);
-}
+process.exitCode = await main(process.argv.slice(2));

@@ -13,6 +13,7 @@ import { isJsonObject } from '../core/json.ts';
 import { notYetSupported } from '../core/not-yet.ts';
 import { byIds } from '../core/query.ts';
 import type { JsonObject, JsonValue } from '../core/query.ts';
+import { getApplication, listApplications } from '../store/application-store.ts';
 import { killJobs, updateJob } from '../store/job-store.ts';
 import type { JobChange } from '../store/job-store.ts';
 import { putState } from '../store/put-state-store.ts';
@@ -20,6 +21,7 @@ import { isJobField, isWritableField, JOB_FIELDS } from '../store/rows.ts';
 import type { FieldSpec, JobRow, WritableField } from '../store/rows.ts';
 import { clip, cute, escaped, fieldText, isLsField, spacedJson } from './format.ts';
 import { JSON_OPTION, jsonLine } from './json.ts';
+import { modifyApplication } from './modify-app.ts';
 import { theJob } from './one-job.ts';
 import { stateNamed } from './select.ts';
 import { printLine, withDatabase } from './terminal.ts';
@@ -57,7 +59,6 @@ export const modifyCommand = defineCommand({
     const json = args.json === true;
     await withDatabase(async (db) => {
       if (type === 'apps') {
-        const { modifyApplication } = await import('./modify-app.ts');
         return modifyApplication(db, id, field, value, json);
       }
       await modifyJob(db, id, field, value, json);
@@ -145,7 +146,6 @@ function changeOf(
 }
 
 async function checkApplication(db: OpenDatabase, name: string): Promise<void> {
-  const { getApplication, listApplications } = await import('../store/application-store.ts');
   const application = await getApplication(db, name);
   if (application === null) {
     const known = (await listApplications(db)).map((app) => app.name);

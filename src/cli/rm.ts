@@ -7,6 +7,7 @@ import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import type { OpenDatabase } from '../cluster/open.ts';
 import { all, EVERYTHING, field, queryOf } from '../core/query.ts';
 import type { Condition } from '../core/query.ts';
+import { deleteApplications, listApplications } from '../store/application-store.ts';
 import { countJobs, deleteJobs } from '../store/job-store.ts';
 import { escaped } from './format.ts';
 import { JSON_OPTION, jsonLine } from './json.ts';
@@ -73,7 +74,6 @@ async function removeApps(db: OpenDatabase, wanted: Wanted): Promise<void> {
   for (const option of ['state', 'wf', 'application', 'wf-filter'] as const) {
     if (wanted[option] !== undefined) throw new UserError(`balsam rm apps does not take --${option}`);
   }
-  const { deleteApplications, listApplications } = await import('../store/application-store.ts');
   const part = wanted.name?.toLowerCase();
   const apps = (await listApplications(db)).filter(
     (app) =>

@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
+import { openDatabase } from '../cluster/open.ts';
 import type { OpenDatabase } from '../cluster/open.ts';
 
 /** Writes to stdout and waits while the reader is behind, so that a long listing does not pile up in memory. */
@@ -55,7 +56,6 @@ export async function confirmed(sure: Sure, question: string, aborted: string): 
 
 /** Runs `work` with the database of BALSAM_DB_PATH open. Commands of people need one connection, `watch` one more. */
 export async function withDatabase<T>(work: (db: OpenDatabase) => Promise<T>, max = 1): Promise<T> {
-  const { openDatabase } = await import('../cluster/open.ts');
   const db = await openDatabase({ applicationName: 'balsam command', role: 'client', max });
   try {
     return await work(db);

@@ -52,8 +52,17 @@ export async function runCoordinator(path: string): Promise<number> {
     // A warden that is gone is heard of by `disconnect`; what was on its way to it must not end us before we have left.
     if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
   };
-  const keys = await readKeyFile(file.serverKey);
   let coordinator: Coordinator | null = null;
+  // Listened to from the beginning: a warden that dies before we have begun tells it only once.
+  const early: CoordinatorEvent[] = [];
+  const post = (event: CoordinatorEvent): void =>
+    coordinator ? coordinator.post(event) : void early.push(event);
+  process.on('message', (m: ToCoordinator) => post({ kind: 'leave', reason: m.reason, now: m.now }));
+  const alone = (): void => post({ kind: 'leave', reason: 'the warden is gone', now: false });
+  process.on('disconnect', alone);
+  // It may have died while this program was being loaded.
+  if (process.connected === false) alone();
+  const keys = await readKeyFile(file.serverKey);
   const { predecessor } = file;
   const refusals = new Refusals(log);
   const link: RouterLink = new RouterLink({
@@ -86,9 +95,7 @@ export async function runCoordinator(path: string): Promise<number> {
     log.info({ id, epoch, port, successor: predecessor !== null, rule: 'PROTOCOL 3' }, 'bound');
     toWarden({ kind: 'bound', launcher: session.id, port });
     toWarden({ kind: 'beat', ...coordinator.beat() });
-    const post = (event: CoordinatorEvent): void => coordinator?.post(event);
-    process.on('message', (m: ToCoordinator) => post({ kind: 'leave', reason: m.reason, now: m.now }));
-    process.on('disconnect', () => post({ kind: 'leave', reason: 'the warden is gone', now: false }));
+    for (const event of early) coordinator.post(event);
     const end = await coordinator.run(link);
     toWarden({ kind: 'end', ...end });
     await Promise.all([link.close(), session.work.close(), session.heart.close()]);
@@ -149,7 +156,7 @@ class Coordinator {
       },
       launcher.epoch,
       mono,
-      session.confirmedAt,
+      { confirmedAt: session.confirmedAt, successor: session.adopt !== null },
     );
     this.#actor = new Actor<CoordinatorEvent>({
       name: 'coordinator',
@@ -194,7 +201,7 @@ class Coordinator {
       log: this.#log,
       refusals: this.#refusals,
     });
-    // Before anything that an agent says: an inventory of attempts that we do not know yet would end them as strays.
+    // First: until then the core hears nothing that an agent says.
     if (this.#session.adopt) this.post({ kind: 'adopt', ...this.#session.adopt });
     const listeners = await Promise.all([
       listen(this.#heart, 'balsam_job', () => this.post({ kind: 'wake' })),

@@ -57,7 +57,8 @@ export async function openSession(
       return await succeed(file, file.predecessor.launcher, found, log);
     } catch (error) {
       const waits = error instanceof UserError || (error instanceof WorldError && error.code !== 'fenced');
-      if (!waits) throw error;
+      // Without a warden nobody needs a successor: its agents end by themselves, and a rescue takes what they held.
+      if (!waits || process.connected === false) throw error;
       const why = messageOf(error);
       if (why !== said) {
         log.warn({ error: why, rule: 'PROTOCOL 3' }, 'the takeover waits for the database');

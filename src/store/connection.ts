@@ -10,8 +10,8 @@ import postgres from 'postgres';
 import { parseJson } from '../base/json.ts';
 import { WorldError, messageOf } from '../base/errors.ts';
 import {
-  COMMIT_RETRIES,
   CONNECT_TIMEOUT_S,
+  DEADLOCK_ROUNDS,
   DEFAULT_CONNECTIONS,
   IDLE_IN_TRANSACTION_MS,
   STATEMENT_DEADLINE_MS,
@@ -92,12 +92,14 @@ export function connect(address: DatabaseAddress, opts: ConnectOptions): Databas
   return new Pool(address, opts);
 }
 
-/** Sockets of one pool: so that a late one can be dropped, and an idle one does not keep the process alive. */
+/** Sockets of one postgres.js: so that a late one can be dropped, and an idle one does not keep the process alive. */
 class Sockets {
   readonly #open = new Set<net.Socket>();
   readonly #address: DatabaseAddress;
   /** Opened since the server was last looked at. */
   fresh = true;
+  /** One of them was lost after it had been ready. */
+  lost = false;
 
   constructor(address: DatabaseAddress) {
     this.#address = address;
@@ -113,17 +115,13 @@ class Sockets {
     this.#open.add(socket);
     socket.once('close', () => this.#open.delete(socket));
     holdWhileBusy(socket);
-    tellBeforeClosing(socket);
+    tellBeforeClosing(socket, () => (this.lost = true));
     return socket;
-  }
-
-  /** When every connection that is lost has been forgotten by postgres.js. */
-  async settled(): Promise<void> {
-    while ([...this.#open].some((socket) => socket.destroyed)) await new Promise(setImmediate);
   }
 
   /** Drops every connection; what was in flight fails, its outcome unknown. */
   drop(): void {
+    if (this.#open.size > 0) this.lost = true;
     for (const socket of this.#open) socket.destroy();
   }
 }
@@ -150,41 +148,52 @@ function holdWhileBusy(socket: net.Socket): void {
 }
 
 /**
- * Two things that postgres.js (3.4.9) does wrong when a server ends a session, as it does when it restarts. It forgets its
- * socket at 'close' and only then fails what was in flight; a transaction that fails so sends its `rollback` through the
- * forgotten socket, which throws where nobody can catch it and ends the process. And it keeps the server's last word for
- * the first statement of the next connection. So what was in flight fails by an 'error' first; a word of "ready" that the
- * server did not say clears what is left; and 'close' comes when what followed was written (into the dead socket): two
- * turns, since a write waits for one. Until then the connection must get nothing new (`Sockets.settled`).
+ * postgres.js (3.4.9) forgets its socket at 'close' and only then fails what was in flight; a transaction that fails so
+ * sends its `rollback` through the forgotten socket, which throws where nobody can catch it: a server that restarted ended
+ * the process. So what was in flight fails by an 'error' first, and 'close' comes when what followed was written (into the
+ * dead socket): two turns, since a write waits for one. `lost` is called before.
  */
-function tellBeforeClosing(socket: net.Socket): void {
+function tellBeforeClosing(socket: net.Socket, lost: () => void): void {
   const emit = socket.emit.bind(socket) as (name: string | symbol, ...args: readonly unknown[]) => boolean;
   let ready = false;
   let told = false;
   socket.emit = ((name: string | symbol, ...args: readonly unknown[]) => {
     if (name === 'data') ready ||= (args[0] as Buffer).subarray(-READY.length).equals(READY);
+    if (ready && (name === 'error' || name === 'close')) lost();
     if (name === 'error') told = true;
     if (name !== 'close') return emit(name, ...args);
     // Before the first "ready" nothing of ours was sent, and it says itself what became of the connection.
     if (ready && !told)
       emit('error', Object.assign(new Error('the server closed it'), { code: 'CONNECTION_CLOSED' }));
-    const close = (): void => {
-      if (ready) emit('data', READY);
-      // `false`: whatever is still in flight fails then.
-      emit('close', false);
-    };
-    setImmediate(() => setImmediate(close));
+    // `false`: whatever is still in flight fails then.
+    setImmediate(() => setImmediate(() => emit('close', false)));
     return true;
   }) as typeof socket.emit;
 }
 
-class Pool implements Database {
+/**
+ * One postgres.js and its connections. When one of them was lost it gets no new work, and is ended when its last work is
+ * done: it keeps the rows and the error that it had half read, and gives them to the first statement of its next connection
+ * (measured, 3.4.9).
+ */
+interface Generation {
   readonly sql: postgres.Sql;
+  readonly sockets: Sockets;
+  /** Pieces of work under way. */
+  active: number;
+}
+
+class Pool implements Database {
   readonly role: 'client' | 'coordinator';
   readonly address: DatabaseAddress;
   readonly applicationName: string;
   readonly #deadline: number;
-  readonly #sockets: Sockets;
+  readonly #max: number;
+  #now: Generation;
+  /** All that are not ended; the newest is `#now`. */
+  readonly #generations = new Set<Generation>();
+  /** Notifications come by connections of their own, which reconnect by themselves. */
+  #listener: Generation | undefined;
   #systemIdentifier: string | undefined;
   #closed = false;
   /** Free connections, and who waits for one: nothing is sent behind another's statement, where a deadline could not
@@ -197,16 +206,25 @@ class Pool implements Database {
     this.address = address;
     this.applicationName = opts.applicationName;
     this.#deadline = opts.deadline ?? (opts.role === 'coordinator' ? STATEMENT_DEADLINE_MS : Infinity);
+    this.#max = opts.max ?? DEFAULT_CONNECTIONS;
+    this.#free = this.#max;
+    this.#now = this.#generation();
+  }
+
+  get sql(): postgres.Sql {
+    return this.#current().sql;
+  }
+
+  #generation(): Generation {
+    const { address, role, applicationName } = this;
     const sockets = new Sockets(address);
-    this.#sockets = sockets;
-    this.#free = opts.max ?? DEFAULT_CONNECTIONS;
     const options = {
       host: address.host,
       port: address.port,
       user: address.user,
       password: address.password,
       database: address.database,
-      max: opts.max ?? DEFAULT_CONNECTIONS,
+      max: this.#max,
       max_lifetime: null,
       idle_timeout: 0,
       connect_timeout: CONNECT_TIMEOUT_S,
@@ -216,34 +234,52 @@ class Pool implements Database {
       onnotice: () => {},
       socket: () => sockets.open(),
       connection: {
-        application_name: opts.applicationName,
+        application_name: applicationName,
         ...SETTINGS,
-        ...(opts.role === 'coordinator' ? COORDINATOR_SETTINGS : CLIENT_SETTINGS),
+        ...(role === 'coordinator' ? COORDINATOR_SETTINGS : CLIENT_SETTINGS),
       },
     };
     // `socket` is an option of postgres.js that its types leave out.
-    this.sql = postgres(options as unknown as postgres.Options<Record<string, never>>);
+    const sql = postgres(options as unknown as postgres.Options<Record<string, never>>);
+    const generation = { sql, sockets, active: 0 };
+    this.#generations.add(generation);
+    return generation;
+  }
+
+  #current(): Generation {
+    if (this.#now.sockets.lost && !this.#closed) {
+      const old = this.#now;
+      this.#now = this.#generation();
+      this.#endIfIdle(old);
+    }
+    return this.#now;
+  }
+
+  #endIfIdle(generation: Generation): void {
+    if (generation === this.#now || generation.active > 0 || !this.#generations.delete(generation)) return;
+    // What it still has are idle connections; nobody waits for their end.
+    void generation.sql.end({ timeout: 0 }).then(() => generation.sockets.drop());
   }
 
   run<T>(work: (sql: Queries) => Promise<T>): Promise<T> {
-    return this.#guarded(() => work(this.sql));
+    return this.#guarded((sql) => work(sql));
   }
 
   transaction<T>(work: (sql: Queries) => Promise<T>): Promise<T> {
     return this.#guarded(
-      async () => (await this.sql.begin(async (sql) => ({ value: await work(sql) }))).value as T,
+      async (whole) => (await whole.begin(async (sql) => ({ value: await work(sql) }))).value as T,
     );
   }
 
   async *stream<Row>(text: string, values: readonly (string | number | boolean)[]): AsyncGenerator<Row> {
-    await this.#turn();
+    const generation = await this.#turn();
     try {
-      for await (const rows of this.sql.unsafe(text, [...values]).cursor(STREAM_ROWS))
+      for await (const rows of generation.sql.unsafe(text, [...values]).cursor(STREAM_ROWS))
         yield* rows as unknown as Row[];
     } catch (error) {
       throw translate(error);
     } finally {
-      this.#done();
+      this.#done(generation);
     }
   }
 
@@ -253,7 +289,8 @@ class Pool implements Database {
     onListen: () => void,
   ): Promise<{ unlisten(): Promise<void> }> {
     try {
-      return await this.sql.listen(channel, fn, onListen);
+      this.#listener ??= this.#generation();
+      return await this.#listener.sql.listen(channel, fn, onListen);
     } catch (error) {
       throw translate(error);
     }
@@ -262,47 +299,51 @@ class Pool implements Database {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.sql.end({ timeout: 5 });
-    this.#sockets.drop();
+    await Promise.all([...this.#generations].map(({ sql }) => sql.end({ timeout: 5 })));
+    for (const { sockets } of this.#generations) sockets.drop();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  async #guarded<T>(work: () => Promise<T>): Promise<T> {
-    await this.#turn();
+  async #guarded<T>(work: (sql: postgres.Sql) => Promise<T>): Promise<T> {
+    const generation = await this.#turn();
     try {
-      return await this.#inTime(async () => {
-        if (this.role === 'coordinator' && this.#sockets.fresh) await this.#lookAtServer();
-        return work();
+      return await this.#inTime(generation, async () => {
+        if (this.role === 'coordinator' && generation.sockets.fresh) await this.#lookAtServer(generation);
+        return work(generation.sql);
       });
     } catch (error) {
-      await this.#sockets.settled();
       throw translate(error);
     } finally {
-      this.#done();
+      this.#done(generation);
     }
   }
 
-  async #turn(): Promise<void> {
+  async #turn(): Promise<Generation> {
     if (this.#closed) throw new Error(`the connection of ${this.applicationName} was closed`);
     if (this.#free > 0) this.#free--;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    const generation = this.#current();
+    generation.active++;
+    return generation;
   }
 
-  #done(): void {
+  #done(generation: Generation): void {
+    generation.active--;
+    this.#endIfIdle(generation);
     const next = this.#waiting.shift();
     if (next) next();
     else this.#free++;
   }
 
-  async #inTime<T>(work: () => Promise<T>): Promise<T> {
+  async #inTime<T>({ sockets }: Generation, work: () => Promise<T>): Promise<T> {
     if (!Number.isFinite(this.#deadline)) return work();
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
       late.reject(new WorldError('outcome-unknown', `no answer from Postgres for ${this.#deadline} ms`));
-      this.#sockets.drop();
+      sockets.drop();
     }, this.#deadline);
     try {
       return await Promise.race([work(), late.promise]);
@@ -312,16 +353,16 @@ class Pool implements Database {
   }
 
   /** After every new connection: still the server that we began with, and one that may write (PROTOCOL 7). */
-  async #lookAtServer(): Promise<void> {
-    this.#sockets.fresh = false;
-    const [row] = await this.sql`
+  async #lookAtServer({ sql, sockets }: Generation): Promise<void> {
+    sockets.fresh = false;
+    const [row] = await sql`
       select pg_is_in_recovery() as recovering, system_identifier::text as identifier from pg_control_system()`;
     // Its own first connection made it fresh again.
-    this.#sockets.fresh = false;
+    sockets.fresh = false;
     const { recovering, identifier } = row as { recovering: boolean; identifier: string };
     if (recovering || identifier !== (this.#systemIdentifier ??= identifier)) {
-      this.#sockets.fresh = true;
-      this.#sockets.drop();
+      sockets.fresh = true;
+      sockets.drop();
       throw new WorldError(
         'wrong-server',
         recovering
@@ -363,7 +404,7 @@ export function isRefusal(error: unknown): boolean {
   return error instanceof postgres.PostgresError && /^(?:2[23]|54)/.test(error.code);
 }
 
-/** Does it again after a serialisation failure or a deadlock, COMMIT_RETRIES times: both undo all of a transaction, so
+/** Does it again after a serialisation failure or a deadlock, DEADLOCK_ROUNDS times: both undo all of a transaction, so
  * `work` must be one, and nothing but one. */
 export async function again<T>(work: () => Promise<T>): Promise<T> {
   for (let round = 1; ; round++) {
@@ -371,7 +412,7 @@ export async function again<T>(work: () => Promise<T>): Promise<T> {
       return await work();
     } catch (error) {
       const code = codeOf(error instanceof WorldError ? error.cause : error);
-      if ((code !== '40001' && code !== '40P01') || round >= COMMIT_RETRIES) throw error;
+      if ((code !== '40001' && code !== '40P01') || round >= DEADLOCK_ROUNDS) throw error;
     }
   }
 }

@@ -92,7 +92,8 @@ const RELEASE = `with d as materialized (
     from done, d where was not in ('JOB_FINISHED', 'FAILED', 'USER_KILLED')
     on conflict (job_id, attempt) do update set ended_at = excluded.ended_at, outcome = excluded.outcome,
       end_state = excluded.end_state, message = excluded.message),
-  counted as (update launcher l set rescued_jobs = l.rescued_jobs + (select count(*) from done) from d where l.id = d.id),
+  counted as (update launcher l set rescued_jobs = l.rescued_jobs + (select count(*) from done) from d
+    where l.id = d.id and exists (select from done)),
   told as materialized (select pg_notify('balsam_done', '') from done where state = 'FAILED' limit 1),
   offered as materialized (select pg_notify('balsam_job', '') from done where state = 'RESTART_READY' limit 1)
   select (select count(*)::int from done) as released,

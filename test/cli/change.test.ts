@@ -2,7 +2,8 @@
 import test from 'ava';
 import { balsam, fresh, nth } from './_cli.ts';
 
-test('modify converts by the type of the field, and refuses what it cannot', async (t) => {
+test.serial('modify converts by the type of the field, and refuses what it cannot', async (t) => {
+  t.timeout(240_000);
   const db = await fresh(t);
   await db.sql`insert into job (id, name, data) values (${nth(1)}, 'j3', '{"x": 1, "old": 2}')`;
   await db.sql`insert into application (name, executable) values ('hello', 'echo')`;
@@ -64,40 +65,43 @@ test('modify converts by the type of the field, and refuses what it cannot', asy
   t.is((await db.run('modify', '00000001', 'num_nodes')).code, 2);
 });
 
-test('modify: a killed job and a held one stay as they are; applications; the other spelling', async (t) => {
-  const db = await fresh(t);
-  await db.sql`insert into job (id, name, state, launcher, attempt) values
+test.serial(
+  'modify: a killed job and a held one stay as they are; applications; the other spelling',
+  async (t) => {
+    const db = await fresh(t);
+    await db.sql`insert into job (id, name, state, launcher, attempt) values
     (${nth(1)}, 'killed', 'USER_KILLED', null, 0), (${nth(2)}, 'held', 'RUNNING', 7, 1)`;
-  const killed = await db.run('modify', '00000001', 'state', 'CREATED');
-  t.is(killed.code, 1);
-  t.regex(killed.err, /Cannot mutate state of a killed job: \[killed \| 00000001\]; `balsam reset/);
-  const held = await db.run('modify', '00000002', 'state', 'FAILED');
-  t.regex(held.err, /was not changed: launcher 7 holds it; kill it first/);
-  t.regex((await db.run('modify', '00000002', 'args', 'x')).err, /is held by launcher 7; kill it first/);
-  t.is(await db.out('modify', '00000002', 'description', 'x y'), 'job description changed to:  x y\n');
+    const killed = await db.run('modify', '00000001', 'state', 'CREATED');
+    t.is(killed.code, 1);
+    t.regex(killed.err, /Cannot mutate state of a killed job: \[killed \| 00000001\]; `balsam reset/);
+    const held = await db.run('modify', '00000002', 'state', 'FAILED');
+    t.regex(held.err, /was not changed: launcher 7 holds it; kill it first/);
+    t.regex((await db.run('modify', '00000002', 'args', 'x')).err, /is held by launcher 7; kill it first/);
+    t.is(await db.out('modify', '00000002', 'description', 'x y'), 'job description changed to:  x y\n');
 
-  await db.sql`insert into application (name, executable) values ('hello', 'echo'), ('2', 'true')`;
-  t.is(
-    await db.out('modify', 'hello', 'executable', '/bin/true', '--type', 'apps'),
-    'app executable changed to:  /bin/true\n',
-  );
-  t.is(
-    await db.out('modify', 'apps', '1', '--attr', 'description', '--value', 'says'),
-    'app description changed to:  says\n',
-  );
-  t.regex(
-    (await db.run('modify', 'apps', 'helo', 'name', 'x')).err,
-    /no application helo \(did you mean hello\?\)/,
-  );
-  t.regex((await db.run('modify', 'apps', 'hello', 'exe', 'x')).err, /an application has no field "exe"/);
-  t.regex((await db.run('modify', 'apps', 'hello', 'name', '')).err, /name must not be empty/);
-  t.is(
-    await db.out('modify', 'jobs', '00000001', '--attr', 'num_nodes', '--value', '2'),
-    'job num_nodes changed to:  2\n',
-  );
-});
+    await db.sql`insert into application (name, executable) values ('hello', 'echo'), ('2', 'true')`;
+    t.is(
+      await db.out('modify', 'hello', 'executable', '/bin/true', '--type', 'apps'),
+      'app executable changed to:  /bin/true\n',
+    );
+    t.is(
+      await db.out('modify', 'apps', '1', '--attr', 'description', '--value', 'says'),
+      'app description changed to:  says\n',
+    );
+    t.regex(
+      (await db.run('modify', 'apps', 'helo', 'name', 'x')).err,
+      /no application helo \(did you mean hello\?\)/,
+    );
+    t.regex((await db.run('modify', 'apps', 'hello', 'exe', 'x')).err, /an application has no field "exe"/);
+    t.regex((await db.run('modify', 'apps', 'hello', 'name', '')).err, /name must not be empty/);
+    t.is(
+      await db.out('modify', 'jobs', '00000001', '--attr', 'num_nodes', '--value', '2'),
+      'job num_nodes changed to:  2\n',
+    );
+  },
+);
 
-test('rm: by the filters of ls, after a question, and it says how many', async (t) => {
+test.serial('rm: by the filters of ls, after a question, and it says how many', async (t) => {
   const db = await fresh(t);
   await db.sql`insert into job (id, name, workflow, state) values (${nth(1)}, 'a', 'one', 'FAILED'),
     (${nth(2)}, 'b', 'one', 'CREATED'), (${nth(3)}, 'c', 'two', 'CREATED'), (${nth(4)}, 'd', 'two two', 'CREATED')`;
@@ -127,40 +131,43 @@ test('rm: by the filters of ls, after a question, and it says how many', async (
   t.is(await db.out('rm', 'apps', '--all', '--force'), 'Deleted 1 app.\n');
 });
 
-test('retry and reset: failed ones by the filters of ls, with history, and what is held stays', async (t) => {
-  const db = await fresh(t);
-  await db.sql`insert into job (id, name, workflow, state, attempt, tries, lost_ends, node_losses) values
+test.serial(
+  'retry and reset: failed ones by the filters of ls, with history, and what is held stays',
+  async (t) => {
+    const db = await fresh(t);
+    await db.sql`insert into job (id, name, workflow, state, attempt, tries, lost_ends, node_losses) values
     (${nth(1)}, 'a', 'one', 'FAILED', 3, 3, 3, 3), (${nth(2)}, 'b', 'two', 'FAILED', 1, 1, 0, 0),
     (${nth(3)}, 'c', 'two', 'USER_KILLED', 1, 1, 0, 0), (${nth(4)}, 'd', 'two', 'JOB_FINISHED', 1, 1, 0, 0)`;
-  const asked = await db.answer('n\n', 'retry', '--wf', 'one');
-  t.is(asked.out, 'Retry 1 FAILED jobs matching workflow one? [y/n]: Retry aborted\n');
-  t.is(await db.out('retry', '--wf', 'one', '--yes'), '1 jobs are RESTART_READY now\n');
-  t.deepEqual(
-    [...(await db.sql`select state, tries, lost_ends, node_losses from job where name = 'a'`)].map((r) => ({
-      ...r,
-    })),
-    [{ state: 'RESTART_READY', tries: 0, lost_ends: 0, node_losses: 0 }],
-  );
-  t.regex(await db.out('ls', '--history', '--name', 'a'), /RESTART_READY\] retried by a person\n/);
-  t.regex(
-    (await db.run('retry', '--state', 'USER_KILLED', '--yes')).err,
-    /not USER_KILLED; balsam reset begins them anew/,
-  );
-  t.is(await db.out('reset', '--state', 'user_killed', '--yes'), '1 jobs are CREATED now\n');
-  t.regex(
-    (await db.run('reset', '--state', 'RUNNING', '--yes')).err,
-    /takes jobs that are JOB_FINISHED or FAILED or USER_KILLED/,
-  );
-  t.is(await db.out('retry', '--state', 'JOB_FINISHED', '--yes'), '1 jobs are RESTART_READY now\n');
-  t.is(await db.out('reset', '--force'), '1 jobs are CREATED now\n');
-  t.is(await db.out('reset', '--force'), 'No FAILED jobs found matching query\n');
-  await db.sql`insert into job (id, name, state, launcher, attempt) values (${nth(5)}, 'e', 'USER_KILLED', 7, 1)`;
-  const held = await db.run('reset', '--state', 'USER_KILLED', '--yes');
-  t.is(held.code, 1);
-  t.regex(held.err, /1 jobs are still held by their launchers/);
-});
+    const asked = await db.answer('n\n', 'retry', '--wf', 'one');
+    t.is(asked.out, 'Retry 1 FAILED jobs matching workflow one? [y/n]: Retry aborted\n');
+    t.is(await db.out('retry', '--wf', 'one', '--yes'), '1 jobs are RESTART_READY now\n');
+    t.deepEqual(
+      [...(await db.sql`select state, tries, lost_ends, node_losses from job where name = 'a'`)].map((r) => ({
+        ...r,
+      })),
+      [{ state: 'RESTART_READY', tries: 0, lost_ends: 0, node_losses: 0 }],
+    );
+    t.regex(await db.out('ls', '--history', '--name', 'a'), /RESTART_READY\] retried by a person\n/);
+    t.regex(
+      (await db.run('retry', '--state', 'USER_KILLED', '--yes')).err,
+      /not USER_KILLED; balsam reset begins them anew/,
+    );
+    t.is(await db.out('reset', '--state', 'user_killed', '--yes'), '1 jobs are CREATED now\n');
+    t.regex(
+      (await db.run('reset', '--state', 'RUNNING', '--yes')).err,
+      /takes jobs that are JOB_FINISHED or FAILED or USER_KILLED/,
+    );
+    t.is(await db.out('retry', '--state', 'JOB_FINISHED', '--yes'), '1 jobs are RESTART_READY now\n');
+    t.is(await db.out('reset', '--force'), '1 jobs are CREATED now\n');
+    t.is(await db.out('reset', '--force'), 'No FAILED jobs found matching query\n');
+    await db.sql`insert into job (id, name, state, launcher, attempt) values (${nth(5)}, 'e', 'USER_KILLED', 7, 1)`;
+    const held = await db.run('reset', '--state', 'USER_KILLED', '--yes');
+    t.is(held.code, 1);
+    t.regex(held.err, /1 jobs are still held by their launchers/);
+  },
+);
 
-test('make_dummies, in any spelling, and what it refuses', async (t) => {
+test.serial('make_dummies, in any spelling, and what it refuses', async (t) => {
   const db = await fresh(t);
   t.is(await db.out('make_dummies', '5'), 'Added 5 dummy jobs to the DB\n');
   t.is(await db.out('make-dummies', '2'), 'Added 2 dummy jobs to the DB\n');
@@ -170,7 +177,7 @@ test('make_dummies, in any spelling, and what it refuses', async (t) => {
   t.is((await db.run('make_dummies')).code, 2);
 });
 
-test('commands of the original that are not there yet say so', async (t) => {
+test.serial('commands of the original that are not there yet say so', async (t) => {
   for (const words of [
     ['dep', 'a', 'b'],
     ['mkchild'],

@@ -7,7 +7,7 @@ import test from 'ava';
 import { cleanEnvironment } from '../helpers/program.ts';
 import { BALSAM, fresh, nth } from './_cli.ts';
 
-test('explain, output and cd of jobs that ran', async (t) => {
+test.serial('explain, output and cd of jobs that ran', async (t) => {
   const db = await fresh(t);
   await db.sql`insert into application (name, executable) values ('sh', '/bin/sh')`;
   await db.sql`insert into job (id, name, workflow, application, args) values
@@ -54,7 +54,7 @@ test('explain, output and cd of jobs that ran', async (t) => {
   t.regex((await db.run('output', '00000002')).err, /it is FAILED, and .*bad\.out is not there/);
 });
 
-test('explain says which number is too big, from the database alone', async (t) => {
+test.serial('explain says which number is too big, from the database alone', async (t) => {
   const db = await fresh(t);
   await db.sql`insert into application (name, executable) values ('a', 'true')`;
   await db.sql`insert into launcher (name, host, mode, wf_filter, nodes, nodes_alive, scheduler_id) values

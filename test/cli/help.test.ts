@@ -13,7 +13,8 @@ import { balsam, fresh, nth } from './_cli.ts';
 const bin = path.join(ROOT, 'bin');
 const searchPath = `${bin}:${path.dirname(process.execPath)}:${process.env['PATH'] ?? ''}`;
 
-test('every example of every topic does what it says', async (t) => {
+test.serial('every example of every topic does what it says', async (t) => {
+  t.timeout(300_000); // some forty commands, a database and a launcher among them
   const home = fs.mkdtempSync(path.join(fs.realpathSync('/tmp'), 'balsam-help-'));
   // As root Postgres runs under an account of its own, which must be able to pass through.
   fs.chmodSync(home, 0o711);
@@ -29,7 +30,7 @@ test('every example of every topic does what it says', async (t) => {
   const ran = await run('bash', ['-c', script.join('\n')], {
     cwd: home,
     env: { PATH: searchPath, BALSAM_HOME: home },
-    deadline: 110_000,
+    deadline: 240_000,
   });
   await run(path.join(bin, 'balsam'), ['server', '--stop'], {
     env: { BALSAM_DB_PATH: path.join(home, 'mydb') },
@@ -40,7 +41,7 @@ test('every example of every topic does what it says', async (t) => {
   t.regex(ran.out, /\nhello world\n/);
 });
 
-test('help of commands and topics, and what there is no help on', async (t) => {
+test.serial('help of commands and topics, and what there is no help on', async (t) => {
   const help = await balsam(['help']);
   for (const name of Object.keys(COMMANDS)) t.regex(help.out, new RegExp(`\\n {2}${name} {2,}\\S`));
   for (const topic of TOPICS) t.true(help.out.includes(topic), topic);
@@ -56,7 +57,8 @@ test('help of commands and topics, and what there is no help on', async (t) => {
   t.deepEqual(Object.keys(LATER), ['dep', 'mkchild', 'service']);
 });
 
-test('--help of every command', async (t) => {
+test.serial('--help of every command', async (t) => {
+  t.timeout(240_000);
   for (const name of Object.keys(COMMANDS)) {
     const { code, out, err } = await balsam([name, '--help']);
     t.deepEqual([code, err], [0, ''], name);
@@ -78,7 +80,8 @@ async function offered(
     .map((line) => line.split('\t')[0]!);
 }
 
-test('completion knows commands, options, states, workflows, applications, ids', async (t) => {
+test.serial('completion knows commands, options, states, workflows, applications, ids', async (t) => {
+  t.timeout(240_000);
   const db = await fresh(t);
   await db.sql`insert into application (name, executable) values ('hello', 'x'), ('help me', 'x'), (${'evil\nname'}, 'x')`;
   await db.sql`insert into job (id, name, workflow) values (${nth(1)}, 'a', 'alloy'), (${nth(2)}, 'b', 'basin')`;
@@ -124,7 +127,7 @@ for (const [shell, script] of [
   ],
   ['fish', 'balsam completion fish | source; complete -C "balsam job --application hel"'],
 ] as const) {
-  test(`${shell} completes`, async (t) => {
+  test.serial(`${shell} completes`, async (t) => {
     if (spawnSync(shell, ['-c', 'exit 0']).status !== 0) {
       t.log(`there is no ${shell} here: not tested`);
       t.pass();

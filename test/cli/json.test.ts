@@ -43,6 +43,7 @@ test('the page is read, and finds faults', (t) => {
 });
 
 test.serial('every command that reads or changes something', async (t) => {
+  t.timeout(240_000);
   const db = await fresh(t);
   const say = async (...words: string[]): Promise<Record<string, unknown>[]> =>
     checked(await db.out(...words, '--json'));

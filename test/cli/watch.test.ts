@@ -22,7 +22,7 @@ const seen = {
   ],
 };
 
-test('bars, what runs, launchers, failures with their reason', (t) => {
+test.serial('bars, what runs, launchers, failures with their reason', (t) => {
   const lines = linesOf(seen, 100, { width: 100, colour: false });
   t.regex(lines[0] ?? '', /^w13 \[.*\] 2\/3 {2}1 running {2}1 failed {2}2\.0\/s/);
   t.is(lines[12], '… and 2 more workflows');
@@ -40,7 +40,7 @@ test('bars, what runs, launchers, failures with their reason', (t) => {
   }
 });
 
-test('on a terminal q leaves, and the terminal is as it was', async (t) => {
+test.serial('on a terminal q leaves, and the terminal is as it was', async (t) => {
   const db = await fresh(t);
   await db.sql`insert into job (id, name, workflow, state) values (${nth(1)}, 'a', 'wf', 'CREATED'), (${nth(2)}, 'bad', 'wf', 'FAILED')`;
   await db.sql`insert into job_event (job_id, state, message) values (${nth(2)}, 'FAILED', 'its node died 3 times')`;

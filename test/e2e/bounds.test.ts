@@ -25,13 +25,13 @@ test.after.always('nothing is left behind', async (t) => {
   t.deepEqual(await world.close(), []);
 });
 
-/** Jobs of so many seconds that all run; four to a node. */
-async function running(count: number, seconds: number): Promise<string[]> {
+/** Jobs of so many seconds that all run; four to a node. `once`: a second attempt ends at once. */
+async function running(count: number, seconds: number, how = ''): Promise<string[]> {
   const ids = await world.jobs(
     Array.from({ length: count }, (_, i) => ({
       name: `t${i}`,
       application: 'tick',
-      args: String(seconds * TICKS_A_SECOND),
+      args: `${seconds * TICKS_A_SECOND} ${how}`,
       node_packing_count: 4,
     })),
   );
@@ -64,24 +64,32 @@ async function finished(
   return [...wrong, ...(await world.violations()).split('\n').filter(Boolean)];
 }
 
-test.serial('an agent dies: its jobs are dead within K, and run again within D + 2 s', async (t) => {
-  t.timeout(PATIENCE_MS);
-  await within(t, 'the last of its jobs ran again', CHAIN.agentDead + 2_000, async () => {
-    const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '1']);
-    const ids = await running(4, 6);
-    const [agent, other] = partsOf(world).filter((p) => p.kind === 'agent');
-    const killedAt = uptime();
-    signal([agent!], 'SIGKILL');
-    t.is(String(await finished(launcher, ids, null)), '');
-    t.truthy(other, 'there is another to run them');
-    const again = (await Promise.all(ids.map((id) => executionsOf(world.ticks, id)))).filter(
-      (runs) => runs.length > 1,
-    );
-    t.true(again.length > 0, 'it had jobs');
-    for (const [first] of again) t.true(first!.to <= killedAt + CHAIN.killWorks / 1_000, 'it was dead');
-    return Math.max(...again.map(([, second]) => second!.from - killedAt)) * 1_000;
+for (const [what, name, deadMs] of [
+  ['an agent dies: its jobs are dead within K', 'SIGKILL', CHAIN.killWorks],
+  ['an agent stands still: its jobs are dead within A + K', 'SIGSTOP', CHAIN.agentLease + CHAIN.killWorks],
+] as const)
+  test.serial(`${what}, and run again within D + 2 s`, async (t) => {
+    t.timeout(PATIENCE_MS);
+    await within(t, 'the last of its jobs ran again', CHAIN.agentDead + 2_000, async () => {
+      const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '1']);
+      const ids = await running(6, 20, 'once');
+      const agent = partsOf(world).find((p) => p.kind === 'agent')!;
+      const at = uptime();
+      signal([agent], name);
+      await until(
+        async () =>
+          (await Promise.all(ids.map((id) => executionsOf(world.ticks, id)))).some((r) => r.length > 1),
+        async () => `they run again: ${await world.violations()}`,
+      );
+      signal([agent], 'SIGCONT');
+      t.is(String(await finished(launcher, ids, null)), '');
+      const all = await Promise.all(ids.map((id) => executionsOf(world.ticks, id)));
+      const again = all.filter((runs) => runs.length > 1);
+      t.true(again.length > 0 && again.length < ids.length, `${again.length} of ${ids.length} were there`);
+      for (const [first] of again) t.true(first!.to <= at + deadMs / 1_000, `${first!.to - at} s`);
+      return Math.max(...again.map(([, second]) => second!.from - at)) * 1_000;
+    });
   });
-});
 
 test.serial('a coordinator killed, and one that hangs: replaced within T, and no job notices', async (t) => {
   t.timeout(PATIENCE_MS);

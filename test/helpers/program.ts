@@ -43,9 +43,14 @@ export async function run(file: string, args: readonly string[], options: RunOpt
   return { code, signal, out, err };
 }
 
-/** Ours, without what a surrounding database or job would tell the program. */
+/** Ours, without what a surrounding database or job would tell the program, and without a compile cache in our home. */
 export function cleanEnvironment(env: Record<string, string | undefined> = {}): NodeJS.ProcessEnv {
-  const kept = Object.entries({ ...process.env, NO_COLOR: '1', ...env });
+  const kept = Object.entries({
+    ...process.env,
+    NO_COLOR: '1',
+    NODE_DISABLE_COMPILE_CACHE: '1',
+    ...env,
+  });
   const named = new Set(Object.keys(env));
   return Object.fromEntries(
     kept.filter(([name, value]) => value !== undefined && (named.has(name) || !name.startsWith('BALSAM_'))),

@@ -56,7 +56,7 @@ test('what is asked back and counted as free before the answer is noticed (PROTO
   // The core may notice first that its books do not fit what it hears.
   t.regex(
     noticed,
-    /two live processes|started twice|lives on in|only what is over is forgotten|began 2 times/,
+    /two live processes|started twice|lives on in|only what is over is forgotten|began 2 times|reports only what it was sent/,
   );
 });
 

@@ -26,7 +26,7 @@ export class Call<T> implements Turn {
   readonly #pool: Pool;
   readonly #program: Program<T>;
   readonly #answer: (result: T | WorldError) => void;
-  readonly #script: Script<T> | null;
+  #script: Script<T> | null = null;
   readonly #session: Session;
   deadline = Infinity;
   #sent = 0;
@@ -44,7 +44,6 @@ export class Call<T> implements Turn {
     this.#pool = client.pools[pool];
     this.#program = program;
     this.#answer = answer;
-    this.#script = 'work' in program ? null : program.script();
     this.#session = server.connect(client);
   }
 
@@ -57,9 +56,14 @@ export class Call<T> implements Turn {
       this.deadline = world.now + STATEMENT_DEADLINE_MS;
       this.#pool.watch(world);
     }
+    this.#run();
+  }
+
+  #run(): void {
     const program = this.#program;
-    if ('work' in program) this.#send(program.work, (result) => this.#finish(result as T));
-    else this.#next(undefined);
+    if ('work' in program) return this.#send(program.work, (result) => this.#finish(result as T));
+    this.#script = program.script();
+    this.#next(undefined);
   }
 
   lose(): void {
@@ -113,6 +117,13 @@ export class Call<T> implements Turn {
       this.#session.standsStill(stalledUntil);
       w.at(stalledUntil, () => this.#heard(heard, then));
       return;
+    }
+    if (heard === 'deadlock') {
+      w.check(
+        this.#program.repeats ?? false,
+        `${this.#client.name} is undone by a deadlock and does not repeat it`,
+      );
+      return this.#run();
     }
     if (heard === 'cancelled') return this.#finish(UNAVAILABLE);
     if (heard === 'broken' || this.#session.isOver) return this.#finish(UNKNOWN);

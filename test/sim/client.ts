@@ -8,8 +8,11 @@ import type { World } from './world.ts';
 /** Yields statements, is given their results. */
 export type Script<T> = Generator<Work<unknown>, T | Rollback<T>, unknown>;
 
-/** Several statements, or one for itself. */
-export type Program<T> = { transaction: boolean; script: () => Script<T> } | { work: Work<T> };
+/** Several statements, or one for itself. `repeats`: what a deadlock undid is sent again, as `again` of src/store does. */
+export type Program<T> = { repeats?: true } & (
+  | { transaction: boolean; script: () => Script<T> }
+  | { work: Work<T> }
+);
 
 /** A script's result that undoes its transaction. */
 export class Rollback<T> {

@@ -75,7 +75,7 @@ export class ModelHands implements Hands {
 
   constructor(rules: Partial<Rules> = {}) {
     const world = new World(1);
-    this.#transactions = new Transactions((what) => world.violated(what));
+    this.#transactions = new Transactions();
     this.#tables = new Tables(
       world,
       { ...HONEST, owner: false, ...rules },

@@ -26,13 +26,15 @@ export interface Travel {
   slow: number;
 }
 
-/** cancelled: the server ended it and nothing was done. broken: the connection is gone. */
-export type Heard = { value: unknown } | 'cancelled' | 'broken';
+/** cancelled: the server ended it and nothing was done; deadlock: to let others go on. broken: the connection is gone. */
+export type Heard = { value: unknown } | 'cancelled' | 'deadlock' | 'broken';
 
 /** A client that is gone without a word is noticed after this by TCP; a transaction of its ends before that, milliseconds. */
 const EOF_MS = 50;
 /** A signal is heeded after this at the latest, milliseconds. A guess: a backend that waits for its disk heeds none. */
 const SIGNAL_MS = 5_000;
+/** Who waits so long is looked at for a deadlock, milliseconds: deadlock_timeout. */
+const DEADLOCK_MS = 1_000;
 /** Locks of a statement, before one of which it may stand still. */
 const POINTS = 3;
 
@@ -51,7 +53,7 @@ export class Server {
   constructor(world: World, weather: StoreWeather) {
     this.world = world;
     this.weather = weather;
-    this.transactions = new Transactions((what) => world.violated(what));
+    this.transactions = new Transactions();
   }
 
   /** By this clock heartbeats are written and silence is judged. */
@@ -147,7 +149,7 @@ export class Session {
       slow = 0;
       this.#world.at(Math.min(at, until), () => {
         if (this.#running?.statement !== statement) return;
-        if (at > until) this.#cancel();
+        if (at > until) this.#undo('cancelled');
         else then();
       });
     };
@@ -181,19 +183,26 @@ export class Session {
       drive();
     };
     transactions.waits(statement, at);
+    if (transactions.circle(statement))
+      this.#world.after(DEADLOCK_MS, () => {
+        const circle = this.#running === running && transactions.circle(statement);
+        if (!circle) return;
+        this.#world.trace(`store: deadlock: ${circle}`);
+        this.#undo('deadlock');
+      });
     if (running.until < Infinity)
       this.#world.at(running.until, () => {
-        if (this.#running === running && statement.tx.waitsFor) this.#cancel();
+        if (this.#running === running && statement.tx.waitsFor) this.#undo('cancelled');
       });
   }
 
-  /** statement_timeout. */
-  #cancel(): void {
+  /** statement_timeout, or a deadlock. */
+  #undo(why: 'cancelled' | 'deadlock'): void {
     const { give } = this.#running!;
-    this.#world.trace(`store: a statement of ${this.client.name} is cancelled`);
+    this.#world.trace(`store: a statement of ${this.client.name} is undone: ${why}`);
     this.#abort();
     this.#rests();
-    give('cancelled');
+    give(why);
   }
 
   /** What wrote nothing has nothing to wait for. */

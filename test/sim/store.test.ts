@@ -10,7 +10,8 @@ import { end, patch } from '../store/_store.ts';
 import { Client, type Program } from './client.ts';
 import { ModelHands } from './hands.ts';
 import { INTERLEAVINGS } from './interleavings.ts';
-import { Transaction, Transactions, Row, type Statement } from './rows.ts';
+import { kill } from './job-rows.ts';
+import { Transaction } from './rows.ts';
 import { CALM_STORE } from './server.ts';
 import { Store } from './store.ts';
 import { Violation, World } from './world.ts';
@@ -226,21 +227,35 @@ test('who writes under a fence that is not his is told at the commit', (t) => {
   });
 });
 
-test('a circle of waiters is noticed', (t) => {
-  const found: string[] = [];
-  const transactions = new Transactions((what) => found.push(what));
-  const rows = [new Row<number>('x'), new Row<number>('y')];
-  const begin = (name: string): Statement => transactions.statement(new Transaction(name));
-  const setup = begin('setup');
-  for (const row of rows) setup.upsert(row, () => 0).next();
-  transactions.commit(setup.tx);
-  const [one, two] = [begin('one'), begin('two')];
-  one.take(rows[0]!, 'update', () => true).next();
-  two.take(rows[1]!, 'update', () => true).next();
-  transactions.waits(one, { row: rows[1]! as Row<unknown>, mode: 'update' });
-  t.deepEqual(found, []);
-  transactions.waits(two, { row: rows[0]! as Row<unknown>, mode: 'update' });
-  t.deepEqual(found, ['deadlock: two waits for one waits for two']);
+/** A commit that has b and wants a, and a kill that has a and wants b; the kill is sent again when it is undone, or not. */
+function crosswise(rig: Rig, repeats: true | undefined): void {
+  const { first, store } = rig;
+  rig.store.create('b', {});
+  rig.send('leased', first, store.lease(FENCE, first, 1, 1));
+  rig.runTo(200);
+  rig.told.length = 0;
+  const holder = heldRow(store, 'a');
+  const user = new Client('user', 0, 0, { awayUntil: 0 }, false);
+  rig.send('kill', user, { ...(repeats && { repeats }), work: kill(store.tables, ['a', 'b']) });
+  rig.runTo(300);
+  const patches = [patch({ id: 'b', attempt: 1 }, 1, { at: 1 })];
+  rig.send('end', first, store.commit(FENCE, first, { ...EMPTY, patches, ends: [end(A, 2)] }));
+  rig.runTo(400);
+  store.transactions.abort(holder);
+}
+
+test('a deadlock is ended by undoing who closed the circle; what is sent again comes to its end', (t) => {
+  const rig = new Rig();
+  crosswise(rig, true);
+  rig.runTo(10_000);
+  t.deepEqual(rig.told.map((line) => line.slice(0, 8)).toSorted(), ['end done', 'kill don']);
+  t.is(rig.store.jobs.get('b')!.state, 'USER_KILLED');
+});
+
+test('a deadlock that hits who does not repeat is a violation', (t) => {
+  const rig = new Rig();
+  crosswise(rig, undefined);
+  t.throws(() => rig.runTo(10_000), { instanceOf: Violation, message: /undone by a deadlock/ });
 });
 
 /** Somebody outside holds this job's row. */

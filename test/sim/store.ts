@@ -78,7 +78,7 @@ export class Store extends Server {
 
   /** A user's kill, sent until it is done. */
   kill(...ids: string[]): void {
-    this.run(this.#user, { work: jobs.kill(this.tables, ids) }, (result) => {
+    this.run(this.#user, { repeats: true, work: jobs.kill(this.tables, ids) }, (result) => {
       if (result instanceof WorldError) this.world.after(USER_RETRY_MS, () => this.kill(...ids));
     });
   }
@@ -88,8 +88,13 @@ export class Store extends Server {
     const client = new Client('slow user', 0, 0, { awayUntil: 0 }, false);
     const { tables } = this;
     const script = (): Script<string[]> => send(jobs.kill(tables, ids));
-    this.run(client, { transaction: true, script }, () => {});
+    this.run(client, { repeats: true, transaction: true, script }, () => {});
     client.stalledUntil = this.world.now + ms;
+  }
+
+  /** By hand (psql), past the guards; sent once. */
+  remove(id: string): void {
+    this.run(this.#user, { work: jobs.remove(this.tables, id) }, () => undefined);
   }
 
   // --- of coordinators ---

@@ -48,10 +48,10 @@ test('a wrong password and a server that is not there', async (t) => {
 });
 
 test('a statement past its deadline: outcome unknown, the connection dropped, the next one works', async (t) => {
-  await using db = connect(await freshDatabase(), { ...coordinator, deadline: 500 });
+  await using db = connect(await freshDatabase(), { ...coordinator, deadline: 5_000 });
   await db.run((sql) => sql`select 1`);
   await t.throwsAsync(
-    db.run((sql) => sql`select pg_sleep(20)`),
+    db.run((sql) => sql`select pg_sleep(60)`),
     code('outcome-unknown'),
   );
   const [row] = await db.run((sql) => sql`select 7 as n`);
@@ -80,6 +80,18 @@ test('a session that is ended inside a transaction: outcome unknown, and its con
       both.map(([row]) => row!['n']),
       [1, 2],
     );
+  }
+});
+
+test('a session that is ended in a statement: the next one, at once, gets a connection of its own and nothing of the old', async (t) => {
+  await using db = connect(await freshDatabase(), { ...coordinator, max: 1 });
+  for (let round = 0; round < 20; round++) {
+    await t.throwsAsync(
+      db.run((sql) => sql`select pg_terminate_backend(pg_backend_pid())`),
+      code('outcome-unknown'),
+    );
+    const [row] = await db.run((sql) => sql`select ${round}::int as n`);
+    t.is(row!['n'], round);
   }
 });
 

@@ -9,16 +9,16 @@ import test from 'ava';
 import { applicationsByName, getApplication } from '../../src/store/application-store.ts';
 import { connect, type Database, type Queries } from '../../src/store/connection.ts';
 import { commitBatch } from '../../src/store/commit-store.ts';
-import { drainedNodes, noteTakeover, recordNotes } from '../../src/store/launcher-event-store.ts';
 import {
   addRoster,
   epochFound,
-  livingIncarnations,
   heartbeat,
   killedJobs,
   leave,
+  livingIncarnations,
   raiseEpoch,
 } from '../../src/store/launcher-store.ts';
+import { drainedNodes, noteTakeover, recordNotes } from '../../src/store/launcher-event-store.ts';
 import {
   countWaiting,
   heldJobs,
@@ -152,6 +152,8 @@ const MEMBER = {
   incarnation: 'i',
 } as const;
 
+const NOTE = { number: 1, at: 0, kind: 'drained', node: 0, host: 'h', message: '' } as const;
+
 function rest(launcher: number): Hot[] {
   const id = launcher;
   const workflows = Array.from({ length: WORKFLOWS }, (_, i) => `workflow-${i}`);
@@ -193,17 +195,13 @@ function rest(launcher: number): Hot[] {
     { name: 'who may be dead', allowed: few, call: (db) => rescueCandidates(db, 0, R) },
     { name: 'roster', allowed: few, call: (db) => rosterOf(db, id) },
     { name: 'onto the roster', allowed: few, call: (db) => addRoster(db, id, 1, [MEMBER]) },
-    { name: 'living incarnations', allowed: few, call: (db) => livingIncarnations(db, id) },
+    { name: 'incarnations', allowed: few, call: (db) => livingIncarnations(db, id) },
     {
-      name: 'a record',
+      name: 'notes',
       allowed: few,
-      call: (db) => recordNotes(db, { launcher: id, epoch: 1, source: 1, notes: [], ended: ['i'] }),
+      call: (db) => recordNotes(db, { launcher: id, epoch: 1, source: 1, notes: [NOTE], ended: ['i'] }),
     },
-    {
-      name: 'a takeover is noted',
-      allowed: few,
-      call: (db) => noteTakeover(db, { launcher: id, epoch: 1, held: 1 }),
-    },
+    { name: 'takeover', allowed: few, call: (db) => noteTakeover(db, { launcher: id, epoch: 1, held: 1 }) },
     { name: 'drained nodes', allowed: few, call: (db) => drainedNodes(db, id) },
     { name: 'epoch', allowed: few, call: (db) => epochFound(db, id) },
     { name: 'raise', allowed: few, call: (db) => raiseEpoch(db, id, 1) },

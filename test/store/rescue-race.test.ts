@@ -38,6 +38,8 @@ for (const end of ['commit', 'rollback'] as const) {
     await untilWaiting(b.client, 'test-coordinator');
     await rescuer[end]();
     t.is(await raise, end === 'commit' ? null : found + 1);
+    const [row] = await b.client.sql`select epoch from launcher where id = ${b.launcher}`;
+    t.is(row!['epoch'], found + 1, 'a tombstone is a change of epoch too');
     t.is(await epochFound(b.db, b.launcher), end === 'commit' ? null : found + 1);
     t.is(await releaseChunk(b.db, candidate), end === 'commit' ? 10 : 0);
   });

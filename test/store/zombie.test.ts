@@ -158,7 +158,7 @@ for (const how of [
         batch: batch(b, { ends: held.map((j, i) => end(j, i + 1)) }),
       };
       const settings: Record<string, number> =
-        how === 'its statement times out' ? { statement_timeout: 3_000 } : {};
+        how === 'its statement times out' ? { statement_timeout: 6_000 } : {};
       await zombie(b.client, { application: ZOMBIE, call, settings });
       await using successor = connect(b.address, { applicationName: SUCCESSOR, role: 'coordinator', max: 2 });
       const raise = raiseEpoch(successor, b.launcher, b.epoch);
@@ -200,7 +200,7 @@ test.serial(
     const held = await filled(b);
     const [row] = await b.db.run((sql) => sql`show idle_in_transaction_session_timeout`);
     t.is(row!['idle_in_transaction_session_timeout'], `${IDLE_IN_TRANSACTION_MS / 1000}s`);
-    const settings = { idle_in_transaction_session_timeout: 3_000 };
+    const settings = { idle_in_transaction_session_timeout: 5_000 };
     const { child, kill } = await startZombie(b.client, {
       application: STRANGER,
       settings,
