@@ -187,7 +187,7 @@ test.serial(
       command(['ls', 'wf'], FEW),
       command(['ls', 'apps'], FEW),
       // What a launcher holds is counted up to a thousand.
-    command(['ls', 'launchers'], 1_000 + FEW),
+      command(['ls', 'launchers'], 1_000 + FEW),
       command(['ls', '--tree', '--wf', 'workflow-47'], IN_WORKFLOW),
       command(['explain', last.id.slice(0, 13)], LIST),
       command(['modify', last.id.slice(0, 13), 'description', 'modified'], FEW),
