@@ -83,14 +83,13 @@ export class Pool {
 
   /** At the deadline of the first that is busy every connection is dropped, and what was in flight on them is unknown. */
   watch(world: World): void {
-    if (this.#isWatched) return;
-    const [first] = this.#busy;
-    if (!first) return;
+    const first = Math.min(...Array.from(this.#busy, (turn) => turn.deadline));
+    if (this.#isWatched || first === Infinity) return;
     this.#isWatched = true;
-    world.at(first.deadline, () => {
+    world.at(first, () => {
       this.#isWatched = false;
-      const [oldest] = this.#busy;
-      if (oldest && oldest.deadline <= world.now) for (const turn of Array.from(this.#busy)) turn.lose();
+      const turns = Array.from(this.#busy);
+      if (turns.some((turn) => turn.deadline <= world.now)) for (const turn of turns) turn.lose();
       this.watch(world);
     });
   }
