@@ -27,6 +27,10 @@ const COMMANDS: { readonly [name: string]: Entry } = {
   job: entry('add a job', async () => (await import('./job.ts')).jobCommand),
   ls: entry('list jobs, applications or workflows', async () => (await import('./ls.ts')).lsCommand),
   watch: entry('follow the progress of all jobs', async () => (await import('./watch.ts')).watchCommand),
+  report: entry(
+    'what happened and where the time went',
+    async () => (await import('./report.ts')).reportCommand,
+  ),
   kill: entry('kill a job', async () => (await import('./killjob.ts')).killCommand),
   killjob: entry('kill a job by --id', async () => (await import('./killjob.ts')).killjobCommand),
   launcher: entry('run jobs here, now', async () => (await import('./launcher.ts')).launcherCommand),

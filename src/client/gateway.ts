@@ -5,6 +5,7 @@
  *
  * Called by the models and managers. It holds the one connection of the process; `closeBalsam` lets it go.
  */
+import type { Report, ReportOptions } from '../analytics/report.ts';
 import { UserError } from '../base/errors.ts';
 import type { ApplicationFields } from '../core/job-channel.ts';
 import type { Difference } from '../core/json.ts';
@@ -43,6 +44,8 @@ export interface Gateway {
   getOrCreateApplication(name: string, defaults: ApplicationFields): Promise<[ApplicationRow, boolean]>;
   saveApplication(row: ApplicationRow, fields: Partial<NewApplication>): Promise<ApplicationRow>;
   deleteApplication(id: number): Promise<void>;
+  /** What happened; not from inside a job. */
+  report?(options: ReportOptions): Promise<Report>;
   close(): Promise<void>;
 }
 

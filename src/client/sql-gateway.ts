@@ -5,6 +5,8 @@
  * It adds to the store what only the client knows: jobs that ask for what is not there yet are refused before they are
  * sent, and waiting for ends is shared by all calls of the process.
  */
+import { makeReport } from '../analytics/report.ts';
+import type { Report, ReportOptions } from '../analytics/report.ts';
 import { APPLICATION_CACHE_MS, APPLICATION_CACHE_SIZE, CLIENT_CONNECTIONS } from '../base/client-limits.ts';
 import { assert } from '../base/assert.ts';
 import { UserError } from '../base/errors.ts';
@@ -132,6 +134,10 @@ export class SqlGateway implements Gateway {
   async deleteApplication(id: number): Promise<void> {
     this.#applications.clear();
     await deleteApplications(this.#db, [id]);
+  }
+
+  report(options: ReportOptions): Promise<Report> {
+    return makeReport(this.#db, options);
   }
 
   async close(): Promise<void> {
