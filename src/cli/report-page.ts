@@ -31,7 +31,7 @@ const STYLE = `
   th, td { text-align: left; padding: .25rem .6rem; border-bottom: 1px solid #e8ebef; vertical-align: top; overflow-wrap: anywhere; }
   th { color: #5b6675; font-weight: 600; white-space: nowrap; }
   .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; overflow-wrap: normal; }
-  td.text { min-width: 9rem; }
+  td.text { min-width: 5rem; }
   th.n { white-space: normal; }
   figure { max-width: 100%; margin: 0; }
 `;
