@@ -6,7 +6,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, rmdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
-import { closeBalsam, openBalsam } from '../../src/client/index.ts';
+import { closeBalsam } from '../../src/client/index.ts';
 import { addressOf, openDatabase, type OpenDatabase } from '../../src/cluster/open.ts';
 import type { DatabaseAddress } from '../../src/store/connection.ts';
 import { ROOT, type RowOptions } from './figures.ts';
@@ -38,7 +38,7 @@ export class BenchDatabase {
     this.#options = options;
   }
 
-  /** Makes the database, starts its server and opens the client on it: `BalsamJob` works from then on. */
+  /** Makes the database and starts its server: `BalsamJob` works on it from then on. */
   static async make(options: RowOptions): Promise<BenchDatabase> {
     const place = mkdtempSync(path.join(options.directory, 'balsam-bench-'));
     const files = mkdtempSync(path.join(options.files, 'balsam-bench-'));
@@ -50,7 +50,6 @@ export class BenchDatabase {
       rmdirSync(path.join(at, 'data'));
       symlinkSync(files, path.join(at, 'data'));
       process.env['BALSAM_DB_PATH'] = at;
-      await openBalsam({ path: at });
       const db = await openDatabase({ path: at, applicationName: 'bench', role: 'client', max: 1 });
       return new BenchDatabase(place, files, at, db, options);
     } catch (error) {

@@ -1,22 +1,51 @@
 /**
- * The yardstick of the row dispatch: the store's lease and commit in a loop, behind the fence, nothing else.
- * `bare-store.ts DB_PATH CONNECTIONS`, started by the row with a channel, over which it tells how many jobs in how long.
+ * The store's lease and commit in a loop, nothing else: the yardstick of the row dispatch, and what the row store measures.
+ * `bare-store.ts DB_PATH CONNECTIONS [BATCH [fence|bare [JOBS]]]`, started by a row with a channel, over which it tells how
+ * many jobs in how long, and how long leases and commits took. `bare` takes the fence out of the statements that are sent.
  */
 import { MAX_BATCH } from '../../src/base/limits.ts';
 import { openDatabase } from '../../src/cluster/open.ts';
 import { commitBatch, type EndRow } from '../../src/store/commit-store.ts';
+import type { Database, Queries } from '../../src/store/connection.ts';
 import { leave, registerLauncher } from '../../src/store/launcher-store.ts';
 import { leaseJobs, type LeasedJob } from '../../src/store/lease-store.ts';
 
-const [path, connections] = process.argv.slice(2);
+const [path, connections, batch, fence, jobs] = process.argv.slice(2);
 const count = Number(connections);
-await using db = await openDatabase({
+const size = batch === undefined ? MAX_BATCH : Number(batch);
+/** No more leases are asked for after so many jobs. */
+const enough = jobs === undefined ? Infinity : Number(jobs);
+await using opened = await openDatabase({
   path: path!,
   applicationName: 'bench bare',
   role: 'coordinator',
   max: count,
 });
-const { id: launcher, epoch } = await registerLauncher(db, {
+const db = fence === 'bare' ? withoutFence(opened) : opened;
+
+/** The launcher row neither looked up nor locked; everything else as it is. */
+function withoutFence(fenced: Database): Database {
+  const FENCE = /fence as materialized \([^)]* for key share\)/;
+  const bare = `fence as materialized (select $1::int as id, $1::int as launcher where $2::int > 0)`;
+  const rewritten = (sql: Queries): Queries =>
+    new Proxy(sql, {
+      get: (target, name) => {
+        if (name !== 'unsafe') return Reflect.get(target, name) as unknown;
+        return (text: string, values: (string | number)[], options: object) => {
+          if (!FENCE.test(text)) throw new Error(`a statement without a fence: ${text.slice(0, 200)}`);
+          return target.unsafe(text.replace(FENCE, bare), values, options);
+        };
+      },
+    });
+  return new Proxy(fenced, {
+    get: (target, name) =>
+      name === 'run'
+        ? <T>(work: (sql: Queries) => Promise<T>) => target.run((sql) => work(rewritten(sql)))
+        : (Reflect.get(target, name, target) as unknown),
+  });
+}
+
+const { id: launcher, epoch } = await registerLauncher(opened, {
   name: `bare-${process.pid}`,
   host: 'bench',
   mode: 'serial',
@@ -27,6 +56,8 @@ const { id: launcher, epoch } = await registerLauncher(db, {
 
 let report = 0;
 let done = 0;
+let taken = 0;
+let [leaseMs, commitMs] = [0, 0];
 
 function endOf({ id, attempt }: LeasedJob): EndRow {
   const now = Date.now();
@@ -53,11 +84,12 @@ function endOf({ id, attempt }: LeasedJob): EndRow {
 }
 
 async function loop(): Promise<void> {
-  for (;;) {
-    const { jobs } = await leaseJobs(db, {
+  while (taken < enough) {
+    const asked = performance.now();
+    const { jobs: leased } = await leaseJobs(db, {
       launcher,
       epoch,
-      limit: MAX_BATCH,
+      limit: size,
       maxNodes: 4,
       maxWallMinutes: null,
       order: 'serial',
@@ -65,15 +97,19 @@ async function loop(): Promise<void> {
       workflows: null,
       anyOwner: false,
     });
-    if (jobs.length === 0) return;
+    if (leased.length === 0) return;
+    taken += leased.length;
+    const had = performance.now();
     const answer = await commitBatch(db, {
       launcher,
       epoch,
       starts: [],
       patches: [],
-      ends: jobs.map(endOf),
+      ends: leased.map(endOf),
       releases: [],
     });
+    leaseMs += had - asked;
+    commitMs += performance.now() - had;
     done += answer.ends.filter((outcome) => outcome === 'applied').length;
   }
 }
@@ -81,6 +117,6 @@ async function loop(): Promise<void> {
 const from = performance.now();
 await Promise.all(Array.from({ length: count }, loop));
 const seconds = (performance.now() - from) / 1_000;
-await leave(db, launcher, epoch);
-process.send?.({ done, seconds });
+await leave(opened, launcher, epoch);
+process.send?.({ done, seconds, leaseMs, commitMs });
 process.disconnect?.();

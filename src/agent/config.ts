@@ -3,23 +3,28 @@
  * Agents may be started before it is there; they wait for it, so that both start at the same time.
  */
 import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import * as z from 'zod/mini';
+import { judgeProcess } from '../../native-free/process-identity.ts';
 import { systemClock } from '../base/clock.ts';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
+import { OWNER_FILE } from './names.ts';
+
+const identity = z.object({
+  pid: z.int(),
+  startTime: z.int(),
+  bootId: z.string(),
+  pidNamespace: z.string(),
+  uid: z.int(),
+});
 
 const schema = z.object({
   launcher: z.int(),
   /** Eight hex digits, the launcher's own on its hosts: what its agents leave in /tmp is found by it. */
   tag: z.string().check(z.regex(/^[0-9a-f]{8}$/)),
   /** Its warden: where this process is dead and the coordinator silent, nobody will ever speak to the agents again. */
-  warden: z.object({
-    pid: z.int(),
-    startTime: z.int(),
-    bootId: z.string(),
-    pidNamespace: z.string(),
-    uid: z.int(),
-  }),
+  warden: identity,
   endpoints: z.array(z.string()).check(z.minLength(1)),
   dbPath: z.string(),
   /** Nodes on this host share its CPUs: how many, when the warden started them here itself; null under mpirun. */
@@ -51,10 +56,20 @@ export async function readAgentFile(path: string): Promise<AgentFile> {
         throw new UserError(`${path} is no agent file: ${z.prettifyError(parsed.error)}`, EXIT_FAILED);
       return parsed.data;
     }
+    // oxlint-disable-next-line no-await-in-loop
+    if (await isWardenDead(path))
+      throw new UserError(`${path} did not appear before the launcher ended`, EXIT_FAILED);
     if (systemClock.monotonic() > until)
       throw new UserError(`${path} did not appear: is the launcher alive?`, EXIT_FAILED);
     await pause(POLL_MS);
   }
+}
+
+/** Whether the warden, who made the directory and would write the file, is proven dead: nobody will write it then. */
+async function isWardenDead(path: string): Promise<boolean> {
+  const text = await readFile(join(dirname(path), OWNER_FILE), 'utf8').catch(() => '{}');
+  const owner = identity.safeParse(JSON.parse(text)).data;
+  return owner !== undefined && judgeProcess(owner) === 'dead';
 }
 
 /** Where this agent stands among those of its launcher, from what started it: a flag, mpirun or srun. */

@@ -8,3 +8,5 @@ export const INCARNATION_ENV = 'BALSAM_INCARNATION';
 
 /** Beside it: which agent process that was (see orphans.ts). */
 export const AGENT_ENV = 'BALSAM_AGENT';
+/** Beside what a launcher's agents read: who its warden is. */
+export const OWNER_FILE = 'owner.json';

@@ -8,7 +8,7 @@ import { REPORT_GROUPS } from '../base/client-limits.ts';
 import { CHAIN } from '../base/limits.ts';
 import type { Database, Queries } from '../store/connection.ts';
 import { launcherLedger, ledgerLaunchers } from '../store/ledger-store.ts';
-import type { LedgerLauncher } from '../store/ledger-store.ts';
+import type { LedgerLauncher } from '../store/report-rows.ts';
 import {
   applicationTimes,
   failureGroups,
@@ -16,63 +16,11 @@ import {
   recordedSpan,
   stateChanges,
 } from '../store/report-store.ts';
-import type { ApplicationTimes, FailureGroup } from '../store/report-store.ts';
 import { bucketsOf } from './buckets.ts';
 import { statesOverTime, throughputOverTime } from './states.ts';
-import type { StateCounts, Throughput } from './states.ts';
+import type { Report, ReportLauncher, ReportOptions } from './shape.ts';
 import { noWaste, utilisationOf, wasteOf, wasteOverTime } from './waste.ts';
 import type { Waste } from './waste.ts';
-
-/** One bucket of time. */
-export interface ReportBucket extends Throughput {
-  /** When it begins. */
-  at: Date;
-  /** Jobs by state at its end. */
-  states: StateCounts;
-  /** Node-seconds within it. */
-  nodeSeconds: Waste;
-  /** Share of them that attempts held; null when there were no nodes. */
-  utilisation: number | null;
-}
-
-export interface ReportLauncher {
-  launcher: number;
-  name: string;
-  state: string;
-  nodes: number;
-  /** The part of the report's time in which it was there. */
-  from: Date;
-  to: Date;
-  nodeSeconds: Waste;
-  utilisation: number | null;
-}
-
-export interface Report {
-  /** Only workflows that contain this text; '' for all. */
-  workflow: string;
-  madeAt: Date;
-  /** From the first thing on record to the last, or to now while something goes on; null when there is nothing. */
-  from: Date | null;
-  to: Date | null;
-  bucketSeconds: number;
-  jobs: number;
-  /** Jobs by state at the end. */
-  states: StateCounts;
-  buckets: ReportBucket[];
-  applications: ApplicationTimes[];
-  /** There are more than are listed. */
-  moreApplications: boolean;
-  failures: FailureGroup[];
-  moreFailures: boolean;
-  launchers: ReportLauncher[];
-  nodeSeconds: Waste;
-  utilisation: number | null;
-}
-
-export interface ReportOptions {
-  /** Only workflows whose name contains this (case counts). */
-  workflow?: string;
-}
 
 /** Reads and counts. UserError never; WorldError when Postgres is away. Its cost is a few sorts of all rows of the jobs. */
 export function makeReport(db: Database, options: ReportOptions = {}): Promise<Report> {

@@ -1,5 +1,5 @@
 /** The waste ledger as people read it: node-seconds by category, of launchers, of buckets of time, and of all. Pure. */
-import type { LedgerRow } from '../store/ledger-store.ts';
+import type { LedgerRow } from '../store/report-rows.ts';
 
 /** Where node-seconds went; the categories add up to `total`. docs/report.md defines each. */
 export interface Waste {

@@ -38,6 +38,13 @@ export class WorldError extends Error {
   }
 }
 
+/** For the main of a process: a person's mistake is said in its sentence and gives its exit code; anything else is thrown. */
+export function exitCodeOf(error: unknown): number {
+  if (!(error instanceof UserError)) throw error;
+  console.error(error.message);
+  return error.exitCode;
+}
+
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -89,6 +89,9 @@ export const MAX_REQUESTS_PER_COMMIT = 256;
 export const ANSWER_BYTES = 2 * 1024 * 1024;
 export const MAX_ANSWERS_BYTES = 64 * 1024 * 1024;
 
+/** Bytes of a workflow, and of the name of an application: they are in indexes, whose rows hold 2,700 with all their columns. */
+export const MAX_INDEXED_BYTES = 1_000;
+
 /** Largest value of an int column. */
 export const MAX_INT = 2_147_483_647;
 /** Characters of the texts of one job, and of those of one application. Derived: the system takes 2 MiB of words at a start. */
@@ -170,8 +173,8 @@ export const TCP_KEEPALIVE_S = 5;
 /** Waiting and held jobs are counted up to this: an idle exit asks only whether there are any. */
 export const WAITING_COUNT_LIMIT = 1_000;
 
-/** Times that one commit is sent again after a deadlock or serialisation failure. Guess: locks are in id order, so rare. */
-export const COMMIT_RETRIES = 10;
+/** Times that a commit, a kill or a deletion is sent after a deadlock. Guess: each statement locks in id order, so rare. */
+export const DEADLOCK_ROUNDS = 10;
 
 /** Rows fetched at a time by a server-side cursor, and rows of one insert. Guess: memory stays flat, the wait is hidden. */
 export const STREAM_ROWS = 1_000;

@@ -6,7 +6,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { defineCommand } from 'citty';
 import { UserError } from '../base/errors.ts';
+import { getApplication, insertApplication } from '../store/application-store.ts';
 import { applicationRecord } from './format.ts';
+import { JSON_OPTION, jsonLine } from './json.ts';
 import { words } from './options.ts';
 import { printLine, withDatabase } from './terminal.ts';
 
@@ -23,11 +25,11 @@ export const appCommand = defineCommand({
     postprocess: { type: 'string', description: 'script run after a job (not supported yet)' },
     envscript: { type: 'string', description: 'script that is sourced before a job' },
     description: words('what it is'),
+    ...JSON_OPTION,
   },
   async run({ args }) {
     if (args.name.trim() === '') throw new UserError('--name must not be empty');
     if (args.executable.trim() === '') throw new UserError('--executable must not be empty');
-    const { getApplication, insertApplication } = await import('../store/application-store.ts');
     await withDatabase(async (db) => {
       if ((await getApplication(db, args.name)) !== null) {
         throw new UserError(`an application named ${args.name} exists already`);
@@ -40,6 +42,7 @@ export const appCommand = defineCommand({
         envscript: args.envscript === undefined ? '' : path.resolve(args.envscript),
         description: args.description ?? '',
       });
+      if (args.json === true) return printLine(jsonLine('application', app));
       await printLine(applicationRecord(app));
       await printLine('Added app to database');
     });

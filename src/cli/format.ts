@@ -6,9 +6,19 @@
  */
 import path from 'node:path';
 import { writeJson } from '../base/json.ts';
-import { CELL_MAX } from '../base/client-limits.ts';
+import { CELL_MIN, CELL_PAD_MAX, TREE_DEPTH_SHOWN } from '../base/client-limits.ts';
 import { cuteId, jobDirectory } from '../core/job-directory.ts';
-import type { ApplicationRow, HistoryLine, JobRow, LauncherEventRow, LauncherRow } from '../store/rows.ts';
+import type {
+  ApplicationRow,
+  HistoryLine,
+  JobField,
+  JobRow,
+  LauncherEventRow,
+  LauncherRow,
+} from '../store/rows.ts';
+import { inStateColour, PLAIN } from './look.ts';
+import type { Look } from './look.ts';
+import type { TreeNode } from './tree.ts';
 
 /** The columns of a record, in the original's order. */
 export const RECORD_FIELDS = [
@@ -54,42 +64,109 @@ export const LS_FIELDS = [
   'created_at',
   'updated_at',
 ] as const;
+/** The columns of every table of jobs. */
+export const TABLE_FIELDS = ['job_id', 'name', 'workflow', 'application', 'state'] as const;
 export type LsField = (typeof LS_FIELDS)[number];
 
 export function isLsField(name: string): name is LsField {
   return (LS_FIELDS as readonly string[]).includes(name);
 }
 
+/** The columns of a job that `fields` are made from. */
+export function columnsOf(fields: readonly LsField[]): JobField[] {
+  return [...new Set(fields.map((name): JobField => (name === 'lock' ? 'launcher' : name)))];
+}
+
+/** A job with at least the columns that are shown. */
+export type ShownJob = { readonly [F in JobField]?: JobRow[F] };
+
 /**
  * Header cells right-justified, data cells left-justified, joined by ` | `, a line of dashes between; each column as
- * wide as its widest cell. No newline at the end.
+ * wide as its widest cell. On a terminal the widest columns are cut to fit, with `…`, except a column of ids; states are
+ * coloured. No newline at the end.
  */
-export function table(headers: readonly string[], rows: readonly (readonly string[])[]): string {
-  const cells = rows.map((row) => row.map(cell));
-  const widths = headers.map((header, i) =>
-    cells.reduce((widest, row) => Math.max(widest, displayWidth(row[i] ?? '')), displayWidth(header)),
+export function table(
+  headers: readonly string[],
+  rows: readonly (readonly string[])[],
+  look: Look = PLAIN,
+): string {
+  const cells = rows.map((row) => row.map((text) => escaped(text)));
+  const natural = headers.map((header, i) =>
+    cells.reduce(
+      (widest, row) => Math.max(widest, Math.min(CELL_PAD_MAX, displayWidth(row[i] ?? ''))),
+      displayWidth(header),
+    ),
   );
-  const head = headers.map((header, i) => padStart(header, widths[i] ?? 0)).join(' | ');
-  const lines = cells.map((row) => row.map((text, i) => padEnd(text, widths[i] ?? 0)).join(' | '));
+  const cut = look.width !== null;
+  const widths = look.width === null ? natural : fitted(headers, natural, look.width);
+  const fit = (text: string, i: number): string => (cut ? clip(text, widths[i] ?? 0) : text);
+  const state = headers.indexOf('state');
+  const head = headers.map((header, i) => padStart(fit(header, i), widths[i] ?? 0)).join(' | ');
+  const lines = cells.map((row) =>
+    row
+      .map((text, i) => {
+        const shown = padEnd(fit(text, i), widths[i] ?? 0);
+        return i === state ? inStateColour(shown, text, look) : shown;
+      })
+      .join(' | '),
+  );
   return [head, '-'.repeat(displayWidth(head)), ...lines].join('\n');
 }
 
+/** Widths that fit `total` columns: the widest gives way first, none below CELL_MIN, a column of ids never. */
+function fitted(headers: readonly string[], natural: readonly number[], total: number): number[] {
+  const widths = [...natural];
+  for (;;) {
+    const excess = widths.reduce((sum, width) => sum + width + 3, -3) - total;
+    if (excess <= 0) return widths;
+    const soft = widths.map((width, i) => (headers[i] === 'job_id' ? 0 : width));
+    const widest = Math.max(...soft);
+    if (widest <= CELL_MIN) return widths;
+    const next = Math.max(CELL_MIN, ...soft.filter((width) => width < widest));
+    widths[soft.indexOf(widest)] = Math.max(next - 1, CELL_MIN, widest - excess);
+  }
+}
+
 /** The table of jobs: the five usual columns and `extra` ones. */
-export function jobTable(jobs: readonly JobRow[], extra: readonly LsField[]): string {
-  const fields: LsField[] = ['job_id', 'name', 'workflow', 'application', 'state', ...extra];
+export function jobTable(jobs: readonly ShownJob[], extra: readonly LsField[], look: Look = PLAIN): string {
+  const fields: LsField[] = [...TABLE_FIELDS, ...extra];
   return table(
     fields,
     jobs.map((job) =>
-      fields.map((field) => (field === 'application' ? baseNames(job.application) : fieldText(job, field))),
+      fields.map((name) =>
+        name === 'application' ? baseNames(job.application ?? '') : fieldText(job, name),
+      ),
     ),
+    look,
   );
 }
 
-export function applicationTable(apps: readonly ApplicationRow[]): string {
+/** One line a node: bars for its depth, its name, its short id. */
+export function treeText(nodes: readonly TreeNode[]): string {
+  return nodes
+    .map(({ job, depth, repeated }) => {
+      const levels = Math.min(depth, TREE_DEPTH_SHOWN);
+      const name = padEnd(escaped(job.name), 10);
+      const again = repeated ? ' (children above)' : '';
+      return `${'|'.repeat(levels)} ${' '.repeat(5 * levels)} ${name} ${cute(job)}${again}`;
+    })
+    .join('\n');
+}
+
+export function applicationTable(apps: readonly ApplicationRow[], look: Look = PLAIN): string {
   return table(
     ['pk', 'name', 'executable', 'description'],
     apps.map((app) => [String(app.id), app.name, baseNames(app.executable), app.description]),
+    look,
   );
+}
+
+/** Where a job runs: the directory that the agent makes, or the one that its maker named. */
+export function workingDirectory(
+  databasePath: string,
+  job: Pick<JobRow, 'job_id' | 'name' | 'workflow' | 'user_workdir'>,
+): string {
+  return job.user_workdir === '' ? path.join(databasePath, 'data', jobDirectory(job)) : job.user_workdir;
 }
 
 /** The whole record of a job. `application` is null when none of its name is registered. */
@@ -98,8 +175,7 @@ export function jobRecord(job: JobRow, application: ApplicationRow | null, datab
     application === null
       ? `NO APPLICATION MATCHING ${escaped(job.application)}`
       : escaped(`${application.executable.trim()} ${job.args}`.trim());
-  const directory =
-    job.user_workdir === '' ? path.join(databasePath, 'data', jobDirectory(job)) : job.user_workdir;
+  const directory = workingDirectory(databasePath, job);
   return [
     `BalsamJob ${job.job_id}`,
     '-'.repeat(46),
@@ -120,7 +196,7 @@ export function applicationRecord(app: ApplicationRow): string {
 }
 
 /** A job's history, oldest first. The pad before each newline is the original's. */
-export function historyText(job: JobRow, lines: readonly HistoryLine[]): string {
+export function historyText(job: Pick<JobRow, 'job_id' | 'name'>, lines: readonly HistoryLine[]): string {
   const text = lines.map(({ at, state, message }) => {
     const head = `\n[${stamp(at)} ${state}]`.padStart(45);
     return `${head} ${escaped(message, true)}`;
@@ -143,14 +219,9 @@ export function cute(job: { job_id: string; name: string }): string {
   return escaped(cuteId(job));
 }
 
-/** One JSON object of every field, for `--json`. */
-export function jobJson(job: JobRow): string {
-  return writeJson(job);
-}
-
 /** A field as text: JSON for data, lists, booleans and null. */
-export function fieldText(job: JobRow, field: LsField): string {
-  if (field === 'lock') return job.launcher === null ? '' : `launcher ${job.launcher}`;
+export function fieldText(job: ShownJob, field: LsField): string {
+  if (field === 'lock') return typeof job.launcher === 'number' ? `launcher ${job.launcher}` : '';
   const value = job[field];
   if (typeof value === 'string') return value;
   if (value instanceof Date) return value.toISOString();
@@ -159,6 +230,7 @@ export function fieldText(job: JobRow, field: LsField): string {
 
 /** JSON on one line with a space after commas and colons, as the original printed its dictionaries. */
 export function spacedJson(value: unknown): string {
+  if (value === undefined) return '';
   try {
     return spaced(value);
   } catch (error) {
@@ -198,11 +270,6 @@ function keyed(key: string, value: string): string {
   return `${key.padEnd(32)}${value}`;
 }
 
-function cell(text: string): string {
-  const clean = escaped(text);
-  return clean.length > CELL_MAX ? `${clean.slice(0, CELL_MAX - 1).toWellFormed()}…` : clean;
-}
-
 /** MM-DD-YYYY HH:MM:SS.ffffff in UTC; a Date has milliseconds, the last three digits are zero. */
 function stamp(at: Date): string {
   const iso = at.toISOString();
@@ -231,4 +298,17 @@ export function displayWidth(text: string): number {
         : 1;
   }
   return width;
+}
+
+/** `text` cut to `width` columns, with … where something is missing. */
+export function clip(text: string, width: number): string {
+  if (displayWidth(text) <= width) return text;
+  let shown = '';
+  let used = 1;
+  for (const c of text) {
+    used += displayWidth(c);
+    if (used > width) break;
+    shown += c;
+  }
+  return `${shown}…`;
 }

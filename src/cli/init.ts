@@ -1,5 +1,6 @@
 /** `balsam init PATH`: makes a database and says how to begin with it. */
 import { defineCommand } from 'citty';
+import { JSON_OPTION, jsonLine } from './json.ts';
 
 export const initCommand = defineCommand({
   meta: { name: 'init', description: 'Make a new Balsam database' },
@@ -11,6 +12,7 @@ export const initCommand = defineCommand({
       type: 'string',
       description: 'ADDRESS/CIDR to listen on for compute nodes; else only this host',
     },
+    ...JSON_OPTION,
   },
   async run({ args }) {
     const [{ initCluster }, { detectScheduler }] = await Promise.all([
@@ -22,6 +24,13 @@ export const initCommand = defineCommand({
       ...(args['postgres-bin'] === undefined ? {} : { postgresBin: args['postgres-bin'] }),
       ...(args.listen === undefined ? {} : { listen: args.listen }),
     });
+    if (args.json === true) {
+      const { readServerInfo } = await import('../cluster/index.ts');
+      process.stdout.write(
+        `${jsonLine('database', { path: made.path, server: readServerInfo(made.path) })}\n`,
+      );
+      return;
+    }
     const stars = '*'.repeat(Math.max(53, made.path.length + 36));
     process.stdout.write(
       `${stars}\nSuccessfully created Balsam DB at: ${made.path}\nUse \`source balsamactivate ${made.path}\` to begin working.\n${stars}\n`,

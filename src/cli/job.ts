@@ -5,11 +5,14 @@ import { newId } from '../base/ids.ts';
 import { didYouMean } from '../base/suggest.ts';
 import { notYetSupported } from '../core/not-yet.ts';
 import { field, queryOf } from '../core/query.ts';
+import { getApplication, listApplications } from '../store/application-store.ts';
+import { countJobs, insertJobs } from '../store/job-store.ts';
 import { JOB_FIELDS } from '../store/rows.ts';
 import type { JobField, JobRow, NewJob } from '../store/rows.ts';
-import { jobRecord } from './format.ts';
+import { escaped, jobRecord } from './format.ts';
+import { JSON_OPTION, jsonLine } from './json.ts';
 import { integer, repeated, words } from './options.ts';
-import { confirm, printLine, withDatabase } from './terminal.ts';
+import { confirmed, printLine, withDatabase } from './terminal.ts';
 
 const count = (description: string) => ({ type: 'string', description, valueHint: 'N' }) as const;
 
@@ -41,6 +44,7 @@ export const jobCommand = defineCommand({
     'url-out': { type: 'string', description: 'stage out to (not supported yet)' },
     'stage-out-files': words('files to stage out (not supported yet)', 'GLOB…'),
     yes: { type: 'boolean', description: 'do not ask' },
+    ...JSON_OPTION,
   },
   async run({ args }) {
     const job: NewJob = {
@@ -61,20 +65,21 @@ export const jobCommand = defineCommand({
       stage_out_url: args['url-out'] ?? '',
       stage_out_files: args['stage-out-files'] ?? '',
     };
-    await add(job, args.yes === true);
+    await add(job, args);
   },
 });
 
-async function add(job: NewJob, sure: boolean): Promise<void> {
-  const [apps, jobs] = await Promise.all([
-    import('../store/application-store.ts'),
-    import('../store/job-store.ts'),
-  ]);
+interface Sure {
+  readonly yes?: boolean | undefined;
+  readonly json?: boolean | undefined;
+}
+
+async function add(job: NewJob, sure: Sure): Promise<void> {
   await withDatabase(async (db) => {
     const name = job.application ?? '';
-    const application = await apps.getApplication(db, name);
+    const application = await getApplication(db, name);
     if (application === null) {
-      const known = (await apps.listApplications(db)).map((app) => app.name);
+      const known = (await listApplications(db)).map((app) => app.name);
       throw new UserError(
         `no application named ${name} is registered${didYouMean(name, known)}`,
         EXIT_FAILED,
@@ -82,17 +87,15 @@ async function add(job: NewJob, sure: boolean): Promise<void> {
     }
     const missing = notYetSupported(job, application);
     if (missing !== null) throw new UserError(missing);
-    await printLine(jobRecord(withDefaults(job), application, db.path));
-    if (!sure) {
+    if (sure.json !== true) await printLine(jobRecord(withDefaults(job), application, db.path));
+    if (sure.json !== true && sure.yes !== true) {
       const workflow = job.workflow ?? '';
-      const there = await jobs.countJobs(db, queryOf(field('workflow', 'equals', workflow)));
-      if (there > 0) await printLine(`Workflow ${workflow} already has ${there} jobs`);
-      if (!(await confirm('Confirm adding job to DB [y/n]: '))) {
-        await printLine('Add job aborted');
-        return;
-      }
+      const there = await countJobs(db, queryOf(field('workflow', 'equals', workflow)));
+      if (there > 0) await printLine(`Workflow ${escaped(workflow)} already has ${there} jobs`);
     }
-    await jobs.insertJobs(db, [job]);
+    if (!(await confirmed(sure, 'Confirm adding job to DB [y/n]: ', 'Add job aborted'))) return;
+    const [row] = await insertJobs(db, [job]);
+    if (sure.json === true && row !== undefined) await printLine(jsonLine('job', row));
   });
 }
 

@@ -4,6 +4,7 @@
  */
 import { defineCommand } from 'citty';
 import { UserError } from '../base/errors.ts';
+import { JSON_OPTION } from './json.ts';
 import { integer } from './options.ts';
 
 /** Idle seconds after which a launcher leaves, by mode: the original's. */
@@ -63,6 +64,12 @@ export const launcherCommand = defineCommand({
       description: 'openmpi, mpich or the path of an mpirun; default: the one on PATH',
     },
     'any-owner': { type: 'boolean', description: 'run jobs made by other database users too' },
+    'num-transition-threads': {
+      type: 'string',
+      valueHint: 'N',
+      description: "no effect: the original's transition processes are not needed",
+    },
+    ...JSON_OPTION,
   },
   async run({ args }) {
     const consumeAll = args['consume-all'] === true;
@@ -77,22 +84,22 @@ export const launcherCommand = defineCommand({
       { runLauncher },
       { chooseScheduler },
       { readBatchSettings },
-      { Progress },
+      { display },
     ] = await Promise.all([
       import('../cluster/server.ts'),
       import('../cluster/layout.ts'),
       import('../warden/warden.ts'),
       import('../batch/choose.ts'),
       import('../batch/settings.ts'),
-      import('./progress.ts'),
+      import('./launcher-display.ts'),
     ]);
     const dbPath = findDatabasePath();
     await ensureServer(dbPath);
     const here = allocation(() => chooseScheduler(readBatchSettings(dbPath).scheduler));
     const hosts = args.hosts === undefined ? here.hosts : args.hosts.split(',').filter((h) => h !== '');
     const launch = (args.launch as 'local' | 'mpirun' | undefined) ?? (hosts === null ? 'local' : 'mpirun');
-    const progress = new Progress(wfFilter ?? 'jobs');
-    process.stdout.write(`Starting Balsam launcher [${process.pid}]\n`);
+    integer('--num-transition-threads', args['num-transition-threads'], 0);
+    const shown = display(args.json === true, wfFilter ?? 'jobs');
     const end = await runLauncher(
       {
         dbPath,
@@ -113,20 +120,9 @@ export const launcherCommand = defineCommand({
         anyOwner: args['any-owner'] === true,
         schedulerId: process.env['SLURM_JOB_ID'] ?? process.env['PBS_JOBID'] ?? '',
       },
-      {
-        onStart: (files) => void process.stdout.write(`Log: ${files.log}\n`),
-        onProgress: (p) =>
-          progress.update({
-            done: p.finished,
-            failed: p.failed,
-            running: p.running,
-            waiting: p.queued + p.waiting,
-          }),
-        onNote: (text) => void process.stderr.write(`balsam: ${text}\n`),
-      },
+      shown,
     );
-    progress.close();
-    process.stdout.write(`Launcher ended: ${end.reason}\n`);
+    shown.end(end);
     process.exitCode = end.exitCode;
   },
 });

@@ -8,6 +8,8 @@ import { launcherEvents } from '../store/launcher-event-store.ts';
 import { listLaunchers } from '../store/launcher-store.ts';
 import type { LauncherEventRow, LauncherRow } from '../store/rows.ts';
 import { eventsText, table } from './format.ts';
+import { jsonLine } from './json.ts';
+import { lookOf } from './look.ts';
 import { duration } from './progress.ts';
 import { printLine } from './terminal.ts';
 
@@ -30,7 +32,7 @@ export async function showLaunchers(db: Database, wanted: LaunchersWanted): Prom
     launchers.map((l) => l.id),
   );
   if (wanted.json === true) {
-    for (const l of launchers) await printLine(JSON.stringify(jsonOf(l, events.get(l.id) ?? [])));
+    for (const l of launchers) await printLine(jsonLine('launcher', jsonOf(l, events.get(l.id) ?? [])));
     return;
   }
   if (launchers.length === 0) return printLine('No launchers found matching query');
@@ -57,6 +59,7 @@ function launcherTable(
       `${ago(l.heartbeat_age_ms)} ago`,
       troublesOf(l, events.get(l.id) ?? []).join('; '),
     ]),
+    lookOf(),
   );
 }
 

@@ -1,5 +1,6 @@
 /**
- * `balsam ls`: jobs, applications, workflows or launchers, as tables, records, histories, counts, or JSON lines for programs.
+ * `balsam ls`: jobs, applications, workflows, batch queues or launchers, as tables, records, histories, trees, counts, or
+ * JSON lines for programs.
  *
  * BALSAM_LS_FIELDS adds columns, BALSAM_LS_LIMIT bounds the rows of a table. A listing reads only what it shows; `--json`
  * streams, so that a million jobs do not pile up in memory.
@@ -7,64 +8,65 @@
 import { defineCommand } from 'citty';
 import { LS_LIMIT } from '../base/client-limits.ts';
 import { UserError } from '../base/errors.ts';
-import { isId } from '../base/ids.ts';
 import { didYouMean } from '../base/suggest.ts';
 import type { OpenDatabase } from '../cluster/open.ts';
-import { isJobState, JOB_STATES } from '../core/job.ts';
-import { all, field, queryOf } from '../core/query.ts';
+import { JOB_STATES } from '../core/job.ts';
+import { field, queryOf } from '../core/query.ts';
 import type { Condition } from '../core/query.ts';
 import { applicationsByName, listApplications } from '../store/application-store.ts';
 import { history } from '../store/event-store.ts';
 import { countByState, countJobs, getJobs, streamJobs, workflows } from '../store/job-store.ts';
-import type { JobRow } from '../store/rows.ts';
+import { listJobs } from '../store/list-store.ts';
 import {
   applicationRecord,
   applicationTable,
+  columnsOf,
   escaped,
   historyText,
   isLsField,
-  jobJson,
   jobRecord,
   jobTable,
   LS_FIELDS,
+  TABLE_FIELDS,
+  treeText,
 } from './format.ts';
 import type { LsField } from './format.ts';
+import { JSON_OPTION, jsonLine } from './json.ts';
+import { inStateColour, lookOf } from './look.ts';
+import { conditionOf, FILTERS } from './select.ts';
+import type { Filters } from './select.ts';
 import { print, printLine, withDatabase } from './terminal.ts';
+import { TREE_FIELDS, treeOf } from './tree.ts';
 
-interface Wanted {
-  readonly name?: string | undefined;
-  readonly id?: string | undefined;
-  readonly state?: string | undefined;
-  readonly wf?: string | undefined;
+export interface Wanted extends Filters {
   readonly history?: boolean | undefined;
+  readonly tree?: boolean | undefined;
   readonly 'by-states'?: boolean | undefined;
   readonly verbose?: boolean | undefined;
   readonly json?: boolean | undefined;
 }
 
 export const lsCommand = defineCommand({
-  meta: { name: 'ls', description: 'List jobs, applications, workflows or launchers' },
+  meta: { name: 'ls', description: 'List jobs, applications, workflows, batch queues or launchers' },
   args: {
     what: {
       type: 'positional',
-      description: 'jobs, apps, wf or launchers',
+      description: 'jobs, apps, wf, queues or launchers',
       required: false,
       default: 'jobs',
     },
-    name: { type: 'string', description: 'name contains (any case)' },
-    id: { type: 'string', description: 'id contains' },
-    state: { type: 'string', description: 'exactly this state' },
-    wf: { type: 'string', description: 'workflow contains' },
+    ...FILTERS,
     history: { type: 'boolean', description: 'the history of each job' },
+    tree: { type: 'boolean', description: 'children below their parents' },
     'by-states': { type: 'boolean', description: 'how many are in each state' },
     verbose: { type: 'boolean', description: 'whole records' },
-    json: { type: 'boolean', description: 'one JSON object a line, for programs' },
+    ...JSON_OPTION,
   },
   async run({ args }) {
-    const list = LISTS[args.what];
-    if (list === undefined || !Object.hasOwn(LISTS, args.what)) {
+    const list = Object.hasOwn(LISTS, args.what) ? LISTS[args.what] : undefined;
+    if (list === undefined) {
       throw new UserError(
-        `balsam ls lists jobs, apps, wf or launchers, not ${JSON.stringify(args.what)}${didYouMean(args.what, Object.keys(LISTS))}`,
+        `balsam ls lists jobs, apps, wf, queues or launchers, not ${JSON.stringify(args.what)}${didYouMean(args.what, Object.keys(LISTS))}`,
       );
     }
     await withDatabase((db) => list(db, args));
@@ -74,130 +76,156 @@ export const lsCommand = defineCommand({
 type List = (db: OpenDatabase, wanted: Wanted) => Promise<void>;
 
 const LISTS: { readonly [what: string]: List } = {
-  jobs: listJobs,
-  job: listJobs,
+  jobs: listTheJobs,
+  job: listTheJobs,
   apps: listApps,
   app: listApps,
   wf: listWorkflows,
   workflows: listWorkflows,
+  queues: async (db, wanted) => (await import('./ls-queues.ts')).listQueues(db, wanted),
+  queue: async (db, wanted) => (await import('./ls-queues.ts')).listQueues(db, wanted),
   launchers: listAllLaunchers,
   launcher: listAllLaunchers,
 };
 
-async function listJobs(db: OpenDatabase, wanted: Wanted): Promise<void> {
+async function listTheJobs(db: OpenDatabase, wanted: Wanted): Promise<void> {
   const where = conditionOf(wanted);
-  if (wanted.json === true) return jsonJobs(db, where);
-  if (wanted.history !== true && wanted['by-states'] === true) return countStates(db, where);
-  const extra = extraFields();
-  if (extra === null) return;
-  const limit = rowLimit();
-  // One more than is shown, to know whether counting the rest is worth a query.
-  const found = await getJobs(db, { where, orderBy: [], limit: limit + 1 });
-  if (found.length === 0) return printLine('No jobs found matching query');
-  const jobs = found.slice(0, limit);
-  if (wanted.history === true) await printHistories(db, jobs);
-  else if (wanted.verbose === true) await printRecords(db, jobs);
-  else await printLine(jobTable(jobs, extra));
-  if (found.length > limit) {
-    const more = (await countJobs(db, queryOf(where))) - jobs.length;
-    await printLine(`(${more} more BalsamJobs not shown...)`);
-  }
+  const json = wanted.json === true;
+  if (wanted.history === true) return printHistories(db, where, json);
+  if (wanted.tree === true) return printTree(db, where, json);
+  if (wanted['by-states'] === true) return countStates(db, where, json);
+  if (json) return jsonJobs(db, where);
+  if (wanted.verbose === true) return printRecords(db, where);
+  await printTable(db, where);
 }
 
 async function jsonJobs(db: OpenDatabase, where: Condition): Promise<void> {
-  for await (const job of streamJobs(db, queryOf(where))) await printLine(jobJson(job));
+  for await (const job of streamJobs(db, queryOf(where))) await printLine(jsonLine('job', job));
 }
 
-async function countStates(db: OpenDatabase, where: Condition): Promise<void> {
+async function printTable(db: OpenDatabase, where: Condition): Promise<void> {
+  const extra = extraFields();
+  if (extra === null) return;
+  const fields = columnsOf([...TABLE_FIELDS, ...extra]);
+  const shown = await limited(db, where, (query) => listJobs(db, query, fields));
+  if (shown !== null) await printLine(jobTable(shown.rows, extra, lookOf()) + shown.more);
+}
+
+/** Up to the limit of `ls`, and the line about the others; null, and said so, when there is none. */
+async function limited<T>(
+  db: OpenDatabase,
+  where: Condition,
+  ask: (query: ReturnType<typeof queryOf>) => Promise<T[]>,
+): Promise<{ rows: T[]; more: string } | null> {
+  const limit = rowLimit();
+  // One more than is shown, to know whether counting the rest is worth a query.
+  const found = await ask({ where, orderBy: [], limit: limit + 1 });
+  if (found.length === 0) {
+    await printLine('No jobs found matching query');
+    return null;
+  }
+  if (found.length <= limit) return { rows: found, more: '' };
+  const more = (await countJobs(db, queryOf(where))) - limit;
+  return { rows: found.slice(0, limit), more: `\n(${more} more BalsamJobs not shown...)` };
+}
+
+async function countStates(db: OpenDatabase, where: Condition, json: boolean): Promise<void> {
   const counts = await countByState(db, queryOf(where));
-  if (counts.size === 0) return printLine('No jobs found matching query');
+  if (counts.size === 0 && !json) return printLine('No jobs found matching query');
+  const look = lookOf();
   for (const state of JOB_STATES) {
     const count = counts.get(state);
-    if (count !== undefined) await printLine(`${state.padStart(16)}  ${count}`);
+    if (count === undefined) continue;
+    await printLine(
+      json
+        ? jsonLine('state_count', { state, count })
+        : `${inStateColour(state.padStart(16), state, look)}  ${count}`,
+    );
   }
 }
 
-async function printHistories(db: OpenDatabase, jobs: readonly JobRow[]): Promise<void> {
+async function printHistories(db: OpenDatabase, where: Condition, json: boolean): Promise<void> {
+  const fields = ['job_id', 'name'] as const;
+  const shown = json
+    ? { rows: await listJobs(db, queryOf(where), fields), more: '' }
+    : await limited(db, where, (query) => listJobs(db, query, fields));
+  if (shown === null) return;
   const lines = await history(
     db,
-    jobs.map((job) => job.job_id),
+    shown.rows.map((job) => job.job_id),
   );
-  for (const job of jobs) await printLine(historyText(job, lines.get(job.job_id) ?? []));
+  for (const job of shown.rows) {
+    const of = lines.get(job.job_id) ?? [];
+    await printLine(json ? jsonLine('history', { ...job, lines: of }) : historyText(job, of));
+  }
+  if (shown.more !== '') await printLine(shown.more.trimStart());
 }
 
-async function printRecords(db: OpenDatabase, jobs: readonly JobRow[]): Promise<void> {
-  const names = [...new Set(jobs.map((job) => job.application))];
-  const apps = await applicationsByName(db, names);
-  for (const job of jobs) await printLine(jobRecord(job, apps.get(job.application) ?? null, db.path));
+async function printTree(db: OpenDatabase, where: Condition, json: boolean): Promise<void> {
+  if (json) {
+    for (const node of treeOf(await listJobs(db, queryOf(where), TREE_FIELDS))) {
+      await printLine(jsonLine('tree_node', { ...node.job, depth: node.depth, repeated: node.repeated }));
+    }
+    return;
+  }
+  const shown = await limited(db, where, (query) => listJobs(db, query, TREE_FIELDS));
+  if (shown !== null) await printLine(treeText(treeOf(shown.rows)) + shown.more);
+}
+
+async function printRecords(db: OpenDatabase, where: Condition): Promise<void> {
+  const shown = await limited(db, where, (query) => getJobs(db, query));
+  if (shown === null) return;
+  const apps = await applicationsByName(db, [...new Set(shown.rows.map((job) => job.application))]);
+  for (const job of shown.rows) await printLine(jobRecord(job, apps.get(job.application) ?? null, db.path));
+  if (shown.more !== '') await printLine(shown.more.trimStart());
 }
 
 async function listApps(db: OpenDatabase, wanted: Wanted): Promise<void> {
-  refuse('apps', wanted, ['id', 'state', 'wf', 'history', 'by-states']);
+  refuse('apps', wanted, ['state', 'wf', 'history', 'by-states', 'application', 'tree']);
   const part = wanted.name?.toLowerCase();
   const apps = (await listApplications(db)).filter(
-    (app) => part === undefined || app.name.toLowerCase().includes(part),
+    (app) =>
+      (part === undefined || app.name.toLowerCase().includes(part)) &&
+      (wanted.id === undefined || String(app.id) === wanted.id),
   );
   if (wanted.json === true) {
-    for (const app of apps) await printLine(JSON.stringify(app));
+    for (const app of apps) await printLine(jsonLine('application', app));
   } else if (apps.length === 0) {
     await printLine('No apps found matching query');
   } else {
     await printLine(
-      wanted.verbose === true ? apps.map(applicationRecord).join('\n\n') : applicationTable(apps),
+      wanted.verbose === true ? apps.map(applicationRecord).join('\n\n') : applicationTable(apps, lookOf()),
     );
   }
 }
 
 async function listAllLaunchers(db: OpenDatabase, wanted: Wanted): Promise<void> {
-  refuse('launchers', wanted, ['id', 'state', 'wf', 'by-states', 'verbose']);
+  refuse('launchers', wanted, ['id', 'state', 'wf', 'by-states', 'verbose', 'application', 'tree']);
   const { showLaunchers } = await import('./launchers.ts');
   await showLaunchers(db, { ...wanted, limit: rowLimit() });
 }
 
 async function listWorkflows(db: OpenDatabase, wanted: Wanted): Promise<void> {
-  refuse('wf', wanted, ['id', 'state', 'history', 'by-states', 'name']);
-  const names = (await workflows(db)).filter((name) => wanted.wf === undefined || name.includes(wanted.wf));
+  refuse('wf', wanted, ['id', 'state', 'history', 'by-states', 'application']);
+  const part = wanted.wf ?? wanted.name;
+  const names = (await workflows(db)).filter((name) => part === undefined || name.includes(part));
   if (wanted.json === true) {
-    for (const name of names) await printLine(JSON.stringify({ workflow: name }));
+    for (const name of names) await printLine(jsonLine('workflow', { workflow: name }));
     return;
   }
-  if (names.length === 0 && wanted.wf !== undefined)
-    return printLine(`No workflow matching ${escaped(wanted.wf)}`);
+  if (names.length === 0 && part !== undefined) return printLine(`No workflow matching ${escaped(part)}`);
   await print('Workflows\n---------\n');
   if (names.length === 0) return printLine('No jobs found matching query');
-  if (wanted.verbose !== true && wanted.wf === undefined)
+  if (wanted.verbose !== true && wanted.tree !== true && part === undefined)
     return printLine(names.map((name) => escaped(name)).join('\n'));
-  const extra = extraFields();
-  if (extra === null) return;
   for (const name of names) {
     const shown = escaped(name);
-    const jobs = await getJobs(db, {
-      where: field('workflow', 'equals', name),
-      orderBy: [],
-      limit: rowLimit(),
-    });
-    await printLine(`${shown}\n${'-'.repeat(shown.length)}\n${jobTable(jobs, extra)}\n`);
+    await printLine(`${shown}\n${'-'.repeat(shown.length)}`);
+    const where = field('workflow', 'equals', name);
+    if (wanted.tree === true) await printTree(db, where, false);
+    else await printTable(db, where);
+    await printLine('');
   }
-}
-
-function conditionOf(wanted: Wanted): Condition {
-  const parts: Condition[] = [];
-  if (wanted.name !== undefined) parts.push(field('name', 'icontains', wanted.name));
-  if (wanted.wf !== undefined) parts.push(field('workflow', 'contains', wanted.wf));
-  if (wanted.id !== undefined) {
-    const id = wanted.id.toLowerCase();
-    parts.push(field('job_id', isId(id) ? 'equals' : 'contains', id));
-  }
-  if (wanted.state !== undefined) {
-    const state = wanted.state.toUpperCase();
-    if (!isJobState(state)) {
-      throw new UserError(
-        `--state: there is no state ${wanted.state}${didYouMean(state, JOB_STATES)}; there are ${JOB_STATES.join(', ')}`,
-      );
-    }
-    parts.push(field('state', 'equals', state));
-  }
-  return all(...parts);
 }
 
 /** The columns in BALSAM_LS_FIELDS; null, with a word about it, when one does not exist. */
@@ -208,7 +236,7 @@ function extraFields(): LsField[] | null {
   const choices = [...LS_FIELDS].toSorted().join(', ');
   process.stdout.write(
     '***  You specified a nonexistent field in BALSAM_LS_FIELDS; please unset this ***\n' +
-      `Cannot resolve keyword '${escaped(wrong)}' into field. Choices are: ${choices}\n`,
+      `Cannot resolve keyword '${escaped(wrong)}' into field${didYouMean(wrong, LS_FIELDS)}. Choices are: ${choices}\n`,
   );
   return null;
 }
@@ -221,7 +249,8 @@ function rowLimit(): number {
   throw new UserError(`BALSAM_LS_LIMIT must be an integer of at least 1, not ${JSON.stringify(text)}`);
 }
 
-function refuse(what: string, wanted: Wanted, options: readonly (keyof Wanted)[]): void {
+/** UserError for an option that means nothing to this list. */
+export function refuse(what: string, wanted: Wanted, options: readonly (keyof Wanted)[]): void {
   const given = options.find((option) => wanted[option] !== undefined && wanted[option] !== false);
   if (given !== undefined) throw new UserError(`balsam ls ${what} does not take --${given}`);
 }

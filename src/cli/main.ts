@@ -1,76 +1,54 @@
 /**
- * The command `balsam`: finds the command that was typed, loads only that one's file, and turns what it throws into one
- * sentence and an exit code: 0 done, 1 it failed, 2 the words were wrong, 70 a bug of ours.
+ * The command `balsam`: help, version, and the choice of what to load for the rest.
  *
- * Started by bin/balsam. It must stay cheap: help and --version load nothing but this file.
+ * Started by bin/balsam. It must stay cheap: help and --version load nothing but this file and the names of the commands.
  */
 import fs from 'node:fs';
-import type { ArgsDef, CommandDef } from 'citty';
-import { EXIT_FAILED, EXIT_USAGE, messageOf, UserError, WorldError } from '../base/errors.ts';
+import { enableCompileCache } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import { EXIT_FAILED, EXIT_USAGE } from '../base/errors.ts';
 import { didYouMean } from '../base/suggest.ts';
+import { commandNamed, COMMANDS, isCommand, LATER } from './commands.ts';
 
-const EXIT_BUG = 70;
-
-interface Entry {
-  readonly about: string;
-  readonly load: () => Promise<CommandDef>;
-}
-
-const COMMANDS: { readonly [name: string]: Entry } = {
-  init: entry('make a new database', async () => (await import('./init.ts')).initCommand),
-  server: entry(
-    'connect, reset or stop the database server',
-    async () => (await import('./server.ts')).serverCommand,
-  ),
-  which: entry('show the active database', async () => (await import('./which.ts')).whichCommand),
-  app: entry('register an application', async () => (await import('./app.ts')).appCommand),
-  job: entry('add a job', async () => (await import('./job.ts')).jobCommand),
-  ls: entry('list jobs, applications or workflows', async () => (await import('./ls.ts')).lsCommand),
-  watch: entry('follow the progress of all jobs', async () => (await import('./watch.ts')).watchCommand),
-  report: entry(
-    'what happened and where the time went',
-    async () => (await import('./report.ts')).reportCommand,
-  ),
-  kill: entry('kill a job', async () => (await import('./killjob.ts')).killCommand),
-  killjob: entry('kill a job by --id', async () => (await import('./killjob.ts')).killjobCommand),
-  launcher: entry('run jobs here, now', async () => (await import('./launcher.ts')).launcherCommand),
-  'submit-launch': entry(
-    'submit a launcher to the batch queue',
-    async () => (await import('./submit-launch.ts')).submitLaunchCommand,
-  ),
-};
-
-/** Commands declare their own arguments; what main needs of them is the same for all. */
-function entry<T extends ArgsDef>(about: string, load: () => Promise<CommandDef<T>>): Entry {
-  return { about, load: async () => (await load()) as unknown as CommandDef };
-}
-
-async function run(argv: readonly string[]): Promise<void> {
+async function main(argv: readonly string[]): Promise<number> {
   const [typed, ...raw] = argv;
-  if (typed === undefined || typed === '-h' || typed === '--help' || typed === 'help') {
+  if (typed === undefined || typed === '-h' || typed === '--help' || (typed === 'help' && raw.length === 0)) {
     process.stdout.write(help());
-    return;
+    return 0;
   }
   if (typed === '-V' || typed === '--version') {
     process.stdout.write(`balsam ${version()}\n`);
-    return;
+    return 0;
   }
-  const name = typed.replaceAll('_', '-');
-  const found = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (found === undefined) {
-    const what = typed.startsWith('-') ? 'option' : 'command';
-    throw new UserError(
-      `unknown ${what} ${JSON.stringify(typed)}${didYouMean(typed, Object.keys(COMMANDS))}; \`balsam --help\` lists the commands`,
-    );
-  }
-  const [command, { asksHelp, canonical }] = await Promise.all([found.load(), import('./options.ts')]);
-  if (asksHelp(raw)) {
-    process.stdout.write(await usage(name, command));
-    return;
-  }
-  const { runCommand } = await import('citty');
-  const args = typeof command.args === 'function' ? await command.args() : await command.args;
-  await runCommand(command, { rawArgs: canonical(name, raw, args ?? {}) });
+  if (typed === 'help' && isCommand(commandNamed(raw[0] ?? '')) && raw.length === 1)
+    return main([raw[0]!, '--help']);
+  const name = commandNamed(typed);
+  if (!isCommand(name) && typed !== 'help' && typed !== '__complete') return refuse(typed, name);
+  useCompileCache();
+  if (isCommand(name) && COMMANDS[name].often) return (await import('./often.ts')).startOften(name, raw);
+  return (await import('./seldom.ts')).startSeldom(name, raw);
+}
+
+function refuse(typed: string, name: string): number {
+  const later = Object.hasOwn(LATER, name) ? LATER[name] : undefined;
+  const what = typed.startsWith('-') ? 'option' : 'command';
+  const near = didYouMean(typed, Object.keys(COMMANDS));
+  process.stderr.write(
+    later === undefined
+      ? `balsam: unknown ${what} ${JSON.stringify(typed)}${near}; \`balsam --help\` lists the commands\n`
+      : `balsam: balsam ${name} is not supported yet: ${later}\n`,
+  );
+  return EXIT_USAGE;
+}
+
+/**
+ * What V8 made of our files is kept for the next command. In the person's own directory: what lies in a place where others
+ * can write must not become code.
+ */
+function useCompileCache(): void {
+  const home = process.env['BALSAM_HOME'] ?? path.join(os.homedir(), '.balsam');
+  enableCompileCache(path.join(home, 'compile-cache'));
 }
 
 function help(): string {
@@ -84,18 +62,9 @@ function help(): string {
     ...lines,
     '',
     'balsam COMMAND --help shows the options of a command; long options may be shortened.',
+    'balsam help TOPIC explains: tour, filters, fields, states, environment, json, exit-codes, completion.',
     '',
   ].join('\n');
-}
-
-async function usage(name: string, command: CommandDef): Promise<string> {
-  const [{ renderUsage }, { stripVTControlCharacters }] = await Promise.all([
-    import('citty'),
-    import('node:util'),
-  ]);
-  const meta = typeof command.meta === 'function' ? await command.meta() : await command.meta;
-  const text = await renderUsage({ ...command, meta: { ...meta, name } }, { meta: { name: 'balsam' } });
-  return `${process.stdout.isTTY ? text : stripVTControlCharacters(text)}\n`;
 }
 
 /** From package.json, which is two directories up from the source and one up from the bundle. */
@@ -119,34 +88,13 @@ function version(): string {
   return 'unknown';
 }
 
-/** Says what went wrong on stderr and gives the exit code. */
-function report(error: unknown): number {
-  if (error instanceof UserError) {
-    process.stderr.write(`balsam: ${error.message}\n`);
-    return error.exitCode;
-  }
-  if (error instanceof WorldError) {
-    process.stderr.write(`balsam: ${error.message}\n`);
-    return EXIT_FAILED;
-  }
-  if (error instanceof Error && error.name === 'CLIError') {
-    process.stderr.write(`balsam: ${error.message}\n`);
-    return EXIT_USAGE;
-  }
-  const stack = error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
-  process.stderr.write(`balsam: internal error, please report it\n${stack}\n`);
-  return EXIT_BUG;
-}
-
 // Whoever reads us may stop reading (head, less): that is no failure.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === 'EPIPE' ? 0 : EXIT_BUG);
+    if (error.code === 'EPIPE') process.exit(0);
+    if (stream === process.stdout) fs.writeSync(2, `balsam: stdout can't be written: ${error.message}\n`);
+    process.exit(EXIT_FAILED);
   });
 }
 
-try {
-  await run(process.argv.slice(2));
-} catch (error) {
-  process.exitCode = report(error);
-}
+process.exitCode = await main(process.argv.slice(2));

@@ -5,7 +5,7 @@
  * keeps no process alive.
  */
 import { DRAW_MS, PLAIN_LINE_MS } from '../base/client-limits.ts';
-import { displayWidth, escaped } from './format.ts';
+import { clip, displayWidth, escaped } from './format.ts';
 
 /** How many jobs are where; together they are all. */
 export interface Counts {
@@ -170,17 +170,4 @@ export class Progress {
   close(): void {
     this.#block.close();
   }
-}
-
-/** `text` cut to `width` columns, with … where something is missing. */
-export function clip(text: string, width: number): string {
-  if (displayWidth(text) <= width) return text;
-  let shown = '';
-  let used = 1;
-  for (const c of text) {
-    used += displayWidth(c);
-    if (used > width) break;
-    shown += c;
-  }
-  return `${shown}…`;
 }

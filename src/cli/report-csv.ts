@@ -2,15 +2,16 @@
  * A report for programs: as JSON with the field names of SQL, and as one CSV table that has a line for each figure, so that
  * a spreadsheet or pandas can pivot it. Pure.
  */
-import type { Report } from '../analytics/report.ts';
+import type { Report } from '../analytics/shape.ts';
 import { WASTE_PARTS } from '../analytics/waste.ts';
 import type { Waste } from '../analytics/waste.ts';
 import { JOB_STATES } from '../core/job.ts';
-import type { Spread } from '../store/report-store.ts';
+import { jsonLine } from './json.ts';
+import type { Spread } from '../store/report-rows.ts';
 
 /** The same object with snake_case names, as one line. */
 export function reportJson(r: Report): string {
-  return JSON.stringify(renamed(r));
+  return jsonLine('report', renamed(r) as object);
 }
 
 /** Names of members only: all that users named is in values. Names of states are in capitals and stay. */

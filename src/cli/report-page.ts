@@ -4,7 +4,7 @@
  *
  * The page is built as a document, so that whatever a name holds is text.
  */
-import type { Report } from '../analytics/report.ts';
+import type { Report } from '../analytics/shape.ts';
 import { WASTE_PARTS } from '../analytics/waste.ts';
 import { JOB_STATES } from '../core/job.ts';
 import { escaped } from './format.ts';

@@ -1,11 +1,10 @@
 /** The plots of a report as SVG: jobs by state, throughput, what the nodes did, waits and run times. */
-import type { Report } from '../analytics/report.ts';
+import type { Report } from '../analytics/shape.ts';
 import { WASTE_PARTS } from '../analytics/waste.ts';
-import type { Spread } from '../store/report-store.ts';
-import { escaped } from './format.ts';
+import type { Spread } from '../store/report-rows.ts';
+import { clip, escaped } from './format.ts';
 import { dot, plot, rectY, ruleY, tickX } from './plot-library.mjs';
 import type { PageDocument, PageElement } from './plot-library.mjs';
-import { clip } from './progress.ts';
 import { STATE_GROUPS, WASTE_NAMES } from './report-text.ts';
 
 const WIDTH = 960;

@@ -3,15 +3,15 @@
  *
  * Every column of a plot is the same stretch of time; `at most` is the highest bucket, not the highest column.
  */
-import type { Report, ReportLauncher } from '../analytics/report.ts';
+import type { Report, ReportLauncher } from '../analytics/shape.ts';
 import { WASTE_PARTS } from '../analytics/waste.ts';
 import type { Waste } from '../analytics/waste.ts';
 import { JOB_STATES } from '../core/job.ts';
 import type { JobState } from '../core/job.ts';
-import type { Spread } from '../store/report-store.ts';
-import { escaped, table } from './format.ts';
+import type { Spread } from '../store/report-rows.ts';
+import { clip, escaped, table } from './format.ts';
 import { bar, sparkline } from './plot.ts';
-import { clip, duration } from './progress.ts';
+import { duration } from './progress.ts';
 
 /** Columns of a plot, at most and at least. */
 const PLOT_MAX = 60;

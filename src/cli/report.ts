@@ -5,9 +5,10 @@
 import fs from 'node:fs';
 import { defineCommand } from 'citty';
 import { makeReport } from '../analytics/report.ts';
-import type { Report } from '../analytics/report.ts';
+import type { Report } from '../analytics/shape.ts';
 import { EXIT_FAILED, messageOf, UserError } from '../base/errors.ts';
 import { escaped } from './format.ts';
+import { JSON_OPTION } from './json.ts';
 import { reportCsv, reportJson } from './report-csv.ts';
 import { reportText } from './report-text.ts';
 import { print, printLine, withDatabase } from './terminal.ts';
@@ -19,7 +20,7 @@ export const reportCommand = defineCommand({
   },
   args: {
     wf: { type: 'string', description: 'only workflows whose name contains this' },
-    json: { type: 'boolean', description: 'one JSON object, for programs' },
+    ...JSON_OPTION,
     csv: { type: 'boolean', description: 'one table with a line for each figure' },
     html: { type: 'string', description: 'write a page with plots that stands alone', valueHint: 'FILE' },
   },

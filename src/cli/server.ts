@@ -1,6 +1,9 @@
 /** `balsam server --connect|--reset|--stop|--status`: the database's server, from the host it belongs to. */
 import { defineCommand } from 'citty';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
+import type { ServerInfo } from '../cluster/index.ts';
+import { escaped } from './format.ts';
+import { JSON_OPTION, jsonLine } from './json.ts';
 
 const ACTIONS = ['connect', 'reset', 'stop', 'status'] as const;
 
@@ -17,6 +20,7 @@ export const serverCommand = defineCommand({
       type: 'boolean',
       description: 'with --connect: the host it belonged to is gone for good; this host takes it over',
     },
+    ...JSON_OPTION,
   },
   async run({ args }) {
     const chosen = ACTIONS.filter((action) => args[action] === true);
@@ -30,20 +34,26 @@ export const serverCommand = defineCommand({
       throw new UserError('--move-here goes with --connect');
     const { findDatabasePath } = await import('../cluster/index.ts');
     const root = findDatabasePath();
-    if (action !== undefined) await perform(action, root, args.listen, args['move-here'] === true);
-    if (list) await listConnections(root);
+    if (action !== undefined) {
+      await perform(action, root, {
+        listen: args.listen,
+        move: args['move-here'] === true,
+        json: args.json === true,
+      });
+    }
+    if (list) await listConnections(root, args.json === true);
   },
 });
 
 async function perform(
   action: (typeof ACTIONS)[number],
   root: string,
-  listen: string | undefined,
-  move: boolean,
+  { listen, move, json }: { listen: string | undefined; move: boolean; json: boolean },
 ): Promise<void> {
   const { moveServerHere, openDatabase, readServerInfo, resetServer, stopServer } =
     await import('../cluster/index.ts');
-  const say = (line: string): boolean => process.stdout.write(`${line}\n`);
+  const say = (line: string, state: string, info: ServerInfo, started: boolean): boolean =>
+    process.stdout.write(`${json ? serverJson(state, info, null, started) : line}\n`);
   switch (action) {
     case 'connect': {
       const before = readServerInfo(root);
@@ -61,25 +71,43 @@ async function perform(
         same
           ? 'Connected to already running Balsam DB server!'
           : `Started the Balsam DB server on ${after.host}, port ${after.port}`,
+        'running',
+        after,
+        !same,
       );
       return;
     }
     case 'reset': {
       const after = await resetServer(root, listen === undefined ? {} : { listen });
-      say(`Started the Balsam DB server on ${after.host}, port ${after.port}`);
+      say(`Started the Balsam DB server on ${after.host}, port ${after.port}`, 'running', after, true);
       return;
     }
     case 'stop':
-      say((await stopServer(root)) ? 'Stopped the Balsam DB server' : 'The Balsam DB server was not running');
+      say(
+        (await stopServer(root)) ? 'Stopped the Balsam DB server' : 'The Balsam DB server was not running',
+        'stopped',
+        readServerInfo(root),
+        false,
+      );
       return;
     case 'status':
-      await showStatus(root);
+      await showStatus(root, json);
   }
 }
 
-async function showStatus(root: string): Promise<void> {
+function serverJson(state: string, info: ServerInfo, answers: boolean | null, started: boolean): string {
+  const { host, port, pid } = info;
+  return jsonLine('server', { state, host, port, pid, answers, started });
+}
+
+async function showStatus(root: string, json: boolean): Promise<void> {
   const { serverStatus } = await import('../cluster/index.ts');
   const { state, info, answers } = await serverStatus(root);
+  if (json) {
+    process.stdout.write(`${serverJson(state, info, answers, false)}\n`);
+    if (state !== 'running' && answers !== true) process.exitCode = EXIT_FAILED;
+    return;
+  }
   const where = `${info.host}, port ${info.port}`;
   if (state === 'running') {
     process.stdout.write(`running on ${where}${info.pid === null ? '' : `, pid ${info.pid}`}\n`);
@@ -93,7 +121,7 @@ async function showStatus(root: string): Promise<void> {
   if (answers !== true) process.exitCode = EXIT_FAILED;
 }
 
-async function listConnections(root: string): Promise<void> {
+async function listConnections(root: string, json: boolean): Promise<void> {
   const [{ openDatabase }, { activeConnections }] = await Promise.all([
     import('../cluster/index.ts'),
     import('../store/admin.ts'),
@@ -104,12 +132,17 @@ async function listConnections(root: string): Promise<void> {
     role: 'client',
     max: 1,
   });
-  const rows = (await activeConnections(db)).map((row) => [
+  const found = await activeConnections(db);
+  if (json) {
+    for (const row of found) process.stdout.write(`${jsonLine('connection', row)}\n`);
+    return;
+  }
+  const rows = found.map((row) => [
     String(row.pid),
-    row.application_name,
+    escaped(row.application_name),
     row.user,
     row.state,
-    row.query,
+    escaped(row.query),
   ]);
   const header = ['pid', 'application_name', 'user', 'state', 'query'];
   const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));

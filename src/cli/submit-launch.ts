@@ -2,6 +2,7 @@
 import { defineCommand } from 'citty';
 import { UserError } from '../base/errors.ts';
 import type { LaunchRequest } from '../batch/index.ts';
+import { JSON_OPTION, jsonLine } from './json.ts';
 
 const JOB_MODES = ['serial', 'mpi', 'mixed'] as const;
 
@@ -19,6 +20,7 @@ export const submitLaunchCommand = defineCommand({
       default: '',
       description: "further flags of the batch system's submit command",
     },
+    ...JSON_OPTION,
   },
   async run({ args }) {
     const request: LaunchRequest = {
@@ -46,7 +48,11 @@ export const submitLaunchCommand = defineCommand({
       );
     }
     const row = await submitLaunch(db, db.path, request);
-    process.stdout.write(`Submit OK: Qlaunch ${JSON.stringify(row, null, 2)}\n`);
+    process.stdout.write(
+      args.json === true
+        ? `${jsonLine('launch', row)}\n`
+        : `Submit OK: Qlaunch ${JSON.stringify(row, null, 2)}\n`,
+    );
   },
 });
 

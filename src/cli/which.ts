@@ -1,25 +1,32 @@
 /** `balsam which`: the database of this shell; `--list` all known ones; `--name PART` the path that a part of it means. */
 import { defineCommand } from 'citty';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
+import { JSON_OPTION, jsonLine } from './json.ts';
 
 export const whichCommand = defineCommand({
   meta: { name: 'which', description: 'Say which database is active' },
   args: {
     list: { type: 'boolean', description: 'list the known databases' },
     name: { type: 'string', description: 'a path, or a unique part of the path of a known database' },
+    ...JSON_OPTION,
   },
   async run({ args }) {
     const { findDatabasePath, knownDatabases, lookUpDatabase, readServerInfo } =
       await import('../cluster/index.ts');
+    const json = args.json === true;
+    const asJson = (root: string): string =>
+      jsonLine('database', { path: root, server: readServerInfo(root) });
     const list = (): string => {
       const known = knownDatabases();
+      if (json) return known.map((root) => `${asJson(root)}\n`).join('');
       return known.length === 0
-        ? 'No known Balsam databases'
-        : `Known Balsam databases:\n${known.map((root) => `  ${root}`).join('\n')}`;
+        ? 'No known Balsam databases\n'
+        : `Known Balsam databases:\n${known.map((root) => `  ${root}\n`).join('')}`;
     };
     if (args.name !== undefined) {
       try {
-        process.stdout.write(`${lookUpDatabase(args.name)}\n`);
+        const root = lookUpDatabase(args.name);
+        process.stdout.write(`${json ? asJson(root) : root}\n`);
       } catch (error) {
         if (error instanceof UserError) throw new UserError(error.message, EXIT_FAILED);
         throw error;
@@ -27,14 +34,18 @@ export const whichCommand = defineCommand({
       return;
     }
     if (args.list === true) {
-      process.stdout.write(`${list()}\n`);
+      process.stdout.write(list());
       return;
     }
     if (!process.env['BALSAM_DB_PATH']) {
-      process.stdout.write(`BALSAM_DB_PATH is not set\n${list()}\n`);
+      process.stdout.write(json ? '' : `BALSAM_DB_PATH is not set\n${list()}`);
       return;
     }
     const root = findDatabasePath();
-    process.stdout.write(`Current Balsam DB: ${root}\n${JSON.stringify(readServerInfo(root), null, 2)}\n`);
+    process.stdout.write(
+      json
+        ? `${asJson(root)}\n`
+        : `Current Balsam DB: ${root}\n${JSON.stringify(readServerInfo(root), null, 2)}\n`,
+    );
   },
 });

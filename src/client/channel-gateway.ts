@@ -7,7 +7,7 @@
 import { UserError } from '../base/errors.ts';
 import { PATCH_FIELDS } from '../core/job-channel.ts';
 import type { ApplicationFields, JobRecord, PatchFields } from '../core/job-channel.ts';
-import type { ApplicationRow, NewApplication } from '../store/rows.ts';
+import type { ApplicationChange, ApplicationRow } from '../store/rows.ts';
 import { Channel } from './channel.ts';
 import { scriptName } from './fields.ts';
 import type { Change, Gateway, Loaded } from './gateway.ts';
@@ -76,8 +76,28 @@ export class ChannelGateway implements Gateway {
     throw notYet('creating jobs inside a running job comes with workflows');
   }
 
+  async getOrInsertJob(): Promise<never> {
+    throw notYet('creating jobs inside a running job comes with workflows');
+  }
+
   async copyJobs(): Promise<never> {
     throw notYet('creating jobs inside a running job comes with workflows');
+  }
+
+  async saveJobs(): Promise<never> {
+    throw notHere('changing several jobs');
+  }
+
+  async updateJobs(): Promise<never> {
+    throw notHere('changing several jobs');
+  }
+
+  async setState(): Promise<never> {
+    throw notHere('changing the state of jobs');
+  }
+
+  async history(): Promise<never> {
+    throw notHere('reading history');
   }
 
   async jobs(): Promise<never> {
@@ -86,6 +106,23 @@ export class ChannelGateway implements Gateway {
 
   // oxlint-disable-next-line require-yield -- it refuses before the first row
   async *streamJobs(): AsyncIterable<Loaded> {
+    throw notHere('querying jobs');
+  }
+
+  async jobValues(): Promise<never> {
+    throw notHere('querying jobs');
+  }
+
+  // oxlint-disable-next-line require-yield -- it refuses before the first row
+  async *streamJobValues(): AsyncIterable<unknown[]> {
+    throw notHere('querying jobs');
+  }
+
+  async countJobValues(): Promise<never> {
+    throw notHere('querying jobs');
+  }
+
+  async countByState(): Promise<never> {
     throw notHere('querying jobs');
   }
 
@@ -117,21 +154,23 @@ export class ChannelGateway implements Gateway {
     return [answer.application, answer.created];
   }
 
-  async saveApplication(row: ApplicationRow, fields: Partial<NewApplication>): Promise<ApplicationRow> {
-    const { name, ...set } = fields;
-    if (name !== undefined && name !== row.name) throw notHere('renaming an application');
-    return (await this.#channel.request({ op: 'application.save', name: row.name, set })).application;
+  async saveApplications([change, ...more]: readonly ApplicationChange[]): Promise<ApplicationRow[]> {
+    if (change === undefined) return [];
+    if (more.length > 0) throw notHere('changing several applications at once');
+    const { name, ...set } = change.fields;
+    if (name !== undefined && name !== change.name) throw notHere('renaming an application');
+    return [(await this.#channel.request({ op: 'application.save', name: change.name, set })).application];
   }
 
   async applications(): Promise<never> {
     throw notHere('listing applications');
   }
 
-  async insertApplication(): Promise<never> {
+  async insertApplications(): Promise<never> {
     throw notHere('creating an application (getOrCreate works)');
   }
 
-  async deleteApplication(): Promise<never> {
+  async deleteApplications(): Promise<never> {
     throw notHere('deleting an application');
   }
 

@@ -5,14 +5,14 @@
  * itself for a script would create jobs where it should compute.
  */
 import { assert } from '../base/assert.ts';
-import { gateway, insideJob } from './gateway.ts';
+import { found, insideJob } from './gateway.ts';
 import { BalsamJob } from './job.ts';
 
 /** The job that this process runs as; null in a script. */
 export const currentJob: BalsamJob | null = insideJob() ? await ownJob() : null;
 
 async function ownJob(): Promise<BalsamJob> {
-  const open = await gateway();
+  const open = await found.gateway();
   assert(open.ownJob !== undefined, 'a job has a job channel');
   return BalsamJob.fromRow(await open.ownJob());
 }

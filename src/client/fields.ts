@@ -7,9 +7,10 @@
 import { UserError } from '../base/errors.ts';
 import { didYouMean } from '../base/suggest.ts';
 import { isJsonObject, jsonFault, textFault } from '../core/json.ts';
+import type { Difference } from '../core/json.ts';
 import type { JsonObject } from '../core/query.ts';
 import { JOB_FIELDS, WRITABLE_FIELDS } from '../store/rows.ts';
-import type { FieldSpec, JobField, JobRow, NewJob, WritableField } from '../store/rows.ts';
+import type { FieldSpec, FieldType, JobField, JobRow, NewJob, WritableField } from '../store/rows.ts';
 
 type Camel<S extends string> = S extends `${infer A}_${infer B}` ? `${A}${Capitalize<Camel<B>>}` : S;
 
@@ -17,10 +18,13 @@ type Camel<S extends string> = S extends `${infer A}_${infer B}` ? `${A}${Capita
 export type JobFields = { [K in WritableField as Camel<K>]: JobRow[K] };
 export type JobFieldName = keyof JobFields;
 
-/** The argument of `new BalsamJob`: any of the fields; `environVars` may be an object, `parents` jobs or ids. */
+/** The argument of `new BalsamJob`: any of the fields; `environVars` may be an object. */
 export type NewJobFields = Partial<Omit<JobFields, 'environVars'>> & {
   environVars?: string | { readonly [name: string]: string };
 };
+
+/** What `update` sets of many jobs at once: any field but `parents`; of `data` the keys that are given, the rest stays. */
+export type JobChanges = Omit<NewJobFields, 'parents'>;
 
 /** Every field that can be asked for in a query. */
 export type QueryFields = JobFields & { id: string } & {
@@ -53,10 +57,19 @@ export function writableColumn(name: string): WritableField {
   throw new UserError(`a job has no field ${JSON.stringify(name)}${didYouMean(name, WRITABLE.keys())}`);
 }
 
+/** What a query needs to know of a field. */
+export interface Column {
+  readonly column: string;
+  readonly type: FieldType;
+  readonly nullable: boolean;
+}
+
+const NULLABLE: ReadonlySet<JobField> = new Set<JobField>(['launcher', 'queued_launch_id']);
+
 /** The column behind a field of a query; UserError with a suggestion when there is none. */
-export function readableColumn(name: string): JobField {
+export function readableColumn(name: string): Column {
   const column = READABLE.get(name);
-  if (column !== undefined) return column;
+  if (column !== undefined) return { column, type: JOB_FIELDS[column].type, nullable: NULLABLE.has(column) };
   const hint = name.includes('__')
     ? `: write ${name.split('__')[0]}: { ${name.split('__').at(-1)}: … }, or 'data.key' for what is inside data`
     : didYouMean(name, READABLE.keys());
@@ -83,6 +96,16 @@ export function newJobOf(fields: unknown): NewJob {
     if (value !== undefined) row[column] = checkedValue(column, value);
   }
   return row as NewJob;
+}
+
+/** The change that `update` makes of `fields`. UserError for an unknown field or a value of the wrong kind. */
+export function jobChangeOf(fields: unknown): { fields: Partial<JobRow>; data: Difference } {
+  const { data = {}, ...rest } = newJobOf(fields);
+  if (rest.parents !== undefined)
+    throw new UserError('parents are set job by job: set them on each job and save() it');
+  if (Object.keys(rest).length === 0 && Object.keys(data).length === 0)
+    throw new UserError('update() was given nothing to change');
+  return { fields: rest, data: { set: data, removed: [] } };
 }
 
 /**

@@ -5,20 +5,24 @@
  * Two saves of one job are carried out one after the other. State, history and lease cannot be written here: a job is
  * started, ended and killed by the launcher's rules, never by assignment.
  */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { EXIT_FAILED, UserError } from '../base/errors.ts';
+import { EXIT_FAILED, messageOf, UserError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { cuteId, jobDirectory } from '../core/job-directory.ts';
 import type { JobState } from '../core/job.ts';
 import { difference, isJsonObject, sameJson } from '../core/json.ts';
 import type { JsonObject, JsonValue } from '../core/query.ts';
 import { byIds } from '../core/query.ts';
-import type { JobRow, NewJob, WritableField } from '../store/rows.ts';
+import { jobArgv } from '../process/command.ts';
+import type { ApplicationRow, HistoryLine, JobRow, NewJob, WritableField } from '../store/rows.ts';
 import { checkedData, checkedValue, defaultOf, FIELD_PAIRS, shown, writableColumn } from './fields.ts';
 import type { JobFields, NewJobFields } from './fields.ts';
-import { databasePath, gateway, insideJob } from './gateway.ts';
-import type { Change, Loaded } from './gateway.ts';
+import { found, insideJob } from './gateway.ts';
+import type { Change, Connection, Loaded } from './gateway.ts';
 import { JobManager } from './job-manager.ts';
+import type { JobMaker, JobQuery, PendingChange } from './job-manager.ts';
 
 export interface SaveOptions {
   /** Inside a job: return after the commit in Postgres, not when the agent holds the change. Outside it always does. */
@@ -28,54 +32,87 @@ export interface SaveOptions {
 /** What the database is known to hold, by column; `data` is a copy. */
 type Known = Map<WritableField, JsonValue>;
 
+/** In place of fields: a row gives them all, so that nothing is made first only to be replaced. */
+const OF_A_ROW: NewJobFields = {};
+
 const PROPERTY_NAMES: ReadonlySet<string> = new Set(FIELD_PAIRS.map(([name]) => name));
 
+/**
+ * One job. Its fields are plain properties with the names of the original in camelCase; `data` is the JSON object that is
+ * the job's own.
+ */
 export class BalsamJob implements JobFields {
   /** All jobs, as a query: `await BalsamJob.objects.filter({ workflow: 'x' })`. */
-  static readonly objects: JobManager<BalsamJob> = new JobManager<BalsamJob>({
-    fromRow: (row) => BalsamJob.#of(row),
-    create: (fields) => new BalsamJob(fields),
-    save: (job) => job.save(),
-    isJob: (item) => item instanceof BalsamJob,
-    newJob: (job) => job.#asNew(),
-    inserted: (job) => job.#learn(job.#values()),
-  });
+  static readonly objects: JobManager<BalsamJob> = BalsamJob.objectsOf(found);
 
+  /** The tag that groups jobs; a launcher's filter is a substring of it. */
   declare workflow: string;
+  /** Its output is `NAME.out`; also part of its directory's name. */
   declare name: string;
+  /** Free text. */
   declare description: string;
+  /** Ids of the jobs that must finish before it. Not supported yet. */
   declare parents: string[];
+  /** Globs of the parents' files that it gets, separated by spaces. Not supported yet. */
   declare inputFiles: string;
+  /** Where its input is copied from. Not supported yet. */
   declare stageInUrl: string;
+  /** Globs of its files that are copied out. Not supported yet. */
   declare stageOutFiles: string;
+  /** Where its output is copied to. Not supported yet. */
   declare stageOutUrl: string;
+  /** Expected run time, minutes: longer ones start first, and none that does not fit. 0: unknown. */
   declare wallTimeMinutes: number;
+  /** Nodes that it runs on. */
   declare numNodes: number;
+  /** Nodes to reserve beside its own. */
   declare coscheduleNumNodes: number;
+  /** Processes on each node. */
   declare ranksPerNode: number;
+  /** `none` or `depth`. */
   declare cpuAffinity: string;
+  /** Threads of each process (OMP_NUM_THREADS). */
   declare threadsPerRank: number;
+  /** Threads that share a core. */
   declare threadsPerCore: number;
+  /** How many such jobs share a node; 1 is the whole node. */
   declare nodePackingCount: number;
+  /** `A=1:B=2`; an object is turned into that. */
   declare environVars: string;
+  /** Passed to mpirun as they are. */
   declare mpiFlags: string;
+  /** Name of the application that it runs. */
   declare application: string;
+  /** Appended to the application's executable. */
   declare args: string;
+  /** Its directory; '' for the one that is made for it. */
   declare userWorkdir: string;
+  /** false: parents do not hold it back. */
   declare waitForParents: boolean;
+  /** Whether postprocess handles its errors. Not supported yet. */
   declare postErrorHandler: boolean;
+  /** Whether postprocess handles its timeouts. Not supported yet. */
   declare postTimeoutHandler: boolean;
+  /** Whether it runs again when its launcher ran out of time or was lost. */
   declare autoTimeoutRetry: boolean;
+  /** The queued launch that it is meant for, or null. */
   declare queuedLaunchId: number | null;
+  /** The JSON object of the job: what its maker put there, and what it wrote. */
   declare data: JsonObject;
 
+  readonly #connection: Connection;
   #id = newId();
   #row: Loaded | null = null;
   #known: Known | null = null;
   #saving: Promise<void> = Promise.resolve();
 
-  /** A new job, not yet saved. UserError for an unknown field or a value of the wrong kind. */
-  constructor(fields: NewJobFields = {}) {
+  /**
+   * A new job, not yet saved: of the database in BALSAM_DB_PATH, or of `database` when one is given. UserError for an unknown
+   * field or a value of the wrong kind.
+   */
+  constructor(fields: NewJobFields = {}, database: Connection = found) {
+    this.#connection = database;
+    if (fields === OF_A_ROW) return;
     if (!isJsonObject(fields))
       throw new UserError(`new BalsamJob takes an object of fields, not ${shown(fields)}`);
     const given = new Map<WritableField, unknown>();
@@ -137,13 +174,23 @@ export class BalsamJob implements JobFields {
   get workingDirectory(): string {
     if (this.#row?.workingDirectory !== undefined) return this.#row.workingDirectory;
     if (this.userWorkdir !== '') return this.userWorkdir;
-    const database = databasePath();
+    const database = this.#connection.path;
     if (database === '') throw new UserError('BALSAM_DB_PATH is not set: no directory can be named');
     return path.resolve(
       database,
       'data',
       jobDirectory({ job_id: this.#id, workflow: this.workflow, name: this.name }),
     );
+  }
+
+  /** Processes that it starts: nodes times ranks per node. */
+  get numRanks(): number {
+    return this.numNodes * this.ranksPerNode;
+  }
+
+  /** Cores that it needs on each of its nodes. */
+  get requiredNumCores(): number {
+    return Math.max(1, Math.floor((this.ranksPerNode * this.threadsPerRank) / this.threadsPerCore));
   }
 
   /**
@@ -158,7 +205,7 @@ export class BalsamJob implements JobFields {
   async refresh(): Promise<void> {
     await this.#inTurn(async () => {
       this.#needSaved('refresh');
-      this.#take(this.#found(await (await gateway()).loadJob(this.#id)));
+      this.#take(this.#found(await (await this.#connection.gateway()).loadJob(this.#id)));
     });
   }
 
@@ -166,7 +213,7 @@ export class BalsamJob implements JobFields {
   async delete(): Promise<void> {
     await this.#inTurn(async () => {
       this.#needSaved('delete');
-      await (await gateway()).deleteJobs(byIds([this.#id]));
+      await (await this.#connection.gateway()).deleteJobs(byIds([this.#id]));
       this.#known = null;
       this.#row = null;
     });
@@ -175,7 +222,7 @@ export class BalsamJob implements JobFields {
   /** Kills the job, running or not; false when it was at an end already. Unsaved changes stay. */
   async kill(): Promise<boolean> {
     this.#needSaved('kill');
-    const open = await gateway();
+    const open = await this.#connection.gateway();
     const killed = await open.killJobs(byIds([this.#id]));
     this.#row = this.#found(await open.loadJob(this.#id));
     return killed > 0;
@@ -187,8 +234,66 @@ export class BalsamJob implements JobFields {
    */
   async finished(options: { timeoutMs?: number } = {}): Promise<this> {
     this.#needSaved('wait for');
-    this.#take(await (await gateway()).finished(this.#id, options.timeoutMs ?? null));
+    this.#take(await (await this.#connection.gateway()).finished(this.#id, options.timeoutMs ?? null));
     return this;
+  }
+
+  /** What happened to it, oldest line first: when it happened, the state, and what is known of it. */
+  async history(): Promise<HistoryLine[]> {
+    this.#needSaved('read the history of');
+    return (await this.#connection.gateway()).history(this.#id);
+  }
+
+  /** Seconds from its last start to the RUN_DONE after it; null when there is none yet. */
+  async runtimeSeconds(): Promise<number | null> {
+    const lines = await this.history();
+    const end = lines.findLastIndex((line) => line.state === 'RUN_DONE');
+    const start = lines.slice(0, Math.max(0, end)).findLast((line) => line.state === 'RUNNING');
+    return start === undefined ? null : (lines[end]!.at.getTime() - start.at.getTime()) / 1000;
+  }
+
+  /**
+   * Moves it to `state`, with a line of history. UserError when it is held by a launcher, or when there is no such step from
+   * the state that it is in. Unsaved changes stay.
+   */
+  async updateState(state: JobState, message: string = ''): Promise<void> {
+    this.#needSaved('move');
+    const open = await this.#connection.gateway();
+    const moved = await BalsamJob.objectsOf(this.#connection).batchUpdateState([this], state, message);
+    this.#row = this.#found(await open.loadJob(this.#id));
+    if (moved === 0) throw new UserError(`job ${this.cuteId} was killed: it stays so`, EXIT_FAILED);
+  }
+
+  /** What its launcher runs: the application's executable and its own arguments, as words. UserError without application. */
+  async command(): Promise<string[]> {
+    const { executable } = await this.#applicationRow();
+    return jobArgv(executable, this.args);
+  }
+
+  /** The application's environment script, when that file is there; else null. */
+  async envscript(): Promise<string | null> {
+    const { envscript } = await this.#applicationRow();
+    return envscript !== '' && existsSync(envscript) ? envscript : null;
+  }
+
+  /** The text of a file in its working directory. UserError when it is not there. */
+  async readFileInWorkingDirectory(name: string): Promise<string> {
+    const file = path.resolve(this.workingDirectory, name);
+    try {
+      return await readFile(file, 'utf8');
+    } catch (error) {
+      throw new UserError(`job ${this.cuteId}: ${file} cannot be read: ${messageOf(error)}`, EXIT_FAILED);
+    }
+  }
+
+  /** The jobs that have it among their parents. */
+  children(): JobQuery<BalsamJob> {
+    return BalsamJob.objectsOf(this.#connection).filter({ parents: { contains: this.#id } });
+  }
+
+  /** The one child of this name; UserError when there is none, or more than one. */
+  childByName(name: string): Promise<BalsamJob> {
+    return this.children().get({ name });
   }
 
   /** For JSON.stringify and console.log: every field, the read-only ones first. */
@@ -206,8 +311,24 @@ export class BalsamJob implements JobFields {
     return { BalsamJob: this.toJSON() };
   }
 
-  static #of(row: Loaded): BalsamJob {
-    const job = new BalsamJob();
+  /** @internal The jobs of one database. */
+  static objectsOf(connection: Connection): JobManager<BalsamJob> {
+    const maker: JobMaker<BalsamJob> = {
+      fromRow: (row) => BalsamJob.fromRow(row, connection),
+      create: (fields) => new BalsamJob(fields, connection),
+      save: (job) => job.save(),
+      isJob: (item) => item instanceof BalsamJob,
+      idOf: (job) => job.id,
+      newJob: (job) => job.#asNew(),
+      inserted: (job) => job.#learn(job.#values()),
+      pending: (job) => job.#pending(),
+    };
+    return new JobManager<BalsamJob>(maker, connection);
+  }
+
+  /** @internal The job of a row that was read elsewhere. */
+  static fromRow(row: Loaded, connection: Connection = found): BalsamJob {
+    const job = new BalsamJob(OF_A_ROW, connection);
     job.#id = row.job_id;
     job.#take(row);
     return job;
@@ -221,7 +342,7 @@ export class BalsamJob implements JobFields {
       );
     }
     const values = this.#values();
-    const open = await gateway();
+    const open = await this.#connection.gateway();
     const inserted = await open.insertJob(this.#newJob(values));
     this.#row = inserted;
     this.#known = knownOf(inserted);
@@ -234,7 +355,8 @@ export class BalsamJob implements JobFields {
     const values = this.#values();
     const change = changeOf(known, values);
     if (change === null) return;
-    const row = await (await gateway()).updateJob(this.#id, change, options.durable === true);
+    const open = await this.#connection.gateway();
+    const row = await open.updateJob(this.#id, change, options.durable === true);
     this.#learn(values);
     if (row !== null) this.#row = row;
   }
@@ -252,8 +374,7 @@ export class BalsamJob implements JobFields {
     if (stray !== undefined) writableColumn(stray);
     const values: Known = new Map();
     for (const [name, column] of FIELD_PAIRS) {
-      const value =
-        column === 'data' ? structuredClone(checkedData(this.data)) : checkedValue(column, this[name]);
+      const value = column === 'data' ? copyOf(checkedData(this.data)) : checkedValue(column, this[name]);
       values.set(column, value as JsonValue);
     }
     return values;
@@ -290,19 +411,36 @@ export class BalsamJob implements JobFields {
     return row;
   }
 
+  async #applicationRow(): Promise<ApplicationRow> {
+    const row = await (await this.#connection.gateway()).application(this.application);
+    if (row === null)
+      throw new UserError(`job ${this.cuteId}: there is no application ${JSON.stringify(this.application)}`);
+    return row;
+  }
+
   #needSaved(verb: string): void {
     if (this.#known === null) throw new UserError(`cannot ${verb} job ${this.cuteId}: it is not saved`);
   }
 
-  /** The job of a row that was read elsewhere (currentJob). */
-  static fromRow(row: Loaded): BalsamJob {
-    return BalsamJob.#of(row);
+  #pending(): PendingChange | null {
+    this.#needSaved('update');
+    const values = this.#values();
+    const change = changeOf(this.#known as Known, values);
+    if (change === null) return null;
+    const saved = (row: Loaded): void => {
+      this.#learn(values);
+      this.#row = row;
+    };
+    return { change: { id: this.#id, ...change }, saved };
   }
 }
 
-/** A deep copy; what is no object needs none, and structuredClone is slow on it. */
+/** A deep copy of JSON: structuredClone takes longer than all the rest of reading a row. */
 function copyOf(value: unknown): unknown {
-  return typeof value === 'object' && value !== null ? structuredClone(value) : value;
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(copyOf);
+  // fromEntries, not assignment: "__proto__" is a key like others.
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, copyOf(inner)]));
 }
 
 function knownOf(row: Loaded): Known {

@@ -5,38 +5,52 @@
  * It adds to the store what only the client knows: jobs that ask for what is not there yet are refused before they are
  * sent, and waiting for ends is shared by all calls of the process.
  */
-import type { Report, ReportOptions } from '../analytics/report.ts';
+import type { Report, ReportOptions } from '../analytics/shape.ts';
 import { APPLICATION_CACHE_MS, APPLICATION_CACHE_SIZE, CLIENT_CONNECTIONS } from '../base/client-limits.ts';
 import { assert } from '../base/assert.ts';
-import { UserError } from '../base/errors.ts';
+import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import { openDatabase } from '../cluster/open.ts';
 import type { ApplicationFields } from '../core/job-channel.ts';
 import { notYetSupported } from '../core/not-yet.ts';
-import type { Condition, Query } from '../core/query.ts';
+import type { JobState } from '../core/job.ts';
+import type { Condition, Query, Selection } from '../core/query.ts';
 import { byIds, queryOf } from '../core/query.ts';
 import {
   applicationsByName,
   deleteApplications,
   getApplication,
   getOrCreateApplication,
-  insertApplication,
+  insertApplications,
   listApplications,
-  updateApplication,
+  updateApplications,
 } from '../store/application-store.ts';
 import type { Database } from '../store/connection.ts';
+import { history } from '../store/event-store.ts';
+import { getOrInsertJob, saveJobs, updateJobs } from '../store/job-bulk.ts';
+import { countValues, getValues, streamValues } from '../store/job-read.ts';
 import {
   copyJobs,
+  countByState,
   countJobs,
   deleteJobs,
   getJobs,
   insertJobs,
   killJobs,
+  setState,
   streamJobs,
   updateJob,
 } from '../store/job-store.ts';
-import type { ApplicationRow, JobRow, NewApplication, NewJob } from '../store/rows.ts';
+import type { JobChange } from '../store/job-store.ts';
+import type {
+  ApplicationChange,
+  ApplicationRow,
+  HistoryLine,
+  JobRow,
+  NewApplication,
+  NewJob,
+} from '../store/rows.ts';
 import { FinishWatch } from './finished.ts';
-import type { Change, Gateway, OpenOptions } from './gateway.ts';
+import type { Change, Gateway, OpenOptions, SavedChange } from './gateway.ts';
 
 /** Opens the database; UserError with what to do when it cannot be found, reached or read. */
 export async function openSqlGateway(options: OpenOptions): Promise<SqlGateway> {
@@ -72,12 +86,27 @@ export class SqlGateway implements Gateway {
     return copyJobs(this.#db, this.#checked(jobs));
   }
 
+  async getOrInsertJob(where: Condition, job: NewJob): Promise<[JobRow, created: boolean]> {
+    await this.#refuseNotYet(job);
+    return getOrInsertJob(this.#db, where, job);
+  }
+
   async updateJob(id: string, change: Change): Promise<JobRow> {
-    const { application } = change.fields;
-    if (application === undefined) refuse(change.fields, null);
-    else await this.#refuseNotYet(change.fields);
-    const { set, removed } = change.data;
-    return updateJob(this.#db, id, { fields: change.fields, dataSet: set, dataRemoved: removed });
+    return updateJob(this.#db, id, await this.#supported(change));
+  }
+
+  async saveJobs(changes: readonly SavedChange[]): Promise<JobRow[]> {
+    const supported = [];
+    for (const change of changes) supported.push({ id: change.id, ...(await this.#supported(change)) });
+    return saveJobs(this.#db, supported);
+  }
+
+  async updateJobs(where: Condition, change: Change): Promise<number> {
+    return updateJobs(this.#db, where, await this.#supported(change));
+  }
+
+  setState(ids: readonly string[], state: JobState, message: string): Promise<number> {
+    return setState(this.#db, ids, state, message, true);
   }
 
   async loadJob(id: string): Promise<JobRow | null> {
@@ -91,6 +120,28 @@ export class SqlGateway implements Gateway {
 
   streamJobs(query: Query): AsyncIterable<JobRow> {
     return streamJobs(this.#db, query);
+  }
+
+  jobValues(query: Query, selection: Selection): Promise<unknown[][]> {
+    return getValues(this.#db, query, selection);
+  }
+
+  streamJobValues(query: Query, selection: Selection): AsyncIterable<unknown[]> {
+    return streamValues(this.#db, query, selection);
+  }
+
+  countJobValues(query: Query, selection: Selection): Promise<number> {
+    return countValues(this.#db, query, selection);
+  }
+
+  countByState(where: Condition): Promise<Map<JobState, number>> {
+    return countByState(this.#db, queryOf(where));
+  }
+
+  async history(id: string): Promise<HistoryLine[]> {
+    const lines = (await history(this.#db, [id])).get(id);
+    if (lines === undefined) throw new UserError(`job ${id} is not in the database any more`, EXIT_FAILED);
+    return lines;
   }
 
   countJobs(query: Query): Promise<number> {
@@ -117,22 +168,22 @@ export class SqlGateway implements Gateway {
     return listApplications(this.#db);
   }
 
-  insertApplication(fields: NewApplication): Promise<ApplicationRow> {
-    return insertApplication(this.#db, fields);
+  insertApplications(fields: readonly NewApplication[]): Promise<ApplicationRow[]> {
+    return insertApplications(this.#db, fields);
   }
 
   getOrCreateApplication(name: string, defaults: ApplicationFields): Promise<[ApplicationRow, boolean]> {
     return getOrCreateApplication(this.#db, name, defaults);
   }
 
-  saveApplication(row: ApplicationRow, fields: Partial<NewApplication>): Promise<ApplicationRow> {
+  saveApplications(changes: readonly ApplicationChange[]): Promise<ApplicationRow[]> {
     this.#applications.clear();
-    return updateApplication(this.#db, row.id, fields);
+    return updateApplications(this.#db, changes);
   }
 
-  async deleteApplication(id: number): Promise<void> {
+  deleteApplications(ids: readonly number[]): Promise<number> {
     this.#applications.clear();
-    await deleteApplications(this.#db, [id]);
+    return deleteApplications(this.#db, ids);
   }
 
   async report(options: ReportOptions): Promise<Report> {
@@ -144,6 +195,13 @@ export class SqlGateway implements Gateway {
   async close(): Promise<void> {
     await this.#watch.close();
     await this.#db.close();
+  }
+
+  /** The change as the store takes it. UserError when it asks for what is not there yet. */
+  async #supported({ fields, data }: Change): Promise<JobChange> {
+    if (fields.application === undefined) refuse(fields, null);
+    else await this.#refuseNotYet(fields);
+    return { fields, dataSet: data.set, dataRemoved: data.removed };
   }
 
   async *#checked(jobs: Iterable<NewJob> | AsyncIterable<NewJob>): AsyncGenerator<NewJob> {

@@ -96,7 +96,16 @@ const CREDENTIALS: Shape<Credentials> = { user: 'string', password: 'string' };
 
 /** Reads `server-info`. UserError when the directory is no Balsam database or may not be read. */
 export function readServerInfo(root: string): ServerInfo {
-  const info = readJson(layoutOf(root).serverInfo, SERVER_INFO, root);
+  return checkKind(readJson(layoutOf(root).serverInfo, SERVER_INFO, root), root);
+}
+
+/** The same without blocking: for a process that must not stand still on a slow file system. */
+export async function readServerInfoLater(root: string): Promise<ServerInfo> {
+  const file = layoutOf(root).serverInfo;
+  return checkKind(parseFields(await fs.promises.readFile(file, 'utf8'), SERVER_INFO, file), root);
+}
+
+function checkKind(info: ServerInfo, root: string): ServerInfo {
   if (info.kind === 'local' || info.kind === 'url') return info;
   throw damaged(layoutOf(root).serverInfo, 'kind');
 }
@@ -201,6 +210,10 @@ function readJson<T extends object>(file: string, shape: Shape<T>, root: string)
     }
     throw fileError(error, file);
   }
+  return parseFields(text, shape, file);
+}
+
+function parseFields<T extends object>(text: string, shape: Shape<T>, file: string): T {
   let value: unknown;
   try {
     value = JSON.parse(text);

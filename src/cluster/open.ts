@@ -17,6 +17,7 @@ import {
   layoutOf,
   readCredentials,
   readServerInfo,
+  readServerInfoLater,
   type ServerInfo,
 } from './layout.ts';
 
@@ -64,6 +65,15 @@ export function addressOf(root: string, info: ServerInfo = readServerInfo(root))
   const where = reachableAddress(root, info);
   const { user, password } = readCredentials(root);
   return { ...where, user, password, database: info.database };
+}
+
+/**
+ * Turns an open database to where its server is now: it may have come back at another port, because its own was taken, or
+ * on another host. Does not block; throws what can't be read, and the connection stays as it was.
+ */
+export async function followServer(db: OpenDatabase): Promise<void> {
+  const info = await readServerInfoLater(db.path);
+  if (info.pid !== null || info.kind === 'url') Object.assign(db.address, reachableAddress(db.path, info));
 }
 
 async function open(root: string, info: ServerInfo, options: ConnectOptions): Promise<OpenDatabase> {
@@ -125,6 +135,11 @@ function codesOf(error: unknown): string[] {
   return codes;
 }
 
+/** `inWords` for what failed after the opening; `error` itself when nobody but us can mend it. */
+export function spoken(error: unknown): unknown {
+  return inWords(error, process.env['BALSAM_DB_PATH'] ?? 'the database', null);
+}
+
 /** What Postgres answered, as a sentence for the person who can do something about it; other errors unchanged. */
 function inWords(error: unknown, root: string, info: ServerInfo | null): unknown {
   if (error instanceof UserError) return error;
@@ -154,6 +169,16 @@ function inWords(error: unknown, root: string, info: ServerInfo | null): unknown
       case '42501':
         return new UserError(
           `the login in ${layoutOf(root).credentials} lacks a right in the database: ask its owner`,
+          EXIT_FAILED,
+        );
+      case '53200':
+        return new UserError(
+          `the server of ${root} is out of memory: ask for less at once, or look at what else runs on its host`,
+          EXIT_FAILED,
+        );
+      case '25006':
+        return new UserError(
+          `the server of ${root} takes no writes (it is a standby, or its owner made it read-only): connect to the primary server`,
           EXIT_FAILED,
         );
       default:

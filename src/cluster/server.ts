@@ -35,6 +35,11 @@ export function belongsHere(info: ServerInfo): boolean {
   );
 }
 
+/** Whether it ran on this host and died without being stopped; reads nothing but /proc. */
+export function hasDied(info: ServerInfo): boolean {
+  return info.pid !== null && belongsHere(info) && !isRunning(info);
+}
+
 /**
  * The server's record after making sure that it runs. Starts it when it is down and this host may; concurrent calls,
  * also from other processes, start it once. For a server elsewhere or by URL nothing is started: connecting tells.

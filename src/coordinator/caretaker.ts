@@ -10,23 +10,20 @@ import { decodeEnvelope, encodeEnvelope } from '../wire/codec.ts';
 import type { ServerLink } from '../wire/link.ts';
 import type { Predecessor } from './config.ts';
 
-/** Answers a heartbeat; anything else waits for the coordinator. */
+/** Answers a heartbeat; anything else waits for the coordinator. Returns the rule by which a message was refused, or null. */
 export function echoFor(
   predecessor: Predecessor,
   link: ServerLink,
   identity: string,
   bytes: Uint8Array,
-): void {
+): string | null {
   const decoded = decodeEnvelope(bytes);
-  if (
-    !decoded.ok ||
-    decoded.envelope.launcher !== predecessor.launcher ||
-    decoded.envelope.incarnation !== identity
-  )
-    return;
+  if (!decoded.ok) return decoded.reason;
   const { envelope } = decoded;
-  if (!envelope.heartbeat) return;
-  if (systemClock.monotonic() - predecessor.confirmedAt > CHAIN.pause) return;
+  if (envelope.launcher !== predecessor.launcher || envelope.incarnation !== identity)
+    return 'another launcher or incarnation';
+  if (!envelope.heartbeat) return null;
+  if (systemClock.monotonic() - predecessor.confirmedAt > CHAIN.pause) return null;
   const echo = { number: envelope.heartbeat.number, receivedReports: 0, committedReports: 0 };
   const { launcher, epoch } = envelope;
   link
@@ -35,4 +32,5 @@ export function echoFor(
       encodeEnvelope({ version: PROTOCOL_VERSION, launcher, epoch, incarnation: identity, echo }),
     )
     .catch(() => undefined);
+  return null;
 }

@@ -1,5 +1,5 @@
 /** The process of a coordinator: `main.ts FILE`. Started by a warden, never by hand. */
-import { EXIT_USAGE } from '../base/errors.ts';
+import { EXIT_USAGE, exitCodeOf } from '../base/errors.ts';
 import { runCoordinator } from './run.ts';
 
 const [file] = process.argv.slice(2);
@@ -9,4 +9,4 @@ if (file === undefined) {
 }
 // A batch system may signal every process of a job: the warden, which hears it too, decides.
 process.on('SIGINT', () => undefined).on('SIGTERM', () => undefined);
-process.exit(await runCoordinator(file));
+process.exit(await runCoordinator(file).catch(exitCodeOf));

@@ -196,8 +196,10 @@ export class Performer {
           ]
         : [];
     const members = [...member('agent', join.agent), ...member('guard', join.guard)];
-    await addRoster(this.#o.work, this.#o.launcher, this.#o.epoch(), members);
-    return { kind: 'enrolled', incarnation };
+    // Who is not on the roster must not get work: proof of death would not count it. Whether the row is lost, or only our
+    // own raise came between, the next statement tells.
+    const added = await addRoster(this.#o.work, this.#o.launcher, this.#o.epoch(), members);
+    return { kind: added ? 'enrolled' : 'enrol-failed', incarnation };
   }
 
   async #record(e: Extract<CoordinatorEffect, { kind: 'record' }>): Promise<CoordinatorEvent> {

@@ -20,9 +20,9 @@ import {
   type CoordinatorState,
 } from '../core/coordinator/state.ts';
 import { coordinatorStep } from '../core/coordinator/step.ts';
+import { followServer, type OpenDatabase } from '../cluster/open.ts';
 import type { Envelope } from '../core/messages.ts';
 import { faultFromAgent } from '../core/message-fault.ts';
-import type { Database } from '../store/connection.ts';
 import { heartbeat, killedJobs, type LauncherHealth } from '../store/launcher-store.ts';
 import { listen } from '../store/notify.ts';
 import { decodeEnvelope } from '../wire/codec.ts';
@@ -52,15 +52,26 @@ export async function runCoordinator(path: string): Promise<number> {
     // A warden that is gone is heard of by `disconnect`; what was on its way to it must not end us before we have left.
     if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
   };
-  const keys = await readKeyFile(file.serverKey);
   let coordinator: Coordinator | null = null;
+  // Listened to from the beginning: a warden that dies before we have begun tells it only once.
+  const early: CoordinatorEvent[] = [];
+  const post = (event: CoordinatorEvent): void =>
+    coordinator ? coordinator.post(event) : void early.push(event);
+  process.on('message', (m: ToCoordinator) => post({ kind: 'leave', reason: m.reason, now: m.now }));
+  const alone = (): void => post({ kind: 'leave', reason: 'the warden is gone', now: false });
+  process.on('disconnect', alone);
+  // It may have died while this program was being loaded.
+  if (process.connected === false) alone();
+  const keys = await readKeyFile(file.serverKey);
   const { predecessor } = file;
+  const refusals = new Refusals(log);
   const link: RouterLink = new RouterLink({
     keys,
     clientKeys: [keys.peerPublicKey],
     onMessage: (identity, bytes) => {
       if (coordinator) return coordinator.onBytes(identity, bytes);
-      if (predecessor) echoFor(predecessor, link, identity, bytes);
+      const rule = predecessor ? echoFor(predecessor, link, identity, bytes) : null;
+      if (rule !== null) refusals.note('refused a message', { incarnation: printable(identity), rule });
       return undefined;
     },
     onStranger: (stranger) =>
@@ -78,15 +89,13 @@ export async function runCoordinator(path: string): Promise<number> {
   try {
     const session = await openSession(file, log, (away) => toWarden({ kind: 'database', away }));
     toWarden({ kind: 'database', away: null });
-    coordinator = new Coordinator(file, session, log, toWarden);
+    coordinator = new Coordinator(file, session, log, refusals, toWarden);
     const { port } = bound ?? (await link.bind({ addresses: file.addresses }));
     const { id, epoch } = session;
     log.info({ id, epoch, port, successor: predecessor !== null, rule: 'PROTOCOL 3' }, 'bound');
     toWarden({ kind: 'bound', launcher: session.id, port });
     toWarden({ kind: 'beat', ...coordinator.beat() });
-    const post = (event: CoordinatorEvent): void => coordinator?.post(event);
-    process.on('message', (m: ToCoordinator) => post({ kind: 'leave', reason: m.reason, now: m.now }));
-    process.on('disconnect', () => post({ kind: 'leave', reason: 'the warden is gone', now: false }));
+    for (const event of early) coordinator.post(event);
     const end = await coordinator.run(link);
     toWarden({ kind: 'end', ...end });
     await Promise.all([link.close(), session.work.close(), session.heart.close()]);
@@ -97,12 +106,17 @@ export async function runCoordinator(path: string): Promise<number> {
   }
 }
 
+/** What a connection calls itself may be any bytes. */
+function printable(identity: string): string {
+  return identity.replaceAll(/[^!-~]/g, '?');
+}
+
 class Coordinator {
   readonly #file: CoordinatorFile;
   readonly #session: Session;
   readonly #launcher: { id: number; epoch: number };
-  readonly #work: Database;
-  readonly #heart: Database;
+  readonly #work: OpenDatabase;
+  readonly #heart: OpenDatabase;
   readonly #log: Logger;
   readonly #toWarden: (m: ToWarden) => void;
   readonly #actor: Actor<CoordinatorEvent>;
@@ -114,7 +128,13 @@ class Coordinator {
   #wakeAt = Infinity;
   #over = false;
 
-  constructor(file: CoordinatorFile, session: Session, log: Logger, toWarden: (m: ToWarden) => void) {
+  constructor(
+    file: CoordinatorFile,
+    session: Session,
+    log: Logger,
+    refusals: Refusals,
+    toWarden: (m: ToWarden) => void,
+  ) {
     this.#file = file;
     this.#session = session;
     const launcher = session;
@@ -122,7 +142,7 @@ class Coordinator {
     this.#work = session.work;
     this.#heart = session.heart;
     this.#log = log;
-    this.#refusals = new Refusals(log);
+    this.#refusals = refusals;
     this.#toWarden = toWarden;
     const mono = systemClock.monotonic();
     this.#state = makeCoordinatorState(
@@ -136,7 +156,7 @@ class Coordinator {
       },
       launcher.epoch,
       mono,
-      session.confirmedAt,
+      { confirmedAt: session.confirmedAt, successor: session.adopt !== null },
     );
     this.#actor = new Actor<CoordinatorEvent>({
       name: 'coordinator',
@@ -153,11 +173,11 @@ class Coordinator {
   onBytes(identity: string, bytes: Uint8Array): void | Promise<void> {
     const decoded = decodeEnvelope(bytes);
     const rule = decoded.ok ? this.#faultOf(decoded.envelope, identity) : decoded.reason;
-    // The core counts them by incarnation. The sender's name is what its connection says, in printable letters.
+    // The core counts them by incarnation.
     const event: CoordinatorEvent =
       decoded.ok && rule === null
         ? { kind: 'message', envelope: decoded.envelope }
-        : { kind: 'refused', incarnation: identity.replaceAll(/[^!-~]/g, '?'), rule: rule ?? '' };
+        : { kind: 'refused', incarnation: printable(identity), rule: rule ?? '' };
     return this.#actor.send(event).catch(() => undefined);
   }
 
@@ -181,7 +201,7 @@ class Coordinator {
       log: this.#log,
       refusals: this.#refusals,
     });
-    // Before anything that an agent says: an inventory of attempts that we do not know yet would end them as strays.
+    // First: until then the core hears nothing that an agent says.
     if (this.#session.adopt) this.post({ kind: 'adopt', ...this.#session.adopt });
     const listeners = await Promise.all([
       listen(this.#heart, 'balsam_job', () => this.post({ kind: 'wake' })),
@@ -253,6 +273,8 @@ class Coordinator {
       if (!this.#unconfirmed)
         this.#log.warn({ error: messageOf(error), rule: 'PROTOCOL 0: B' }, 'the heartbeat was not confirmed');
       this.#unconfirmed = true;
+      // It may have come back at another port.
+      for (const db of [this.#work, this.#heart]) followServer(db).catch(() => undefined);
     } finally {
       this.#beating = false;
     }

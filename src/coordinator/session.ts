@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { systemClock } from '../base/clock.ts';
 import { messageOf, UserError, WorldError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import { openDatabase } from '../cluster/open.ts';
+import { openDatabase, type OpenDatabase } from '../cluster/open.ts';
 import type { CoordinatorEvent } from '../core/coordinator/event.ts';
 import { processIdentity } from '../../native-free/inventory.ts';
 import { hostname } from 'node:os';
@@ -35,8 +35,8 @@ export interface Session {
   epoch: number;
   /** When the statement was sent that made the row ours (monotonic): S counts from there. */
   confirmedAt: number;
-  work: Database;
-  heart: Database;
+  work: OpenDatabase;
+  heart: OpenDatabase;
   /** What a predecessor held; null for the first coordinator. */
   adopt: Omit<Extract<CoordinatorEvent, { kind: 'adopt' }>, 'kind'> | null;
 }
@@ -57,7 +57,8 @@ export async function openSession(
       return await succeed(file, file.predecessor.launcher, found, log);
     } catch (error) {
       const waits = error instanceof UserError || (error instanceof WorldError && error.code !== 'fenced');
-      if (!waits) throw error;
+      // Without a warden nobody needs a successor: its agents end by themselves, and a rescue takes what they held.
+      if (!waits || process.connected === false) throw error;
       const why = messageOf(error);
       if (why !== said) {
         log.warn({ error: why, rule: 'PROTOCOL 3' }, 'the takeover waits for the database');
@@ -74,7 +75,7 @@ function sessionPrefix(file: CoordinatorFile): string {
   return `balsam ${file.name.slice(-40)} `;
 }
 
-async function connections(file: CoordinatorFile): Promise<{ work: Database; heart: Database }> {
+async function connections(file: CoordinatorFile): Promise<{ work: OpenDatabase; heart: OpenDatabase }> {
   const opened = {
     path: file.dbPath,
     role: 'coordinator',

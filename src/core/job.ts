@@ -148,6 +148,19 @@ function withKills(steps: Transition[]): Transition[] {
   return [...steps, ...kills];
 }
 
+/**
+ * Where a person may put a job that nobody holds, from every state but USER_KILLED (`balsam modify ID state X`, `retry`,
+ * `reset`): states that a launcher leases from, and ends. From any other one nothing would move it on.
+ */
+export const SETTABLE_STATES = [
+  'CREATED',
+  'PREPROCESSED',
+  'RESTART_READY',
+  'JOB_FINISHED',
+  'FAILED',
+] as const satisfies readonly JobState[];
+export type SettableState = (typeof SETTABLE_STATES)[number];
+
 export function isEnd(state: JobState): boolean {
   return (END_STATES as readonly JobState[]).includes(state);
 }

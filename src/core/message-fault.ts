@@ -33,6 +33,7 @@ import {
   type Patch,
   type ProcessIdentity,
   type Report,
+  type Request,
 } from './messages.ts';
 
 /** A rule that is broken, as a short phrase; null when none is. */
@@ -73,6 +74,7 @@ function either(...faults: readonly Fault[]): Fault {
 }
 
 function text(value: string, what: string, most: number): Fault {
+  if (value === '') return null;
   return value.length > most ? `${what} has at most ${most} characters` : textFault(value, what);
 }
 
@@ -87,7 +89,11 @@ function real(value: number, what: string, least: number, most: number): Fault {
 }
 
 function refFault(of: JobRef): Fault {
-  return isId(of.id) ? whole(of.attempt, 'an attempt', 1) : 'the id of a job is a uuid';
+  return idFault(of.id, of.attempt);
+}
+
+function idFault(id: string, attempt: number): Fault {
+  return isId(id) ? whole(attempt, 'an attempt', 1) : 'the id of a job is a uuid';
 }
 
 // --- from an agent ---
@@ -130,37 +136,44 @@ function processFault(p: ProcessIdentity): Fault {
   );
 }
 
+/** One for each body that is there. Written out, like the checks below: this is asked for every report and every job. */
+function count(...bodies: readonly unknown[]): number {
+  let found = 0;
+  for (const body of bodies) if (body) found += 1;
+  return found;
+}
+
 function reportFault(r: Report): Fault {
-  const bodies = [r.started, r.ended, r.patch, r.retracted, r.request, r.notStarted].filter(Boolean).length;
-  return either(
-    whole(r.seq, 'the number of a report', 1, Number.MAX_SAFE_INTEGER),
-    refFault({ id: r.job, attempt: r.attempt }),
-    real(r.ageMs, 'age', EARLIEST_MS, LATEST_MS),
-    bodies === 1 ? null : 'a report has one body',
-    r.ended ? endedFault(r.ended) : null,
-    r.patch ? patchFault(r.patch) : null,
-    r.request
-      ? either(
-          text(r.request.op, 'op', MAX_LABEL),
-          r.request.json.length > MAX_CHANNEL_LINE_BYTES ? 'a request is no longer than a line' : null,
-        )
-      : null,
-    r.notStarted
-      ? either(text(r.notStarted.stage, 'stage', MAX_LABEL), text(r.notStarted.message, 'message', MAX_NOTE))
-      : null,
+  const bodies = count(r.started, r.ended, r.patch, r.retracted, r.request, r.notStarted);
+  return (
+    whole(r.seq, 'the number of a report', 1, Number.MAX_SAFE_INTEGER) ??
+    idFault(r.job, r.attempt) ??
+    real(r.ageMs, 'age', EARLIEST_MS, LATEST_MS) ??
+    (bodies === 1 ? null : 'a report has one body') ??
+    (r.ended ? endedFault(r.ended) : null) ??
+    (r.patch ? patchFault(r.patch) : null) ??
+    (r.request ? requestFault(r.request) : null) ??
+    (r.notStarted
+      ? (text(r.notStarted.stage, 'stage', MAX_LABEL) ?? text(r.notStarted.message, 'message', MAX_NOTE))
+      : null)
   );
 }
 
+function requestFault(r: Request): Fault {
+  if (r.json.length > MAX_CHANNEL_LINE_BYTES) return 'a request is no longer than a line';
+  return text(r.op, 'op', MAX_LABEL);
+}
+
 function endedFault(e: Ended): Fault {
-  return either(
-    real(e.ranMs, 'run time', EARLIEST_MS, LATEST_MS),
-    whole(e.signal, 'signal', 0, MAX_SIGNAL),
-    real(e.userS, 'user time', -1, MAX_USAGE),
-    real(e.systemS, 'system time', -1, MAX_USAGE),
-    whole(e.maxRssKib, 'peak memory', -1, MAX_USAGE),
-    text(e.tail, 'tail', MAX_NOTE),
-    text(e.note, 'note', MAX_NOTE),
-    whole(e.killed, 'cause of a kill', CAUSE_NONE, CAUSE_LOST),
+  return (
+    real(e.ranMs, 'run time', EARLIEST_MS, LATEST_MS) ??
+    whole(e.signal, 'signal', 0, MAX_SIGNAL) ??
+    real(e.userS, 'user time', -1, MAX_USAGE) ??
+    real(e.systemS, 'system time', -1, MAX_USAGE) ??
+    whole(e.maxRssKib, 'peak memory', -1, MAX_USAGE) ??
+    text(e.tail, 'tail', MAX_NOTE) ??
+    text(e.note, 'note', MAX_NOTE) ??
+    whole(e.killed, 'cause of a kill', CAUSE_NONE, CAUSE_LOST)
   );
 }
 
@@ -190,7 +203,7 @@ function objectFault(json: string, what: string, faultOf: (value: object) => Fau
 // --- from a coordinator ---
 
 function commandFault(c: Command): Fault {
-  const bodies = [c.start, c.kill, c.retract, c.committed, c.drain].filter(Boolean).length;
+  const bodies = count(c.start, c.kill, c.retract, c.committed, c.drain);
   return either(
     whole(c.seq, 'the number of a command', 1, Number.MAX_SAFE_INTEGER),
     bodies === 1 ? null : 'a command has one body',
@@ -209,32 +222,26 @@ function commandFault(c: Command): Fault {
 }
 
 function jobFault(j: Job): Fault {
-  const words = [
-    ['name', j.name],
-    ['workflow', j.workflow],
-    ['args', j.args],
-    ['environ_vars', j.environVars],
-    ['user_workdir', j.userWorkdir],
-    ['mpi_flags', j.mpiFlags],
-    ['cpu_affinity', j.cpuAffinity],
-    ['parents', j.parents],
-  ] as const;
-  const numbers = [
-    ['num_nodes', j.numNodes],
-    ['ranks_per_node', j.ranksPerNode],
-    ['threads_per_rank', j.threadsPerRank],
-    ['threads_per_core', j.threadsPerCore],
-    ['node_packing_count', j.packing],
-  ] as const;
-  return either(
-    refFault(j),
-    first(words, ([name, value]) => text(value, name, MAX_JOB_TEXT)),
-    first(numbers, ([name, value]) => whole(value, name, 1)),
-    j.hosts.length === j.nodes.length && j.nodes.length <= MAX_NODES
+  return (
+    idFault(j.id, j.attempt) ??
+    text(j.name, 'name', MAX_JOB_TEXT) ??
+    text(j.workflow, 'workflow', MAX_JOB_TEXT) ??
+    text(j.args, 'args', MAX_JOB_TEXT) ??
+    text(j.environVars, 'environ_vars', MAX_JOB_TEXT) ??
+    text(j.userWorkdir, 'user_workdir', MAX_JOB_TEXT) ??
+    text(j.mpiFlags, 'mpi_flags', MAX_JOB_TEXT) ??
+    text(j.cpuAffinity, 'cpu_affinity', MAX_JOB_TEXT) ??
+    text(j.parents, 'parents', MAX_JOB_TEXT) ??
+    whole(j.numNodes, 'num_nodes', 1) ??
+    whole(j.ranksPerNode, 'ranks_per_node', 1) ??
+    whole(j.threadsPerRank, 'threads_per_rank', 1) ??
+    whole(j.threadsPerCore, 'threads_per_core', 1) ??
+    whole(j.packing, 'node_packing_count', 1) ??
+    (j.hosts.length === j.nodes.length && j.nodes.length <= MAX_NODES
       ? null
-      : 'a gang has as many hosts as nodes',
-    first(j.hosts, (host) => text(host, 'hostname', MAX_LABEL)),
-    parentsFault(j.parents),
+      : 'a gang has as many hosts as nodes') ??
+    first(j.hosts, (host) => text(host, 'hostname', MAX_LABEL)) ??
+    parentsFault(j.parents)
   );
 }
 

@@ -57,8 +57,18 @@ export interface Query {
   where: Condition;
   /** Ties, and everything when empty, are in order of creation. */
   orderBy: readonly (readonly [field: string, direction: Direction])[];
+  /** The other way round, ties included. */
+  reversed?: boolean;
   limit?: number;
   offset?: number;
+}
+
+/** Which values of the rows are wanted. */
+export interface Selection {
+  /** Fields, or the steps of a path inside one. */
+  readonly fields: readonly (readonly [string, ...string[]])[];
+  /** Each combination once, not every row. */
+  readonly distinct: boolean;
 }
 
 /** The condition that every row meets. */
@@ -93,11 +103,13 @@ export function matches(row: { readonly [name: string]: unknown }, condition: Co
   return !matches(row, condition.not);
 }
 
+/** Only what the document itself holds (no `length`, no `constructor`); negative numbers count from an array's end. */
 function walk(row: unknown, path: readonly string[]): unknown {
   let at = row;
   for (const step of path) {
     if (typeof at !== 'object' || at === null) return undefined;
-    at = (at as { [key: string]: unknown })[step];
+    if (Array.isArray(at)) at = /^[+-]?\d+$/.test(step) ? at.at(Number(step)) : undefined;
+    else at = Object.hasOwn(at, step) ? (at as { [key: string]: unknown })[step] : undefined;
   }
   return at;
 }
@@ -108,21 +120,16 @@ function compare(actual: unknown, op: Comparison, value: QueryValue): boolean {
   if (op === 'equals' && value === null) return missing;
   if (op === 'not') return value === null ? !missing : missing || !same(actual, value);
   if (missing) return false;
-  const text = textOf(actual);
-  const given = textOf(value);
   switch (op) {
     case 'equals':
       return same(actual, value);
     case 'contains':
-      return text.includes(given);
     case 'icontains':
-      return text.toLowerCase().includes(given.toLowerCase());
     case 'startsWith':
-      return text.startsWith(given);
     case 'endsWith':
-      return text.endsWith(given);
+      return compareText(actual, op, value);
     case 'in':
-      return Array.isArray(value) && value.some((v) => same(actual, v));
+      return Array.isArray(value) && value.some((v) => v !== null && same(actual, v));
     case 'lt':
       return order(actual, value) < 0;
     case 'lte':
@@ -138,10 +145,18 @@ function compare(actual: unknown, op: Comparison, value: QueryValue): boolean {
   }
 }
 
-/** Text as Postgres shows it, for what has one. */
-function textOf(value: unknown): string {
-  if (typeof value === 'string') return value;
-  return JSON.stringify(value) ?? '';
+/** Only of texts; a list (of parents) contains its elements. */
+function compareText(actual: unknown, op: Comparison, given: QueryValue): boolean {
+  if (Array.isArray(actual)) return op === 'contains' && actual.includes(given);
+  if (typeof actual !== 'string' || typeof given !== 'string') return false;
+  if (op === 'contains') return actual.includes(given);
+  if (op === 'icontains') return lower(actual).includes(lower(given));
+  return op === 'startsWith' ? actual.startsWith(given) : actual.endsWith(given);
+}
+
+/** Character by character, as Postgres does it: a capital sigma becomes σ wherever it stands. */
+function lower(text: string): string {
+  return Array.from(text, (c) => String.fromCodePoint(c.toLowerCase().codePointAt(0)!)).join('');
 }
 
 function same(a: unknown, b: unknown): boolean {
@@ -161,10 +176,18 @@ function sorted(value: unknown): unknown {
   );
 }
 
+/** Negative, zero or positive; NaN, which meets no comparison, for values of different kinds. */
 function order(a: unknown, b: unknown): number {
-  if (typeof a === 'number' && typeof b === 'number') return a - b;
-  if (typeof a === 'object' && a !== null && typeof b === 'object' && b !== null)
-    return Number(a) - Number(b);
-  const [x, y] = [textOf(a), textOf(b)];
-  return x < y ? -1 : x > y ? 1 : 0;
+  if (typeof a === 'string' && typeof b === 'string') return compareTexts(a, b);
+  const alike = typeof a === typeof b && !Array.isArray(a) && !Array.isArray(b);
+  return alike ? Number(a) - Number(b) : Number.NaN;
+}
+
+/** By code points, as Postgres' collation "C" has it; JavaScript's own < goes by halves of surrogate pairs. */
+export function compareTexts(a: string, b: string): number {
+  const [x, y] = [Array.from(a), Array.from(b)];
+  for (let i = 0; i < x.length && i < y.length; i += 1) {
+    if (x[i] !== y[i]) return x[i]!.codePointAt(0)! - y[i]!.codePointAt(0)!;
+  }
+  return x.length - y.length;
 }

@@ -33,6 +33,7 @@ SWEEP_S = 0.02  # first pause between two rounds of killing leftovers; doubles u
 SHUTDOWN_S = 10.0  # after end of file: how long we try to see everything dead (KILL works within 2 s, or never)
 TAIL_BYTES = 4096
 TAIL_LINES = 16
+NO_SPACE = "[no space is left where this output is written]"  # what the job said of it may have found no space either
 PATH_CACHE = 256
 READ = 1 << 18
 # While a job runs we do not look at stdin: each look would be a wake-up of no use. The agent sends SIGURG after a line
@@ -127,8 +128,12 @@ def read_tail(path):
         return None
     try:
         info = os.fstat(fd)
-        if (info.st_mode & 0o170000) != 0o100000 or not info.st_size:
+        if (info.st_mode & 0o170000) != 0o100000:
             return None
+        space = os.fstatvfs(fd)
+        full = space.f_bavail == 0 and space.f_blocks > 0
+        if not info.st_size:
+            return NO_SPACE if full else None
         data = os.pread(fd, TAIL_BYTES, max(0, info.st_size - TAIL_BYTES))
     except OSError:
         return None
@@ -136,7 +141,8 @@ def read_tail(path):
         os.close(fd)
     text = data.decode("utf-8", "replace").replace("\0", "\ufffd")
     text = "\n".join(text.rstrip("\n").split("\n")[-TAIL_LINES:])
-    return text.encode("utf-8")[-TAIL_BYTES:].decode("utf-8", "ignore")
+    note = "\n" + NO_SPACE if full else ""
+    return text.encode("utf-8")[-(TAIL_BYTES - len(note)):].decode("utf-8", "ignore") + note
 
 
 def signal_name(number):

@@ -50,3 +50,32 @@ export async function liveLaunchers(db: Database): Promise<number> {
   >`select count(*)::int as count from launcher where state = 'alive'`;
   return row?.count ?? 0;
 }
+
+/** What `balsam doctor` asks of the server. */
+export interface ServerFacts {
+  /** As the server says it: '18.0'. */
+  version: string;
+  major: number;
+  fsync: boolean;
+  full_page_writes: boolean;
+  recovering: boolean;
+  connections: number;
+  max_connections: number;
+  /** Milliseconds since 1970 by the server's clock, at the moment of the answer. */
+  now: number;
+}
+
+/** Settings, connections and clock of the server. */
+export async function serverFacts(db: Database): Promise<ServerFacts> {
+  const [row] = await db.run(
+    (sql) => sql<ServerFacts[]>`
+      select split_part(current_setting('server_version'), ' ', 1) as version,
+        current_setting('server_version_num')::int / 10000 as major,
+        current_setting('fsync')::boolean as fsync, current_setting('full_page_writes')::boolean as full_page_writes,
+        pg_is_in_recovery() as recovering,
+        (select count(*)::int from pg_stat_activity where backend_type = 'client backend') as connections,
+        current_setting('max_connections')::int as max_connections,
+        (extract(epoch from clock_timestamp()) * 1000)::float8 as now`,
+  );
+  return row!;
+}

@@ -3,8 +3,9 @@
  * them by name and sends an agent each once. Changing one must never touch jobs: they name it, and it is read at start.
  */
 import { UserError } from '../base/errors.ts';
-import { codeOf, type Database } from './connection.ts';
-import type { ApplicationRow, NewApplication } from './rows.ts';
+import { MAX_INDEXED_BYTES } from '../base/limits.ts';
+import { codeOf, type Database, type Queries } from './connection.ts';
+import type { ApplicationChange, ApplicationRow, NewApplication } from './rows.ts';
 import { plainArray, textArray } from './sql-array.ts';
 
 const FIELDS = ['name', 'description', 'executable', 'preprocess', 'envscript', 'postprocess'] as const;
@@ -20,6 +21,10 @@ function checkApplication(fields: Partial<NewApplication>): [ApplicationField, s
         throw new UserError(`an application has no field "${name}"; its fields are ${FIELDS.join(', ')}`);
       if (typeof value !== 'string' || value.includes('\0'))
         throw new UserError(`${name} is ${JSON.stringify(value)}; give a text without the character NUL`);
+      if (field === 'name' && Buffer.byteLength(value) > MAX_INDEXED_BYTES)
+        throw new UserError(
+          `the name of the application has ${Buffer.byteLength(value)} bytes; give one of at most ${MAX_INDEXED_BYTES}`,
+        );
       if (field === 'name' && value === '') throw new UserError('an application needs a name; give one');
       return [field, value];
     });
@@ -32,10 +37,37 @@ export async function getApplication(db: Database, name: string): Promise<Applic
 
 /** Creates it; UserError when the name is taken. */
 export async function insertApplication(db: Database, app: NewApplication): Promise<ApplicationRow> {
-  const [row, created] = await getOrCreateApplication(db, app.name, app);
-  if (!created)
-    throw new UserError(`an application named "${app.name}" exists; choose another name, or change that one`);
-  return row;
+  const [row] = await insertApplications(db, [app]);
+  return row!;
+}
+
+/** Creates all or none, and gives them in this order; UserError naming one whose name is taken, or given twice. */
+export async function insertApplications(
+  db: Database,
+  apps: readonly NewApplication[],
+): Promise<ApplicationRow[]> {
+  return db.transaction(async (sql) => {
+    const rows: ApplicationRow[] = [];
+    for (const app of apps) {
+      const row = await insertIn(sql, app);
+      if (row === undefined)
+        throw new UserError(
+          `an application named "${app.name}" exists; choose another name, or change that one`,
+        );
+      rows.push(row);
+    }
+    return rows;
+  });
+}
+
+async function insertIn(sql: Queries, app: NewApplication): Promise<ApplicationRow | undefined> {
+  const given = new Map(checkApplication(app));
+  const [made] = await sql.unsafe<ApplicationRow[]>(
+    `insert into application (${FIELDS.join(', ')}) values (${FIELDS.map((_, i) => `$${i + 1}::text`).join(', ')})
+     on conflict (name) do nothing returning ${COLUMNS}`,
+    FIELDS.map((field) => given.get(field) ?? ''),
+  );
+  return made;
 }
 
 /** Finds it by name or creates it with `defaults`; of several at once, one creates and all get the same row. */
@@ -44,13 +76,8 @@ export async function getOrCreateApplication(
   name: string,
   defaults: Omit<NewApplication, 'name'>,
 ): Promise<[ApplicationRow, boolean]> {
-  const given = new Map(checkApplication({ ...defaults, name }));
   return db.run(async (sql) => {
-    const [made] = await sql.unsafe<ApplicationRow[]>(
-      `insert into application (${FIELDS.join(', ')}) values (${FIELDS.map((_, i) => `$${i + 1}::text`).join(', ')})
-       on conflict (name) do nothing returning ${COLUMNS}`,
-      FIELDS.map((field) => given.get(field) ?? ''),
-    );
+    const made = await insertIn(sql, { ...defaults, name });
     if (made !== undefined) return [made, true];
     const [found] = await sql.unsafe<ApplicationRow[]>(
       `select ${COLUMNS} from application where name = $1::text`,
@@ -68,16 +95,31 @@ export async function updateApplication(
   id: number,
   fields: Partial<NewApplication>,
 ): Promise<ApplicationRow> {
+  const [row] = await updateApplications(db, [{ id, fields }]);
+  return row!;
+}
+
+/** The same of several, all or none, in this order. */
+export async function updateApplications(
+  db: Database,
+  changes: readonly Omit<ApplicationChange, 'name'>[],
+): Promise<ApplicationRow[]> {
+  return db.transaction(async (sql) => {
+    const rows: ApplicationRow[] = [];
+    for (const { id, fields } of changes) rows.push(await updateIn(sql, id, fields));
+    return rows;
+  });
+}
+
+async function updateIn(sql: Queries, id: number, fields: Partial<NewApplication>): Promise<ApplicationRow> {
   const given = checkApplication(fields);
-  const sets = given.map(([field], i) => `${field} = $${i + 2}::text`).join(', ') || 'id = id';
+  const sets = given.map(([field], i) => `${field} = $${i + 2}::text`).join(', ');
   try {
-    const [row] = await db.run((sql) =>
-      sql.unsafe<ApplicationRow[]>(
-        sets === 'id = id'
-          ? `select ${COLUMNS} from application where id = $1::int`
-          : `update application set ${sets} where id = $1::int returning ${COLUMNS}`,
-        [id, ...given.map(([, value]) => value)],
-      ),
+    const [row] = await sql.unsafe<ApplicationRow[]>(
+      sets === ''
+        ? `select ${COLUMNS} from application where id = $1::int`
+        : `update application set ${sets} where id = $1::int returning ${COLUMNS}`,
+      [id, ...given.map(([, value]) => value)],
     );
     if (row === undefined) throw new UserError(`there is no application ${id}; it was deleted`);
     return row;

@@ -7,8 +7,6 @@
  */
 import { unreachable } from '../base/assert.ts';
 import { messageOf } from '../base/errors.ts';
-import { COMMIT_RETRIES } from '../base/limits.ts';
-import { isEnd } from '../core/job.ts';
 import type {
   StartRow,
   EndRow,
@@ -20,6 +18,8 @@ import type {
 } from './commit-rows.ts';
 import {
   clearHeld,
+  lockRows,
+  isOthers,
   noteLateStarts,
   readUnmatched,
   runRowOfEnd,
@@ -32,7 +32,7 @@ import {
   type Unmatched,
   type Written,
 } from './commit-statements.ts';
-import { isAgain, isRefusal, type Database, type Queries } from './connection.ts';
+import { again, isRefusal, type Database, type Queries } from './connection.ts';
 
 export type { StartRow, EndRow, PatchRow, ReleaseRow, CommitBatch, CommitAnswer } from './commit-rows.ts';
 
@@ -121,16 +121,6 @@ function halfway(items: readonly Item[]): number {
   return middle;
 }
 
-async function again<T>(work: () => Promise<T>): Promise<T> {
-  for (let round = 1; ; round++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!isAgain(error) || round >= COMMIT_RETRIES) throw error;
-    }
-  }
-}
-
 /** One report whose values Postgres refuses: an end without data, FAILED, with the error in its history. */
 async function commitRefused(
   db: Database,
@@ -197,6 +187,14 @@ async function commitOnce(
   const groups = grouped(items);
   const write = async (sql: Queries): Promise<void> => {
     const missed: Item[] = [];
+    if (groups.length > 1) {
+      const each = items.filter((item, i) => item.row.id !== items[i - 1]?.row.id);
+      await lockRows(
+        sql,
+        holder,
+        each.map((item) => item.row),
+      );
+    }
     for (const group of groups) await writeGroup(sql, holder, group, outcomes, missed);
     if (missed.length > 0) await classify(sql, holder, missed, outcomes);
   };
@@ -316,9 +314,8 @@ function classifyOne(item: Item, launcher: number, found: Unmatched): RowOutcome
   if (kind !== 'release' && (found.ended || (found.lastReport !== null && found.lastReport >= row.report)))
     return 'duplicate';
   if (found.state === null || found.launcher !== launcher || found.attempt !== row.attempt) return 'not-ours';
-  if (found.state === 'USER_KILLED') return 'killed';
-  // At another end state and still held: a release only lets it go.
-  if (kind === 'release' && isEnd(found.state)) return 'killed';
+  // Killed, or changed by hand (plain SQL knows no rules): the process ends, its exit is kept, the state stays.
+  if (isOthers(found.state)) return 'killed';
   // RUNNING was committed before its start command: the report adds when and where.
   if (kind === 'start' && found.state === 'RUNNING') return 'applied';
   throw new Error(

@@ -9,9 +9,12 @@ export function columnOf(field: JobField): string {
   return field === 'job_id' ? 'id' : field;
 }
 
-/** `id as job_id, …` for every field, from the table or alias `from`. */
-export function jobColumns(from: string): string {
-  return (Object.keys(JOB_FIELDS) as JobField[])
+/** `id as job_id, …` for every field, or these, from the table or alias `from`. */
+export function jobColumns(
+  from: string,
+  fields: readonly JobField[] = Object.keys(JOB_FIELDS) as JobField[],
+): string {
+  return fields
     .map((field) => {
       if (field === 'job_id') return `${from}.id as job_id`;
       return field === 'parents' ? `array_to_json(${from}.parents) as parents` : `${from}.${field}`;

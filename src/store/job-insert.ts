@@ -29,22 +29,23 @@ const INSERT = `with made as (
  * UserError, and nothing is created, when a value is wrong or a parent is missing. All in one transaction.
  */
 export async function insertJobs(db: Database, jobs: readonly NewJob[]): Promise<JobRow[]> {
+  const single = jobs.length <= STREAM_ROWS && jobs.every((job) => (job.parents ?? []).length === 0);
+  const write = (sql: Queries): Promise<JobRow[]> => insertIn(sql, jobs);
+  return single ? db.run(write) : db.transaction(write);
+}
+
+/** The same where `sql` is; several chunks, or parents, must be in a transaction. */
+export async function insertIn(sql: Queries, jobs: readonly NewJob[]): Promise<JobRow[]> {
   if (jobs.length === 0) return [];
   for (const job of jobs) checkNewJob(job);
   const named = jobs.map((job) => ({ id: job.job_id ?? newId(), job }));
-  const parents = foreignParents(named);
-  const write = async (sql: Queries): Promise<Map<string, JobRow>> => {
-    await refuseMissing(sql, parents);
-    const rows = new Map<string, JobRow>();
-    for (let i = 0; i < named.length; i += STREAM_ROWS) {
-      for (const row of await insertChunk(sql, named.slice(i, i + STREAM_ROWS))) rows.set(row.job_id, row);
-    }
-    return rows;
-  };
-  const single = named.length <= STREAM_ROWS && parents.length === 0;
-  const rows = await (single ? db.run(write) : db.transaction(write));
+  await refuseMissing(sql, foreignParents(named));
+  const rows = new Map<string, JobRow>();
+  for (let i = 0; i < named.length; i += STREAM_ROWS) {
+    for (const row of await insertChunk(sql, named.slice(i, i + STREAM_ROWS))) rows.set(row.job_id, row);
+  }
   const there = named.filter(({ id }) => !rows.has(id)).map(({ id }) => id);
-  if (there.length > 0) for (const row of await readRows(db, there)) rows.set(row.job_id, row);
+  if (there.length > 0) for (const row of await readRows(sql, there)) rows.set(row.job_id, row);
   return named.map(({ id }) => rows.get(id)!);
 }
 
@@ -70,10 +71,8 @@ function insertChunk(sql: Queries, named: readonly { id: string; job: NewJob }[]
   return sql.unsafe<JobRow[]>(INSERT, values, { prepare: true });
 }
 
-async function readRows(db: Database, ids: readonly string[]): Promise<JobRow[]> {
-  return db.run((sql) =>
-    sql.unsafe<JobRow[]>(`${selectJobs('job')} from job where id = any ($1::uuid[])`, [plainArray(ids)]),
-  );
+async function readRows(sql: Queries, ids: readonly string[]): Promise<JobRow[]> {
+  return sql.unsafe<JobRow[]>(`${selectJobs('job')} from job where id = any ($1::uuid[])`, [plainArray(ids)]);
 }
 
 /**

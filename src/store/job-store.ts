@@ -7,16 +7,17 @@
  */
 import { UserError } from '../base/errors.ts';
 import { END_STATES, JOB_STATES, isAllowed, isEnd, type JobState } from '../core/job.ts';
-import type { Condition, Query } from '../core/query.ts';
-import type { Database, Queries } from './connection.ts';
+import type { Condition } from '../core/query.ts';
+import { again, type Database, type Queries } from './connection.ts';
 import { jobColumns } from './job-columns.ts';
 import { checkData, checkValue, columnType, valueText } from './job-values.ts';
 import { refuseCircle } from './job-parents.ts';
-import { Parameters, conditionSql, querySql, sliceSql } from './query-sql.ts';
+import { Parameters, conditionSql } from './query-sql.ts';
 import { JOB_FIELDS, isWritableField, type JobRow, type JsonObject, type WritableField } from './rows.ts';
 import { plainArray, textArray } from './sql-array.ts';
 
 export { copyJobs, insertJobs } from './job-insert.ts';
+export { countByState, countJobs, getJobs, streamJobs, workflows } from './job-read.ts';
 
 export interface JobChange {
   fields: Partial<Pick<JobRow, Exclude<WritableField, 'data'>>>;
@@ -40,7 +41,26 @@ const ENDS = END_STATES.map((s) => `'${s}'`).join(', ');
  * is to change while a launcher holds the job. A repeat gives the same.
  */
 export async function updateJob(db: Database, id: string, change: JobChange): Promise<JobRow> {
+  const write = (sql: Queries): Promise<JobRow> => changeIn(sql, id, change);
+  return again(() => (change.fields.parents === undefined ? db.run(write) : db.transaction(write)));
+}
+
+/** The same where `sql` is; with parents it must be in a transaction. */
+export async function changeIn(sql: Queries, id: string, change: JobChange): Promise<JobRow> {
   const parameters = new Parameters([id]);
+  const { sets, startFields } = changeSql(change, parameters);
+  const text = `update job set ${sets} where id = $1::uuid ${startFields ? 'and launcher is null' : ''}
+    returning ${jobColumns('job')}${startFields ? `, pg_notify('balsam_job', '')::text as told` : ''}`;
+  const { parents } = change.fields;
+  if (parents !== undefined) await refuseCircle(sql, id, parents);
+  const [row] = await sql.unsafe<(JobRow & { told?: string })[]>(text, parameters.values, { prepare: true });
+  if (row === undefined) throw await whyNot(sql, id, Object.keys(change.fields));
+  delete row.told;
+  return row;
+}
+
+/** What follows `set`, and whether it names a field that the start is made from. UserError for a wrong value. */
+export function changeSql(change: JobChange, parameters: Parameters): { sets: string; startFields: boolean } {
   const sets = ['updated_at = clock_timestamp()'];
   let startFields = false;
   for (const [name, value] of Object.entries(change.fields)) {
@@ -54,19 +74,7 @@ export async function updateJob(db: Database, id: string, change: JobChange): Pr
   }
   const merged = mergeSql(change, parameters);
   if (merged !== '') sets.push(merged);
-  const text = `update job set ${sets.join(', ')} where id = $1::uuid ${startFields ? 'and launcher is null' : ''}
-    returning ${jobColumns('job')}${startFields ? `, pg_notify('balsam_job', '')::text as told` : ''}`;
-  const { parents } = change.fields;
-  const write = async (sql: Queries): Promise<JobRow> => {
-    if (parents !== undefined) await refuseCircle(sql, id, parents);
-    const [row] = await sql.unsafe<(JobRow & { told?: string })[]>(text, parameters.values, {
-      prepare: true,
-    });
-    if (row === undefined) throw await whyNot(sql, id, Object.keys(change.fields));
-    delete row.told;
-    return row;
-  };
-  return parents === undefined ? db.run(write) : db.transaction(write);
+  return { sets: sets.join(', '), startFields };
 }
 
 function mergeSql(change: JobChange, parameters: Parameters): string {
@@ -85,7 +93,11 @@ async function whyNot(sql: Queries, id: string, fields: readonly string[]): Prom
   return new UserError(`${heldBy(id, row)}; kill it first, then change ${fields.join(', ')}`);
 }
 
-function heldBy(id: string, row: { name: string; launcher: number | null; node: string | null }): string {
+/** A held job, for a sentence. */
+export function heldBy(
+  id: string,
+  row: { name: string; launcher: number | null; node: string | null },
+): string {
   const where = row.node === null || row.node === '' ? '' : `, running on ${row.node}`;
   return `job [${row.name} | ${id.slice(0, 8)}] is held by launcher ${row.launcher}${where}`;
 }
@@ -97,7 +109,7 @@ function heldBy(id: string, row: { name: string; launcher: number | null; node: 
 export async function deleteJobs(db: Database, where: Condition): Promise<number> {
   const parameters = new Parameters();
   const condition = conditionSql(where, parameters);
-  return db.transaction(async (sql) => {
+  const work = async (sql: Queries): Promise<number> => {
     const [held] = await sql.unsafe<{ id: string; name: string; launcher: number; node: string | null }[]>(
       `select job.id, job.name, job.launcher, a.node from job left join attempt a on a.job_id = job.id and a.attempt = job.attempt
        where job.launcher is not null and ${condition} limit 1`,
@@ -106,14 +118,16 @@ export async function deleteJobs(db: Database, where: Condition): Promise<number
     if (held !== undefined)
       throw new UserError(`${heldBy(held.id, held)}; kill it first, and delete it when it is let go`);
     const [row] = await sql.unsafe<{ n: number }[]>(
-      `with d as (delete from job where job.launcher is null and ${condition} returning id),
+      `with target as materialized (select id from job where job.launcher is null and ${condition} order by id for update),
+         d as (delete from job using target where job.id = target.id returning job.id),
          a as (delete from attempt using d where attempt.job_id = d.id),
          e as (delete from job_event using d where job_event.job_id = d.id)
        select count(*)::int as n from d`,
       parameters.values,
     );
     return row!.n;
-  });
+  };
+  return again(() => db.transaction(work));
 }
 
 /**
@@ -123,7 +137,7 @@ export async function deleteJobs(db: Database, where: Condition): Promise<number
 export async function killJobs(db: Database, where: Condition): Promise<KillResult> {
   const parameters = new Parameters();
   const condition = conditionSql(where, parameters);
-  const rows = await db.run((sql) =>
+  const kill = (sql: Queries) =>
     sql.unsafe<{ id: string; name: string; state: JobState; killed: boolean }[]>(
       `with target as materialized (
          select id, name, state from job where ${condition} order by id for update),
@@ -135,8 +149,8 @@ export async function killJobs(db: Database, where: Condition): Promise<KillResu
        select target.id, target.name, target.state, target.id in (select id from killed) as killed
        from target left join told on true order by target.id`,
       parameters.values,
-    ),
-  );
+    );
+  const rows = await again(() => db.run(kill));
   const result: KillResult = { killed: [], already: [] };
   for (const { id, name, state, killed } of rows) {
     if (killed) result.killed.push({ id, name });
@@ -147,18 +161,20 @@ export async function killJobs(db: Database, where: Condition): Promise<KillResu
 
 /**
  * Moves jobs to `state` by the table of core/job.ts, with history; all of them or none. UserError names the first job that
- * is held, gone, or in a state from which the table has no such step. Returns how many.
+ * is held, gone, or in a state from which the table has no such step. `leaveKilled`: those that were killed are left as they
+ * are. Returns how many moved.
  */
 export async function setState(
   db: Database,
   ids: readonly string[],
   state: JobState,
   message: string,
+  leaveKilled = false,
 ): Promise<number> {
   const from = JOB_STATES.filter((s) => isAllowed(s, state) && s !== 'RUNNING');
   const wanted = [...new Set(ids)].toSorted();
   const held = state === 'USER_KILLED' ? 'true' : 'launcher is null';
-  return db.transaction(async (sql) => {
+  const move = async (sql: Queries): Promise<number> => {
     const channel = state === 'USER_KILLED' ? 'balsam_kill' : isEnd(state) ? 'balsam_done' : 'balsam_job';
     const rows = await sql.unsafe<{ id: string }[]>(
       `with target as materialized (
@@ -175,16 +191,20 @@ export async function setState(
         channel,
       ],
     );
-    if (rows.length < wanted.length) {
-      const moved = new Set(rows.map((r) => r.id));
-      throw await whyNotMoved(
-        sql,
-        wanted.find((id) => !moved.has(id))!,
-        state,
-      );
-    }
+    const moved = new Set(rows.map((r) => r.id));
+    const left = wanted.filter((id) => !moved.has(id));
+    const killed = leaveKilled && left.length > 0 ? await killedAmong(sql, left) : new Set();
+    const stuck = left.find((id) => !killed.has(id));
+    if (stuck !== undefined) throw await whyNotMoved(sql, stuck, state);
     return rows.length;
-  });
+  };
+  return again(() => db.transaction(move));
+}
+
+async function killedAmong(sql: Queries, ids: readonly string[]): Promise<Set<string>> {
+  const rows = await sql<{ id: string }[]>`
+    select id from job where id = any (${plainArray(ids)}::uuid[]) and state = 'USER_KILLED'`;
+  return new Set(rows.map((row) => row.id));
 }
 
 async function whyNotMoved(sql: Queries, id: string, state: JobState): Promise<UserError> {
@@ -198,59 +218,4 @@ async function whyNotMoved(sql: Queries, id: string, state: JobState): Promise<U
   return new UserError(
     `job [${row.name} | ${id.slice(0, 8)}] is ${row.state}, from where ${state} cannot be set; possible: ${next}`,
   );
-}
-
-/** The rows of a query, in its order. All of them in memory: use streamJobs for many. */
-export async function getJobs(db: Database, query: Query): Promise<JobRow[]> {
-  const parameters = new Parameters();
-  const text = `select ${jobColumns('job')} from job ${querySql(query, parameters)}`;
-  return db.run(async (sql) => [
-    ...(await sql.unsafe<JobRow[]>(text, parameters.values, { prepare: false })),
-  ]);
-}
-
-/** How many rows getJobs would give. */
-export async function countJobs(db: Database, query: Query): Promise<number> {
-  const parameters = new Parameters();
-  const rows = `select from job where ${conditionSql(query.where, parameters)}${sliceSql(query, parameters)}`;
-  const [row] = await db.run((sql) =>
-    sql.unsafe<{ n: number }[]>(`select count(*)::float8 as n from (${rows}) r`, parameters.values, {
-      prepare: false,
-    }),
-  );
-  return row!.n;
-}
-
-/** The rows of a query through a cursor: memory stays flat. Holds one connection until it ends or is left. */
-export function streamJobs(db: Database, query: Query): AsyncIterable<JobRow> {
-  const parameters = new Parameters();
-  const text = `select ${jobColumns('job')} from job ${querySql(query, parameters)}`;
-  return db.stream<JobRow>(text, parameters.values);
-}
-
-/** How many jobs of the query's condition are in each state that occurs. */
-export async function countByState(db: Database, query: Query): Promise<Map<JobState, number>> {
-  const parameters = new Parameters();
-  const condition = conditionSql(query.where, parameters);
-  const rows = await db.run((sql) =>
-    sql.unsafe<{ state: JobState; n: number }[]>(
-      `select state, count(*)::float8 as n from job where ${condition} group by state order by state`,
-      parameters.values,
-      { prepare: false },
-    ),
-  );
-  return new Map(rows.map(({ state, n }) => [state, n]));
-}
-
-/** The names of all workflows, sorted: one step of an index a workflow. */
-export async function workflows(db: Database): Promise<string[]> {
-  const rows = await db.run(
-    (sql) => sql<{ workflow: string }[]>`
-      with recursive w as (
-        (select workflow from job order by workflow limit 1)
-        union all
-        select (select workflow from job where workflow > w.workflow order by workflow limit 1) from w where w.workflow is not null)
-      select workflow from w where workflow is not null`,
-  );
-  return rows.map((r) => r.workflow);
 }

@@ -7,7 +7,7 @@
 import { unreachable } from '../base/assert.ts';
 import { UserError } from '../base/errors.ts';
 import { isId } from '../base/ids.ts';
-import { MAX_DATA_BYTES, MAX_DATA_DEPTH } from '../base/limits.ts';
+import { MAX_DATA_BYTES, MAX_DATA_DEPTH, MAX_INDEXED_BYTES } from '../base/limits.ts';
 import {
   JOB_FIELDS,
   isWritableField,
@@ -40,6 +40,8 @@ export function checkValue(name: WritableField, value: JobRow[WritableField]): v
     case 'text':
       if (typeof value !== 'string') return wrong('a text');
       if (value.includes('\0')) return wrong('a text without the character NUL');
+      if (name === 'workflow' && Buffer.byteLength(value) > MAX_INDEXED_BYTES)
+        return wrong(`a text of at most ${MAX_INDEXED_BYTES} bytes`);
       return undefined;
     case 'int': {
       const { min = 0, max = 0 } = spec;

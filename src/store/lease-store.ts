@@ -8,7 +8,7 @@
 import { LEASE_ROUNDS, WAITING_COUNT_LIMIT } from '../base/limits.ts';
 import type { LeasedJob } from '../core/coordinator/batch.ts';
 import type { JobState } from '../core/job.ts';
-import type { Database, Queries } from './connection.ts';
+import { isUndone, type Database, type Queries } from './connection.ts';
 import { selectJobs } from './job-columns.ts';
 import type { JobRow } from './rows.ts';
 import { plainArray, textArray } from './sql-array.ts';
@@ -163,10 +163,14 @@ export async function leaseJobs(db: Database, request: LeaseRequest): Promise<Le
   if (request.limit <= 0 || request.workflows?.length === 0) return { fenced: true, jobs: [] };
   return db.run(async (sql) => {
     const resolved = await withLanes(sql, request);
-    const jobs = await leaseRounds(sql, resolved, request.order === 'serial' || request.serialOnly);
-    const rest = request.limit - jobs.length;
-    if (rest > 0 && request.order === 'serial' && !request.serialOnly)
-      jobs.push(...(await leaseRounds(sql, { ...resolved, limit: rest }, false)));
+    const jobs: LeasedJob[] = [];
+    try {
+      await leaseRounds(sql, resolved, request.order === 'serial' || request.serialOnly, jobs);
+      if (request.order === 'serial' && !request.serialOnly) await leaseRounds(sql, resolved, false, jobs);
+    } catch (error) {
+      // What the statements before it took is ours: whoever hears that nothing was done would hold it for ever.
+      if (jobs.length === 0 || !isUndone(error)) throw error;
+    }
     if (jobs.length > 0) return { fenced: true, jobs };
     const [row] = await sql`select 1 from launcher
       where id = ${request.launcher} and epoch = ${request.epoch} and state = 'alive'`;
@@ -180,17 +184,21 @@ async function withLanes(sql: Queries, request: LeaseRequest): Promise<LeaseRequ
   return { ...request, workflows: await runnableWorkflows(sql) };
 }
 
-async function leaseRounds(sql: Queries, request: LeaseRequest, oneRank: boolean): Promise<LeasedJob[]> {
+/** Adds to `jobs` until there are `request.limit`. */
+async function leaseRounds(
+  sql: Queries,
+  request: LeaseRequest,
+  oneRank: boolean,
+  jobs: LeasedJob[],
+): Promise<void> {
   const { workflows, anyOwner } = request;
   const many = anyOwner || (workflows !== null && workflows.length > 1);
-  const jobs: LeasedJob[] = [];
   for (let round = 0; round < (many ? LEASE_ROUNDS : 1) && jobs.length < request.limit; round++) {
     const { text, values } = leaseStatement({ ...request, limit: request.limit - jobs.length }, oneRank);
     const taken = await sql.unsafe<LeasedJob[]>(text, values, { prepare: true });
     if (taken.length === 0 && round > 0) break;
     for (const job of taken) jobs.push(job);
   }
-  return jobs;
 }
 
 /** Loose scan of the lease index: one step a workflow, whatever the number of jobs. */

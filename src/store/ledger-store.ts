@@ -9,31 +9,8 @@
 import { MAX_PACKING } from '../base/limits.ts';
 import type { Queries } from './connection.ts';
 import { bucketSql, MARKS } from './job-marks.ts';
-import { edgesOf, type TimeBuckets } from './report-store.ts';
-
-/** A launcher, and the part of the report's time in which it was there; milliseconds since 1970. */
-export interface LedgerLauncher {
-  launcher: number;
-  name: string;
-  state: string;
-  nodes: number;
-  fromMs: number;
-  toMs: number;
-}
-
-/** Node-seconds of one launcher in one bucket; the categories add up to `total`. */
-export interface LedgerRow {
-  launcher: number;
-  bucket: number;
-  /** Held by attempts of the workflows that were asked for, and of others. */
-  busy: number;
-  busyOther: number;
-  idleNothingRunnable: number;
-  idleNothingFitted: number;
-  drained: number;
-  lost: number;
-  total: number;
-}
+import type { LedgerLauncher, LedgerRow, TimeBuckets } from './report-rows.ts';
+import { edgesOf } from './report-store.ts';
 
 /** Shares of a node in whole billionths, as the slots count them: sums never drift. */
 const WHOLE = 1_000_000_000;

@@ -8,7 +8,7 @@
 import { unreachable } from '../base/assert.ts';
 import { UserError } from '../base/errors.ts';
 import { isId } from '../base/ids.ts';
-import type { Comparison, Condition, Query, QueryValue } from '../core/query.ts';
+import type { Comparison, Condition, Direction, Query, QueryValue } from '../core/query.ts';
 import { columnOf } from './job-columns.ts';
 import { JOB_FIELDS, isJobField, type FieldType, type JobField } from './rows.ts';
 import { plainArray, textArray } from './sql-array.ts';
@@ -69,6 +69,7 @@ function fieldSql(name: string, op: Comparison, value: QueryValue, parameters: P
   if (op === 'isNull' || value === null) return nullSql(column, name, op, value);
   const one = (v: QueryValue): string => parameters.add(checked(name, type, v), CASTS[type]);
   const text = type === 'uuid' || type === 'uuids' ? `${column}::text` : column;
+  const inOrder = `${column}${orderCollation(type)}`;
   switch (op) {
     case 'equals':
       return type === 'uuid' && !isUuid(value) ? 'false' : `${column} = ${one(value)}`;
@@ -79,27 +80,34 @@ function fieldSql(name: string, op: Comparison, value: QueryValue, parameters: P
       if (type === 'uuids' && isUuid(value))
         return `(job.parents <> '{}' and job.parents @> array[${parameters.add(value, 'uuid')}])`;
       return textSql(text, name, type, op, value, parameters);
-    case 'icontains':
     case 'startsWith':
+      if (type === 'uuid' && typeof value === 'string') return idPrefixSql(column, value, parameters);
+      return textSql(text, name, type, op, value, parameters);
+    case 'icontains':
     case 'endsWith':
       return textSql(text, name, type, op, value, parameters);
     case 'in':
       return inSql(column, name, type, value, parameters);
     case 'lt':
-      return `${column} < ${one(value)}`;
+      return `${inOrder} < ${one(value)}`;
     case 'lte':
-      return `${column} <= ${one(value)}`;
+      return `${inOrder} <= ${one(value)}`;
     case 'gt':
-      return `${column} > ${one(value)}`;
+      return `${inOrder} > ${one(value)}`;
     case 'gte':
-      return `${column} >= ${one(value)}`;
+      return `${inOrder} >= ${one(value)}`;
     case 'range': {
       const [from, to] = rangeOf(name, value);
-      return `${column} between ${one(from)} and ${one(to)}`;
+      return `${inOrder} between ${one(from)} and ${one(to)}`;
     }
     default:
       return unreachable(op, 'comparison');
   }
+}
+
+/** Texts are in the order of their code points whatever locale a database was made with. */
+export function orderCollation(type: FieldType): string {
+  return type === 'text' || type === 'state' ? ' collate "C"' : '';
 }
 
 function nullSql(column: string, name: string, op: Comparison, value: QueryValue): string {
@@ -124,6 +132,16 @@ function textSql(
       `"${name}" is no text: ${op} does not apply; compare it by equals, in, lt, gt or range`,
     );
   return textMatch(text, op, value, parameters);
+}
+
+const SMALLEST_ID = '00000000-0000-0000-0000-000000000000';
+
+/** The ids that begin so, as a range of the primary key: what people type of an id is its beginning. */
+function idPrefixSql(column: string, prefix: string, parameters: Parameters): string {
+  const from = prefix + SMALLEST_ID.slice(prefix.length);
+  if (prefix.length > SMALLEST_ID.length || !isId(from)) return 'false';
+  const to = prefix + SMALLEST_ID.replaceAll('0', 'f').slice(prefix.length);
+  return `${column} between ${parameters.add(from, 'uuid')} and ${parameters.add(to, 'uuid')}`;
 }
 
 /** No LIKE: no character of the value has a meaning. */
@@ -239,6 +257,8 @@ function pathSql(
   const missing = `coalesce(${at}, 'null'::jsonb) = 'null'::jsonb`;
   const json = (v: QueryValue): string => parameters.add(JSON.stringify(v), 'text::jsonb');
   const ordered = (sign: string, v: QueryValue): string => {
+    if (typeof v === 'string')
+      return `(jsonb_typeof(${at}) = 'string' and (job.${field} #>> ${steps}) collate "C" ${sign} ${parameters.add(withoutNul(v), 'text')})`;
     const given = json(v);
     return `(jsonb_typeof(${at}) = jsonb_typeof(${given}) and ${at} ${sign} ${given})`;
   };
@@ -257,7 +277,7 @@ function pathSql(
       return `(jsonb_typeof(${at}) = 'string' and ${textMatch(`(job.${field} #>> ${steps})`, op, value, parameters)})`;
     case 'in':
       if (!Array.isArray(value)) throw new UserError(`${path.join('.')} in needs a list`);
-      return `${at} = any (${parameters.add(textArray(value.map((v) => JSON.stringify(v))), 'text[]')}::jsonb[])`;
+      return `${at} = any (${parameters.add(textArray(value.filter((v) => v !== null).map((v) => JSON.stringify(v))), 'text[]')}::jsonb[])`;
     case 'lt':
       return ordered('<', value);
     case 'lte':
@@ -278,11 +298,23 @@ function pathSql(
 /** `where … order by … limit … offset …`; ties are in order of creation. */
 export function querySql(query: Query, parameters: Parameters): string {
   const where = conditionSql(query.where, parameters);
-  const order = query.orderBy.map(([name, direction]) => {
-    const field = fieldNamed(name);
-    return `job.${columnOf(field)} ${direction === 'desc' ? 'desc' : 'asc'}`;
-  });
-  return `where ${where} order by ${[...order, 'job.seq'].join(', ')}${sliceSql(query, parameters)}`;
+  const order = query.orderBy.map(([name, direction]) => orderSql(name, direction, query.reversed === true));
+  order.push(query.reversed === true ? 'job.seq desc' : 'job.seq');
+  return `where ${where} order by ${order.join(', ')}${sliceSql(query, parameters)}`;
+}
+
+function orderSql(name: string, direction: Direction, reversed: boolean): string {
+  const field = fieldNamed(name);
+  const descends = (direction === 'desc') !== reversed;
+  // Nulls are the largest, as Postgres has it, and so the other way round when descending.
+  return `job.${columnOf(field)}${orderCollation(JOB_FIELDS[field].type)} ${descends ? 'desc' : 'asc'}`;
+}
+
+/** The expression of a field, or of what is inside `data`, whose value is read. Lists of ids cross as JSON. */
+export function valueSql([name, ...steps]: readonly [string, ...string[]], parameters: Parameters): string {
+  const field = fieldNamed(name);
+  if (steps.length === 0) return `job.${columnOf(field)}`;
+  return `(job.${field} #> ${parameters.add(textArray(steps.map(withoutNul)), 'text[]')})`;
 }
 
 export function sliceSql(query: Query, parameters: Parameters): string {

@@ -76,7 +76,11 @@ export async function updateQueuedLaunch(
 /** Deletes rows, and takes them out of the jobs that name them; returns how many were there. */
 export async function deleteQueuedLaunches(db: Database, ids: readonly number[]): Promise<number> {
   return db.transaction(async (sql) => {
-    await sql`update job set queued_launch_id = null where queued_launch_id = any (${plainArray(ids)}::int[])`;
+    // In order of id, as everybody locks jobs.
+    await sql`
+      with target as materialized (
+        select id from job where queued_launch_id = any (${plainArray(ids)}::int[]) order by id for update)
+      update job set queued_launch_id = null from target where job.id = target.id`;
     const rows = await sql`delete from queued_launch where id = any (${plainArray(ids)}::int[]) returning id`;
     return rows.length;
   });

@@ -4,17 +4,10 @@
  *
  * Called by src/analytics inside one snapshot, so that the numbers of one report agree. Reads only.
  */
-import type { JobState } from '../core/job.ts';
 import type { Database, Queries } from './connection.ts';
 import { bucketSql, MARK_ORDER, MARKS } from './job-marks.ts';
+import type { ApplicationTimes, FailureGroup, Spread, StateChange, TimeBuckets } from './report-rows.ts';
 import { textArray } from './sql-array.ts';
-
-/** Time cut into `count` buckets of `widthMs`, from `fromMs` (milliseconds since 1970); both whole numbers. */
-export interface TimeBuckets {
-  readonly fromMs: number;
-  readonly widthMs: number;
-  readonly count: number;
-}
 
 /** Where the buckets begin, and where the last one ends, as an array for Postgres. */
 export function edgesOf({ fromMs, widthMs, count }: TimeBuckets): string {
@@ -30,50 +23,6 @@ export interface RecordedSpan {
   /** Something goes on: a launcher lives, or holds jobs. */
   live: boolean;
   jobs: number;
-}
-
-/** So many jobs went from one state to another in a bucket; `before` is null for what was created. */
-export interface StateChange {
-  bucket: number;
-  before: JobState | null;
-  state: JobState;
-  jobs: number;
-}
-
-/** Seconds: median, 90th and 99th percentile, and the longest; null where nothing was measured. */
-export interface Spread {
-  readonly p50: number | null;
-  readonly p90: number | null;
-  readonly p99: number | null;
-  readonly max: number | null;
-}
-
-export interface ApplicationTimes {
-  application: string;
-  /** Attempts that started. */
-  started: number;
-  /** Of those, the ones that ended by themselves: their run time is known. */
-  ran: number;
-  /** From the time when it could be leased to its start. */
-  wait: Spread;
-  run: Spread;
-}
-
-/** Attempts and jobs that did not end well, of one application, for one reason. */
-export interface FailureGroup {
-  application: string;
-  /** RUN_ERROR, RUN_TIMEOUT, FAILED (it never ran) or USER_KILLED. */
-  kind: string;
-  /** First line of what was written, without the names of nodes and launchers. */
-  reason: string;
-  count: number;
-  jobs: number;
-  /** Of `count`, those after which the job stayed FAILED. */
-  final: number;
-  first: Date;
-  last: Date;
-  /** The last line of one of the outputs, '' where there is none. */
-  example: string;
 }
 
 /** Runs `work` in one snapshot, read only, with room to sort. */

@@ -68,13 +68,15 @@ export async function tombstone(
   return rows.length === 1;
 }
 
+/** The order names the launcher too: with `id` alone the plan walks all jobs by their key (measured: 250,000 rows a chunk). */
 const RELEASE = `with d as materialized (
     select id, name, case rescued_how when 'proof' then ', proven dead' when 'silence' then ', silent for too long' else '' end ||
         coalesce(', taken back by launcher ' || rescued_by, '') as how
     from launcher where id = $1::int and state = 'dead' for key share),
   picked as materialized (
-    select j.id, j.attempt, j.state as was from d join job j on j.launcher is not null and j.launcher = d.id
-    order by j.id limit $2::int for update of j skip locked),
+    select j.id, j.attempt, j.state as was from job j
+    where exists (select from d) and j.launcher is not null and j.launcher = $1::int
+    order by j.launcher, j.id limit $2::int for update skip locked),
   done as (
     update job j set launcher = null, updated_at = clock_timestamp(),
       state = case when p.was in ('JOB_FINISHED', 'FAILED', 'USER_KILLED') then p.was
@@ -90,7 +92,8 @@ const RELEASE = `with d as materialized (
     from done, d where was not in ('JOB_FINISHED', 'FAILED', 'USER_KILLED')
     on conflict (job_id, attempt) do update set ended_at = excluded.ended_at, outcome = excluded.outcome,
       end_state = excluded.end_state, message = excluded.message),
-  counted as (update launcher l set rescued_jobs = l.rescued_jobs + (select count(*) from done) from d where l.id = d.id),
+  counted as (update launcher l set rescued_jobs = l.rescued_jobs + (select count(*) from done) from d
+    where l.id = d.id and exists (select from done)),
   told as materialized (select pg_notify('balsam_done', '') from done where state = 'FAILED' limit 1),
   offered as materialized (select pg_notify('balsam_job', '') from done where state = 'RESTART_READY' limit 1)
   select (select count(*)::int from done) as released,
@@ -125,7 +128,7 @@ export async function endSessions(db: Database, prefix: string, own: string): Pr
   const rows = await db.run(
     (sql) => sql`
       select pg_terminate_backend(pid) from pg_stat_activity
-      where usename = current_user and starts_with(application_name, ${prefix}) and application_name <> ${own}`,
+      where datname = current_database() and usename = current_user and starts_with(application_name, ${prefix}) and application_name <> ${own}`,
   );
   return rows.length;
 }

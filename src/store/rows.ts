@@ -137,6 +137,14 @@ export interface ApplicationRow {
 }
 export type NewApplication = { name: string } & Partial<Omit<ApplicationRow, 'id' | 'name'>>;
 
+/** Fields of an application to set. */
+export interface ApplicationChange {
+  readonly id: number;
+  /** As it is called now: the job channel knows applications by name. */
+  readonly name: string;
+  readonly fields: Partial<NewApplication>;
+}
+
 export interface QueuedLaunchRow {
   id: number;
   scheduler_id: number;

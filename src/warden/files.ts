@@ -9,6 +9,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import * as z from 'zod/mini';
 import { judgeProcess, processIdentity } from '../../native-free/process-identity.ts';
+import { OWNER_FILE } from '../agent/names.ts';
 import { removeChannelDirectories } from '../agent/socket-directory.ts';
 import { layoutOf } from '../cluster/layout.ts';
 import { makeLauncherKeys, writeKeyFile } from '../wire/curve.ts';
@@ -27,8 +28,6 @@ export interface LauncherFiles {
   log: string;
 }
 
-/** Who made a launcher's directory: a file in it. */
-const OWNER = 'owner.json';
 const ownerSchema = z.object({
   pid: z.int(),
   startTime: z.int(),
@@ -60,7 +59,7 @@ export async function makeLauncherFiles(dbPath: string, startedAt: Date): Promis
     log: path.join(layout.log, `launcher_${stamp}_${process.pid}.log`),
   };
   const me = processIdentity(process.pid);
-  if (me) writeJson(at(OWNER), { ...me, tag });
+  if (me) writeJson(at(OWNER_FILE), { ...me, tag });
   const keys = makeLauncherKeys();
   await Promise.all([writeKeyFile(files.serverKey, keys.server), writeKeyFile(files.clientKey, keys.client)]);
   writeFileSync(files.environ, readFileSync('/proc/self/environ'), { mode: 0o600 });
@@ -76,7 +75,7 @@ export async function removeAbandonedFiles(dbPath: string): Promise<void> {
   for (const name of await readdir(keys).catch(() => [])) {
     const directory = path.join(keys, name);
     // oxlint-disable-next-line no-await-in-loop -- no hurry, and no burst of reads on a shared file system
-    const text = await readFile(path.join(directory, OWNER), 'utf8').catch(() => null);
+    const text = await readFile(path.join(directory, OWNER_FILE), 'utf8').catch(() => null);
     const owner = text === null ? null : ownerSchema.safeParse(safeJson(text)).data;
     if (!owner || judgeProcess(owner) !== 'dead') continue;
     removeChannelDirectories(owner.tag);

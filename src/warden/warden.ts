@@ -20,6 +20,7 @@ import {
   type LauncherFiles,
 } from './files.ts';
 import { AgentKeeper } from './agent-keeper.ts';
+import { DatabaseKeeper } from './database-keeper.ts';
 import { CoordinatorKeeper } from './coordinator-keeper.ts';
 import { startAgent, startAgentsByMpirun, startCoordinator } from './processes.ts';
 
@@ -112,8 +113,8 @@ class Warden {
   readonly #agents: AgentKeeper;
   readonly #keeper: CoordinatorKeeper;
   readonly #log: Logger;
+  readonly #database: DatabaseKeeper;
   #signals = 0;
-  #databaseAway = false;
 
   constructor(
     o: LauncherOptions,
@@ -138,6 +139,7 @@ class Warden {
       onMessage: (m) => this.#onMessage(m),
       onNote: (text, rule) => this.#note(text, rule),
     });
+    this.#database = new DatabaseKeeper(o.dbPath, (text) => this.#note(text, 'PROTOCOL 7'));
     this.#agents = new AgentKeeper({
       members: this.#agentMembers(),
       onNote: (text, rule) => this.#note(text, rule),
@@ -157,6 +159,7 @@ class Warden {
       const reason = `the coordinator failed: ${how.reason}; see ${this.#files.log}`;
       return { exitCode: EXIT_FAILED, reason, fenced: how.code === 'fenced' };
     } finally {
+      this.#database.close();
       process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
     }
   }
@@ -188,19 +191,11 @@ class Warden {
       case 'progress':
         return this.#watch.onProgress(m);
       case 'database':
-        return this.#onDatabase(m.away);
+        return this.#database.away(m.away);
       case 'end':
       case 'beat':
         return;
     }
-  }
-
-  /** Said once at each change, whichever coordinator says it. */
-  #onDatabase(away: string | null): void {
-    if (away === null && this.#databaseAway) this.#note('the database answers again', 'PROTOCOL 7');
-    if (away !== null && !this.#databaseAway)
-      this.#note(`the database does not answer: what runs goes on, its ends wait (${away})`, 'PROTOCOL 7');
-    this.#databaseAway = away !== null;
   }
 
   #writeAgentFile(launcher: number, port: number): void {

@@ -9,7 +9,7 @@ import { WASTE_PARTS } from '../../src/analytics/waste.ts';
 import type { Database } from '../../src/store/connection.ts';
 import { launcherLedger, ledgerLaunchers } from '../../src/store/ledger-store.ts';
 import { inSnapshot, stateChanges } from '../../src/store/report-store.ts';
-import type { TimeBuckets } from '../../src/store/report-store.ts';
+import type { TimeBuckets } from '../../src/store/report-rows.ts';
 import { freshConnection } from '../helpers/database.ts';
 import { histories, jobAt, LAST, wasteAt, write, ZERO } from './_history.ts';
 

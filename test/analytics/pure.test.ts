@@ -5,7 +5,7 @@ import { bucketsOf } from '../../src/analytics/buckets.ts';
 import { statesOverTime, throughputOverTime } from '../../src/analytics/states.ts';
 import { utilisationOf, WASTE_PARTS, wasteOf, wasteOverTime } from '../../src/analytics/waste.ts';
 import { JOB_STATES } from '../../src/core/job.ts';
-import type { LedgerRow } from '../../src/store/ledger-store.ts';
+import type { LedgerRow } from '../../src/store/report-rows.ts';
 
 test('buckets hold the whole span, on round edges, and are not more than asked for', (t) => {
   fc.assert(

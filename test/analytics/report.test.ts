@@ -4,7 +4,7 @@
  */
 import test from 'ava';
 import { makeReport } from '../../src/analytics/report.ts';
-import type { Report } from '../../src/analytics/report.ts';
+import type { Report } from '../../src/analytics/shape.ts';
 import { WASTE_PARTS } from '../../src/analytics/waste.ts';
 import { byIds } from '../../src/core/query.ts';
 import { commitBatch } from '../../src/store/commit-store.ts';
@@ -174,6 +174,33 @@ test('a dead launcher was there until its last heartbeat, and what it ran is los
   t.is(r.failures[0]!.reason, 'lost with launcher …, silent for too long');
 });
 
+test('one that is proven dead at once: until its last heartbeat, too', async (t) => {
+  await using b = await bench();
+  const now = Date.now();
+  await b.client
+    .sql`update launcher set started_at = ${new Date(now - 60_000)}, heartbeat_at = ${new Date(now - 20_000)}`;
+  t.true(await tombstone(b.client, { id: b.launcher, epoch: b.epoch }, 180_000, true));
+  const [l] = (await makeReport(b.client)).launchers;
+  t.deepEqual([l!.state, l!.to.getTime() - l!.from.getTime(), l!.nodeSeconds.total], ['dead', 40_000, 160]);
+});
+
+test('jobs of another role, or that the filter does not match, are not runnable for a launcher', async (t) => {
+  await using b = await bench();
+  await madeAtZero(b.client, [{ name: 'one', workflow: 'w' }]);
+  await leave(b.db, b.launcher, b.epoch);
+  await existed(b.client, b.launcher, 0, 10);
+  const idle = async (): Promise<number[]> => {
+    const { idleNothingFitted, idleNothingRunnable } = (await makeReport(b.client)).nodeSeconds;
+    return [idleNothingFitted, idleNothingRunnable];
+  };
+  t.deepEqual(await idle(), [40, 0]);
+  await b.client.sql`update launcher set wf_filter = 'x'`;
+  t.deepEqual(await idle(), [0, 40]);
+  await b.client.sql`update launcher set wf_filter = ''`;
+  await b.client.sql`update job set owner = 'somebody'`;
+  t.deepEqual(await idle(), [0, 40]);
+});
+
 test('one that lives: what runs counts until now, drained and lost nodes too', async (t) => {
   await using b = await bench();
   await insertJobs(b.client, [{ name: 'one' }, { name: 'two' }]);
@@ -200,7 +227,8 @@ test('one that lives: what runs counts until now, drained and lost nodes too', a
   const [l] = r.launchers;
   const lived = (l!.to.getTime() - l!.from.getTime()) / 1_000;
   const { busy, drained, lost, total, idleNothingFitted, idleNothingRunnable } = r.nodeSeconds;
-  const close = (a: number, e: number): boolean => t.true(Math.abs(a - e) < 1e-3, `${a}, not ${e}`);
+  // A Date has whole milliseconds, and there are four nodes.
+  const close = (a: number, e: number): boolean => t.true(Math.abs(a - e) < 0.02, `${a}, not ${e}`);
   close(total, 4 * lived);
   close(addsUp(r), 0);
   // Times since `now` grow with the time that the test takes.

@@ -8,10 +8,9 @@ import type { ExecutionContext } from 'ava';
 import { connect } from '../../src/store/connection.ts';
 import { databaseDirectory } from '../helpers/directory.ts';
 import type { DatabaseDirectory } from '../helpers/directory.ts';
-import { balsam, cleanEnvironment, ROOT, userDirectory } from '../helpers/program.ts';
+import { cleanEnvironment, userDirectory } from '../helpers/program.ts';
 import type { Ran, RunOptions } from '../helpers/program.ts';
-
-const MAIN = path.join(ROOT, 'src/cli/main.ts');
+import { BALSAM, balsam } from './_cli.ts';
 
 /** A database of its own for one test. */
 async function fresh(
@@ -30,7 +29,7 @@ const withAnswer =
   (...words: string[]) =>
     balsam(words, { env: { BALSAM_DB_PATH: db.path }, input, deadline: 60_000, ...options });
 
-test('without words: help; with the wrong ones: a sentence and exit 2', async (t) => {
+test.serial('without words: help; with the wrong ones: a sentence and exit 2', async (t) => {
   const [help, version, wrong, option, usage] = await Promise.all([
     balsam([]),
     balsam(['-V']),
@@ -48,7 +47,7 @@ test('without words: help; with the wrong ones: a sentence and exit 2', async (t
   t.regex(usage.out, /--node-packing-count/);
 });
 
-test('an empty database says so, everywhere', async (t) => {
+test.serial('an empty database says so, everywhere', async (t) => {
   const { run } = await fresh(t);
   const all = await Promise.all([
     run('ls'),
@@ -73,7 +72,7 @@ test('an empty database says so, everywhere', async (t) => {
   );
 });
 
-test('app and job: records, questions, refusals', async (t) => {
+test.serial('app and job: records, questions, refusals', async (t) => {
   const db = await fresh(t);
   const user = await userDirectory();
   t.teardown(() => fs.promises.rm(user, { recursive: true }));
@@ -162,7 +161,7 @@ for (const [what, words, code, pattern] of [
   ],
   ['an unknown flag', ['--application', 'hello', '--num-gpus', '1'], 2, /unknown option --num-gpus/],
 ] as const) {
-  test(`job refuses ${what}`, async (t) => {
+  test.serial(`job refuses ${what}`, async (t) => {
     const { run } = await fresh(t);
     await run('app', '--name', 'hello', '--executable', '/bin/true');
     const ran = await run('job', '--name', 'x', '--workflow', 'w', ...words, '--yes');
@@ -172,7 +171,7 @@ for (const [what, words, code, pattern] of [
   });
 }
 
-test('ls: tables, columns, limits, filters, JSON, workflows', async (t) => {
+test.serial('ls: tables, columns, limits, filters, JSON, workflows', async (t) => {
   const db = await fresh(t);
   await db.run('app', '--name', 'hello', '--executable', '/bin/echo');
   for (const [name, wf] of [
@@ -242,11 +241,14 @@ test('ls: tables, columns, limits, filters, JSON, workflows', async (t) => {
     /^pk \|  name \| executable \| description\n-+\n1 {2}\| hello \| echo {7}\|/,
   );
   t.regex((await db.run('ls', '--state', 'FINISHED')).err, /there is no state FINISHED.*there are CREATED/);
-  t.regex((await db.run('ls', 'queue')).err, /lists jobs, apps or wf, not "queue"/);
+  t.regex(
+    (await db.run('ls', 'jbos')).err,
+    /lists jobs, apps, wf, queues or launchers, not "jbos" \(did you mean jobs\?\)/,
+  );
   t.regex((await db.run('ls', 'apps', '--state', 'FAILED')).err, /ls apps does not take --state/);
 });
 
-test('hostile names are data', async (t) => {
+test.serial('hostile names are data', async (t) => {
   const db = await fresh(t);
   await db.run('app', '--name', `o'brien "x"`, '--executable', '/bin/true');
   const names = [`'; drop table job; --`, 'new\nline', '😀 漢字', '--', '%_\\', '\u001B[31mred'];
@@ -275,7 +277,7 @@ test('hostile names are data', async (t) => {
   t.regex((await db.run('ls', 'wf')).out, /\\u001b\[31mred/);
 });
 
-test('kill and killjob: by a unique beginning of the id, after a question', async (t) => {
+test.serial('kill and killjob: by a unique beginning of the id, after a question', async (t) => {
   const db = await fresh(t);
   await using sql = connect(db.address, { applicationName: 'test', role: 'client' });
   for (const id of ['aaaa1111-0000-4000-8000-000000000001', 'aaaa2222-0000-4000-8000-000000000002']) {
@@ -295,11 +297,11 @@ test('kill and killjob: by a unique beginning of the id, after a question', asyn
   t.is((await db.run('ls', '--by-states')).out, '         CREATED  1\n     USER_KILLED  1\n');
 });
 
-test('watch follows until nothing is left, and ends at Ctrl-C', async (t) => {
+test.serial('watch follows until nothing is left, and ends at Ctrl-C', async (t) => {
   const db = await fresh(t);
   await using sql = connect(db.address, { applicationName: 'test', role: 'client' });
   await sql.sql`insert into job (id, name, workflow, state) values (gen_random_uuid(), 'a', 'wf', 'CREATED'), (gen_random_uuid(), 'b', 'wf', 'FAILED')`;
-  const child = spawn(process.execPath, [MAIN, 'watch'], {
+  const child = spawn(BALSAM, ['watch'], {
     env: cleanEnvironment({ BALSAM_DB_PATH: db.path }),
   });
   let out = '';
@@ -315,7 +317,7 @@ test('watch follows until nothing is left, and ends at Ctrl-C', async (t) => {
   t.deepEqual(await closed, [0, null]);
 
   await sql.sql`insert into job (id, name, workflow) values (gen_random_uuid(), 'c', 'wf')`;
-  const stopped = spawn(process.execPath, [MAIN, 'watch'], {
+  const stopped = spawn(BALSAM, ['watch'], {
     env: cleanEnvironment({ BALSAM_DB_PATH: db.path }),
   });
   await once(stopped.stdout, 'data');
@@ -324,18 +326,18 @@ test('watch follows until nothing is left, and ends at Ctrl-C', async (t) => {
   if (child.exitCode === null) child.kill('SIGKILL');
 
   function spawnAgain(database: string) {
-    return spawn(process.execPath, [MAIN, 'watch'], {
+    return spawn(BALSAM, ['watch'], {
       env: cleanEnvironment({ BALSAM_DB_PATH: database }),
       stdio: 'ignore',
     });
   }
 });
 
-test('a reader that goes away is no failure', async (t) => {
+test.serial('a reader that goes away is no failure', async (t) => {
   const db = await fresh(t);
   await using sql = connect(db.address, { applicationName: 'test', role: 'client' });
   await sql.sql`insert into job (id, name, workflow) select gen_random_uuid(), 'j' || i, 'many' from generate_series(1, 4000) i`;
-  const child = spawn(process.execPath, [MAIN, 'ls', '--json'], {
+  const child = spawn(BALSAM, ['ls', '--json'], {
     env: cleanEnvironment({ BALSAM_DB_PATH: db.path }),
   });
   let err = '';
@@ -345,10 +347,43 @@ test('a reader that goes away is no failure', async (t) => {
   t.deepEqual([await once(child, 'close'), err], [[0, null], '']);
 });
 
-test('no database: what to do', async (t) => {
+test.serial('no database: what to do', async (t) => {
   const none = await balsam(['ls']);
   t.is(none.code, 2);
   t.regex(none.err, /^balsam: BALSAM_DB_PATH is not set: run `source balsamactivate PATH`/);
   const wrong = await balsam(['ls'], { env: { BALSAM_DB_PATH: '/nowhere' } });
   t.regex(wrong.err, /^balsam: no Balsam database at \/nowhere/);
+});
+
+test.serial(
+  'what V8 made of the command is kept in the own directory of a person, and done without where none can be',
+  async (t) => {
+    const db = await fresh(t);
+    const home = path.join(db.path, 'home');
+    const env = { BALSAM_DB_PATH: db.path, BALSAM_HOME: home, NODE_DISABLE_COMPILE_CACHE: undefined };
+    for (let i = 0; i < 2; i++) t.is((await balsam(['ls'], { env })).out, 'No jobs found matching query\n');
+    t.true(fs.readdirSync(path.join(home, 'compile-cache'), { recursive: true }).length > 1);
+    const nowhere = await balsam(['ls'], { env: { ...env, BALSAM_HOME: '/dev/null' } });
+    t.deepEqual([nowhere.code, nowhere.out, nowhere.err], [0, 'No jobs found matching query\n', '']);
+  },
+);
+
+test.serial('Ctrl-C is silent: at a question, in the middle of a listing, while it follows', async (t) => {
+  const db = await fresh(t);
+  await using sql = connect(db.address, { applicationName: 'test', role: 'client' });
+  await sql.sql`insert into job (id, name, workflow) select gen_random_uuid(), 'j' || i, 'many' from generate_series(1, 20000) i`;
+  for (const words of [['rm', 'jobs', '--all'], ['ls', '--json'], ['log'], ['launcher', '--help']]) {
+    const child = spawn(BALSAM, words, { env: cleanEnvironment({ BALSAM_DB_PATH: db.path }) });
+    let err = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+    const closed = once(child, 'close');
+    if (words[0] === 'log') fs.writeFileSync(path.join(db.path, 'log', 'x.log'), 'a line\n');
+    await once(child.stdout, 'data');
+    child.kill('SIGINT');
+    child.stdout.resume();
+    const [code, signal] = (await closed) as [number | null, string | null];
+    t.true(code === 0 || signal === 'SIGINT', `${words.join(' ')}: ${code} ${signal}`);
+    t.is(err, '', words.join(' '));
+  }
+  t.is((await sql.sql`select count(*)::int as n from job`)[0]?.['n'], 20_000);
 });

@@ -37,7 +37,19 @@ test('hostile cells stay in their row and cannot speak to the terminal', (t) => 
   t.is(stripVTControlCharacters(lines.join('')), lines.join(''));
   t.regex(lines[2] ?? '', /x\\ny {2,}| .*\\u001b\[2Jz/);
   t.is(escaped('a\u202eb'), 'a\\u202eb');
-  t.is(table(['a'], [['x'.repeat(10_000)]]).split('\n')[2]?.length, 400);
+  const [, dashes, cut] = table(['a', 'job_id'], [['x'.repeat(10_000), 'y'.repeat(36)]], {
+    width: 60,
+    colour: false,
+  }).split('\n');
+  t.deepEqual([dashes?.length, cut], [60, `${'x'.repeat(20)}… | ${'y'.repeat(36)}`]);
+  const padded = table(
+    ['a', 'b'],
+    [
+      ['x'.repeat(10_000), ''],
+      ['', ''],
+    ],
+  ).split('\n');
+  t.deepEqual([padded[2]?.length, padded[3]?.length], [10_004, 404]);
 });
 
 test('a history is as the original printed it, blank for blank', (t) => {

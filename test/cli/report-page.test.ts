@@ -108,7 +108,7 @@ inBrowser('a browser draws every plot and table, and takes no name for anything 
   const page = read(dom);
   t.is(page.title, `Balsam report: workflows with “<”`);
   t.is(page.querySelectorAll('script, img').length, 0);
-  const plots = [...Array.from(page.querySelectorAll('svg[aria-label]'))];
+  const plots = Array.from(page.querySelectorAll('svg[aria-label]'));
   t.deepEqual(
     plots.map((svg) => svg.getAttribute('aria-label')),
     ['Jobs by state over time', 'Throughput', 'What the nodes did', 'Waits by application', 'Run times by application'],

@@ -111,6 +111,8 @@ const share = z.number().min(0).max(1).nullable();
 const time = z.iso.datetime();
 const count = z.int().nonnegative();
 const REPORT = z.strictObject({
+  kind: z.literal('report'),
+  version: z.literal(1),
   workflow: z.string(),
   made_at: time,
   from: time.nullable(),

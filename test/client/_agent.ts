@@ -59,7 +59,8 @@ export class FakeAgent {
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket)).on('error', () => {});
     let greeted = false;
-    const lines = createInterface({ input: socket });
+    // A program that was killed resets the connection: its test says so by the program's end.
+    const lines = createInterface({ input: socket }).on('error', () => {});
     lines.on('line', (line) => {
       if (greeted) {
         const answer = this.#answer(line);

@@ -5,7 +5,6 @@ import {
   BalsamJob,
   closeBalsam,
   currentJob,
-  openBalsam,
   UserError,
 } from '../../src/client/index.ts';
 import type { JsonObject } from '../../src/client/index.ts';
@@ -20,7 +19,7 @@ let db: Database;
 test.before(async () => {
   directory = await databaseDirectory();
   db = connect(directory.address, { applicationName: 'test', role: 'client' });
-  await openBalsam({ path: directory.path });
+  process.env['BALSAM_DB_PATH'] = directory.path;
 });
 
 test.after.always(async () => {

@@ -3,12 +3,13 @@ import path from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
 import { didYouMean, suggest } from '../../src/base/suggest.ts';
-import { conditionOf } from '../../src/client/conditions.ts';
+import { conditionOf, pathOf } from '../../src/client/conditions.ts';
 import { parseHello, parseRequest, requestLine } from '../../src/core/job-channel.ts';
 import type { Request } from '../../src/core/job-channel.ts';
 import { cuteId, jobDirectory, outputName } from '../../src/core/job-directory.ts';
 import { applyDifference, difference, jsonFault, sameJson } from '../../src/core/json.ts';
 import { notYetSupported } from '../../src/core/not-yet.ts';
+import { compareTexts, matches } from '../../src/core/query.ts';
 import type { JsonObject } from '../../src/core/query.ts';
 
 const json = fc.dictionary(
@@ -169,13 +170,25 @@ test('conditions', (t) => {
       { path: ['data', 'x', 'y'], op: 'equals', value: 3 },
     ],
   });
-  t.deepEqual(conditionOf({ id: 'a' }), { field: 'job_id', op: 'equals', value: 'a' });
+  const id = '7862d523-6e55-44f7-84f2-5df1a2dec8d8';
+  t.deepEqual(conditionOf({ id: id.toUpperCase() }), { field: 'job_id', op: 'equals', value: id });
   t.deepEqual(conditionOf({ launcher: null }), { field: 'launcher', op: 'isNull', value: true });
   t.deepEqual(conditionOf({ numNodes: { gte: 2, lt: 8 } }), {
     and: [
       { field: 'num_nodes', op: 'gte', value: 2 },
       { field: 'num_nodes', op: 'lt', value: 8 },
     ],
+  });
+  t.deepEqual(conditionOf({ or: [{ state: 'FAILED' }, { not: { 'data.a\\.b.0': null } }] }), {
+    or: [
+      { field: 'state', op: 'equals', value: 'FAILED' },
+      { not: { path: ['data', 'a.b', '0'], op: 'isNull', value: true } },
+    ],
+  });
+  t.deepEqual(conditionOf({ createdAt: { gt: '2026-01-31T12:00:00Z' } }), {
+    field: 'created_at',
+    op: 'gt',
+    value: new Date(Date.UTC(2026, 0, 31, 12)),
   });
   for (const [given, pattern] of [
     [{ nmae: 'x' }, /no field "nmae" \(did you mean name\?\)/],
@@ -187,11 +200,57 @@ test('conditions', (t) => {
     [{ name: {} }, /says nothing/],
     [{ 'data.': 1 }, /empty step/],
     [{ name: { isNull: 1 } }, /true or false/],
-    [{ numNodes: Number.NaN }, /no value/],
+    [{ numNodes: Number.NaN }, /numNodes is compared with an integer, not NaN/],
+    [{ numNodes: '2' }, /numNodes is compared with an integer, not "2"/],
+    [{ numNodes: { in: [1, '2'] } }, /an integer, not "2"/],
+    [{ numNodes: { contains: '2' } }, /numNodes cannot be compared by "contains"; it takes equals/],
+    [{ waitForParents: 'yes' }, /true or false, not "yes"/],
+    [{ waitForParents: { lt: true } }, /cannot be compared by "lt"/],
+    [{ name: 7 }, /name is compared with text, not 7/],
+    [{ name: undefined }, /name: undefined is no value .*leave the field out/],
+    [{ name: null }, /name is never null/],
+    [{ name: { in: ['a', null] } }, /null cannot be among these/],
+    [{ state: 'FINISHED' }, /there is no state "FINISHED".*there are CREATED/],
+    [{ state: 'FAILD' }, /did you mean FAILED/],
+    [{ id: '7862d523' }, /id is compared with a whole id \(id: \{ startsWith: … \}/],
+    [{ createdAt: 'soon' }, /createdAt is compared with a Date/],
+    [{ createdAt: 5 }, /a Date/],
+    [{ parents: 'x' }, /a list of job ids/],
+    [{ data: 3 }, /data is compared with an object/],
+    [{ data: { x: 1 } }, /data has no comparison "x"/],
+    [{ 'data.x': { y: 1 } }, /has no comparison "y"/],
+    [{ 'data.x': { lt: {} } }, /has no order/],
+    [{ 'data.x': 1n }, /is a bigint/],
+    [{ or: {} }, /or takes a list of conditions/],
+    [{ not: [] }, /a condition must be an object/],
+    [{ and: [{ nmae: 1 }] }, /did you mean name/],
     ['x', /must be an object/],
   ] as const) {
     t.throws(() => conditionOf(given), { message: pattern });
   }
+});
+
+test('names of paths: dots, escapes, numbers', (t) => {
+  t.deepEqual(pathOf('data.a.0.b'), ['data', 'a', '0', 'b']);
+  t.deepEqual(pathOf(String.raw`data.a\.b\\.c\d`), ['data', 'a.b\\', 'c\\d']);
+  t.deepEqual(pathOf('data.ä😀'), ['data', 'ä😀']);
+  t.throws(() => pathOf('data..x'), { message: /empty step/ });
+});
+
+test('`matches` looks only at what a document itself holds', (t) => {
+  const row = { data: { list: [1, { x: 'Ä' }], text: 'ΑΣ' } };
+  const at = (
+    path: [string, ...string[]],
+    op: 'equals' | 'icontains' | 'isNull' | 'lt',
+    value: string | number | boolean,
+  ) => matches(row, { path, op, value });
+  t.true(at(['data', 'list', '1', 'x'], 'equals', 'Ä'));
+  t.true(at(['data', 'list', '-1', 'x'], 'icontains', 'ä'));
+  t.true(at(['data', 'list', 'length'], 'isNull', true));
+  t.true(at(['data', 'constructor'], 'isNull', true));
+  t.true(at(['data', 'text'], 'icontains', 'σ'));
+  t.false(at(['data', 'text'], 'lt', 3));
+  t.true(compareTexts('\u{1F600}', '\uFFFD') > 0, 'by code points');
 });
 
 test('what is not supported yet is named', (t) => {

@@ -12,13 +12,15 @@ test.after.always(() => closeBalsam());
 test('numbers of the open database', async (t) => {
   const directory = await databaseDirectory();
   t.teardown(() => directory.remove());
-  await openBalsam({ path: directory.path });
+  process.env['BALSAM_DB_PATH'] = directory.path;
   await BalsamJob.objects.bulkCreate([{ workflow: 'a' }, { workflow: 'b', application: 'x' }]);
   const all: Report = await report();
   t.deepEqual([all.jobs, all.states, all.buckets.length], [2, { CREATED: 2 }, 1]);
   t.true(all.from instanceof Date);
   const one = await report({ workflow: 'b' });
   t.deepEqual([one.workflow, one.jobs, one.launchers], ['b', 1, []]);
+  await using db = await openBalsam({ path: directory.path });
+  t.is((await db.report({ workflow: 'a' })).jobs, 1);
   await t.throwsAsync(report({ workflows: 'b' } as never), {
     instanceOf: UserError,
     message: 'report takes workflow, not "workflows"',

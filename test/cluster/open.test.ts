@@ -4,7 +4,8 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import test from 'ava';
-import { ensureServer, openDatabase, stopServer } from '../../src/cluster/index.ts';
+import { ensureServer, followServer, openDatabase, stopServer } from '../../src/cluster/index.ts';
+import { WorldError } from '../../src/base/errors.ts';
 import { checkSchema } from '../../src/store/migrate.ts';
 import { failure, newDatabase } from './_cluster.ts';
 
@@ -56,4 +57,23 @@ test.serial('when another program has the port of last time, another port is tak
   t.not(now.port, port);
   await using db = await openDatabase({ ...client, path: root });
   t.is((await db.sql`select 1 as one`)[0]?.['one'], 1);
+});
+
+test.serial('a connection follows its server to another port', async (t) => {
+  const root = await newDatabase(t);
+  await using db = await openDatabase({ ...client, path: root });
+  const { port } = await ensureServer(root);
+  await stopServer(root);
+  await followServer(db);
+  t.is(db.address.port, port, 'a stopped server is nowhere else');
+  const other = net.createServer().listen(port, '127.0.0.1');
+  await once(other, 'listening');
+  t.teardown(() => other.close());
+  await ensureServer(root);
+  await t.throwsAsync(
+    db.run((sql) => sql`select 1`),
+    { instanceOf: WorldError },
+  );
+  await followServer(db);
+  t.is((await db.run((sql) => sql`select 1 as one`))[0]?.['one'], 1);
 });

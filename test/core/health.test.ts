@@ -165,13 +165,18 @@ coordinatorTest('a record that failed is written again, before what came since',
   rig.take();
 });
 
-coordinatorTest('a successor keeps the nodes drained that its predecessor had drained', {}, (t, rig) => {
-  rig.state.leasing = true;
-  const drained = [{ node: 0, reason: 'bad memory' }];
-  rig.on({ kind: 'adopt', held: [], apps: rig.apps, incarnations: [], drained });
-  rig.agents('n0', 'n1');
-  t.true(rig.state.agents.get('n0')!.drained);
-  rig.leased(leasedJob('A'));
-  t.is(whereIs(rig, 'A'), 'n1');
-  rig.take();
-});
+coordinatorTest(
+  'a successor keeps the nodes drained that its predecessor had drained',
+  {},
+  (t, rig) => {
+    rig.state.leasing = true;
+    const drained = [{ node: 0, reason: 'bad memory' }];
+    rig.on({ kind: 'adopt', held: [], apps: rig.apps, incarnations: [], drained });
+    rig.agents('n0', 'n1');
+    t.true(rig.state.agents.get('n0')!.drained);
+    rig.leased(leasedJob('A'));
+    t.is(whereIs(rig, 'A'), 'n1');
+    rig.take();
+  },
+  { successor: true },
+);

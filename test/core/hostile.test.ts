@@ -78,7 +78,8 @@ test('whatever an agent with the key says, the coordinator goes on and the other
           fault === null
             ? ({ kind: 'message', envelope } as const)
             : ({ kind: 'refused', incarnation: EVIL, rule: fault } as const);
-        rig.now += 1;
+        // Long enough for a start to be committed.
+        rig.now += 200;
         effects.push(...coordinatorStep(rig.state, [event], { mono: rig.now, wall: rig.now }).effects);
         const commit = effects.findLast((e) => e.kind === 'commit');
         if (rig.state.flight && rig.state.retryAt === 0 && commit?.kind === 'commit') {

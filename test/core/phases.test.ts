@@ -3,6 +3,7 @@ import test from 'ava';
 import { AGENT_TABLES } from '../../src/core/agent/phases.ts';
 import { COORDINATOR_TABLES } from '../../src/core/coordinator/phases.ts';
 import { PhaseTable, type PhaseStep } from '../../src/core/phase-table.ts';
+import { CoordinatorRig } from './support/coordinator-rig.ts';
 
 type Steps = readonly PhaseStep<string>[];
 
@@ -39,4 +40,17 @@ test('a step that is not in the table stops the process; one that is leaves its 
 test('a step is written down once', (t) => {
   const twice = { from: 'in', to: 'a', when: 'made' } as const;
   t.throws(() => new PhaseTable<'a'>('thing', [twice, twice]), { message: /is written down once/ });
+});
+
+test('a dead agent is remembered until a thousand died after it', (t) => {
+  const trail = new Set<string>();
+  const rig = new CoordinatorRig({}, { trail });
+  rig.join('n0');
+  for (let i = 1; i <= 1_001; i++) {
+    t.false(trail.has('agent dead→gone'), `after ${i - 1}`);
+    rig.join(`n0.${i}`, { node: 0, endedIncarnation: i === 1 ? 'n0' : `n0.${i - 1}` });
+  }
+  t.true(trail.has('agent dead→gone'));
+  t.false(rig.state.agents.has('n0'));
+  t.true(rig.state.agents.has('n0.1'));
 });

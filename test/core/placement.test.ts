@@ -175,6 +175,42 @@ coordinatorTest('who has a reservation is placed, whoever came back before it', 
   rig.take();
 });
 
+coordinatorTest(
+  'five free nodes take two jobs of two nodes and eight packed ones on the fifth; of twelve, two wide ones wait',
+  { nodes: [0, 1, 2, 3, 4] },
+  (t, rig) => {
+    rig.agents('n0', 'n1', 'n2', 'n3', 'n4');
+    const small = Array.from({ length: 8 }, (_, i) => leasedJob(`S${i}`, { nodePackingCount: 8 }));
+    const wide = Array.from({ length: 4 }, (_, i) => leasedJob(`G${i}`, { numNodes: 2 }));
+    rig.leased(...wide.slice(0, 2), ...small);
+    t.deepEqual(rig.take(), [
+      'n0: start G0#1',
+      'n2: start G1#1',
+      'n4: start S0#1 S1#1 S2#1 S3#1 S4#1 S5#1 S6#1 S7#1',
+    ]);
+    rig.leased(...wide.slice(2));
+    t.deepEqual(rig.take(), []);
+    t.deepEqual([rig.phases()['G2'], rig.phases()['G3']], ['queued', 'queued']);
+    rig.ended('n0', 'G0');
+    t.deepEqual(rig.take(), ['commit end G0#1@1 RUN_DONE JOB_FINISHED', 'n0: start G2#1']);
+  },
+);
+
+coordinatorTest(
+  'the same twelve with the wide ones first: the third keeps the fifth node free for itself, or the small ones would starve it',
+  { nodes: [0, 1, 2, 3, 4] },
+  (t, rig) => {
+    rig.agents('n0', 'n1', 'n2', 'n3', 'n4');
+    const small = Array.from({ length: 8 }, (_, i) => leasedJob(`S${i}`, { nodePackingCount: 8 }));
+    rig.leased(...Array.from({ length: 4 }, (_, i) => leasedJob(`G${i}`, { numNodes: 2 })), ...small);
+    const sent = rig.take();
+    t.false(sent.some((line) => line.startsWith('n4')));
+    t.is(rig.state.agents.get('n4')!.reservedFor, 'G2');
+    rig.ended('n0', 'G0');
+    t.true(rig.take().some((line) => /start G2#1/.test(line)));
+  },
+);
+
 // --- stealing ---
 
 coordinatorTest('when nothing waits, a node that idles gets what another has ahead', {}, (t, rig) => {

@@ -5,6 +5,8 @@
  *
  * Used by tests and by the soak program.
  */
+import fs from 'node:fs';
+import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openFiles, partsOf, peakMiB, postgresOf, signal, type Part } from './_parts.ts';
 import { ticking } from './_ticks.ts';
@@ -17,6 +19,9 @@ const LOOK_MS = 250;
 const RELAUNCH_MS = 1_500;
 /** After the last fault every job has ended by then: the longest wait is a rescue that looks once a minute. */
 const SETTLE_MS = 240_000;
+
+/** Ticks of jobs, five a second: as often as they stand here. */
+const TICKS = [90, ...Array<number>(2).fill(20), ...Array<number>(17).fill(4)];
 
 export interface Fault {
   name: string;
@@ -133,10 +138,20 @@ export class Chaos {
       () => !partsOf(this.world).some((p) => p.kind !== 'job'),
       () => `every launcher has left: ${JSON.stringify(partsOf(this.world))}`,
     );
-    // Whoever comes next tidies up after those that were killed.
+    // Whoever comes next tidies up after those that were killed; what a killed agent left, when it is a minute old.
+    await this.#age();
     const last = this.launch();
     await last.exit();
     this.sample();
+  }
+
+  /** Makes what agents left in the host's /tmp as old as it must be to be tidied up. */
+  async #age(): Promise<void> {
+    const past = new Date(Date.now() - 600_000);
+    for (const directory of await this.world.channelDirectories()) {
+      const socket = path.join(directory, 's');
+      if (fs.existsSync(socket)) fs.utimesSync(socket, past, past);
+    }
   }
 
   /** Does something later; `settle` waits for it. */
@@ -193,10 +208,13 @@ export class Chaos {
     );
   }
 
-  /** Jobs of about a second, some longer, some with a process that they leave behind, some that run at most once. */
+  /**
+   * Jobs of about a second; some of four, a few that outlive the lease of an agent that stands still and the time until it is
+   * called dead; some with a process that they leave behind, some that run at most once.
+   */
   async makeJobs(count: number): Promise<void> {
     const jobs: NewJob[] = Array.from({ length: count }, (_, i) => {
-      const ticks = this.between(0, 9) === 0 ? 20 : this.between(3, 6);
+      const ticks = this.pick(TICKS)!;
       const kin = this.between(0, 4) === 0 ? ' kin' : '';
       return {
         name: `c${this.ids.length + i}`,

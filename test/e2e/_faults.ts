@@ -15,6 +15,9 @@ import { readMaybe } from './_world.ts';
 
 /** How long a process is stopped: longer than an agent's lease and than the time until it is called dead. */
 const STOPPED_S = 20;
+/** An agent and its guard together: longer than the lease, so that both are late, but not so late that the attempt is given
+ * to another node while nobody could end it here (what is promised assumes that one of them gets CPU; PROTOCOL 12). */
+const BOTH_STOPPED_S = 11;
 /** A stranger's connection is given up after this. */
 const STRANGER_MS = 5_000;
 
@@ -30,10 +33,10 @@ export const FAULTS: readonly Fault[] = [
     ...partsOf(c.world).filter((p) => p.kind !== 'job'),
     ...postgresOf(c.world),
   ]),
-  stopping('stop agent', 2, (c) => one(c, 'agent')),
-  stopping('stop agent and guard', 1, agentWithGuard),
-  stopping('stop coordinator', 2, (c) => one(c, 'coordinator')),
-  stopping('stop coordinator and warden', 1, coordinatorWithWarden),
+  stopping('stop agent', 2, STOPPED_S, (c) => one(c, 'agent')),
+  stopping('stop agent and guard', 1, BOTH_STOPPED_S, agentWithGuard),
+  stopping('stop coordinator', 2, STOPPED_S, (c) => one(c, 'coordinator')),
+  stopping('stop coordinator and warden', 1, STOPPED_S, coordinatorWithWarden),
   { name: 'drain agent', weight: 1, strike: (c) => Promise.resolve(sent(one(c, 'agent'), 'SIGTERM')) },
   { name: 'kill Postgres', weight: 2, strike: (c) => killPostgres(c, (parts) => parts.slice(0, 1)) },
   { name: 'kill a backend', weight: 1, strike: (c) => killPostgres(c, (parts) => backends(c, parts)) },
@@ -57,15 +60,15 @@ function killing(name: string, weight: number, whom: (c: Chaos) => Part[]): Faul
   return { name, weight, strike: (c) => Promise.resolve(sent(whom(c), 'SIGKILL')) };
 }
 
-function stopping(name: string, weight: number, whom: (c: Chaos) => Part[]): Fault {
+function stopping(name: string, weight: number, seconds: number, whom: (c: Chaos) => Part[]): Fault {
   return {
     name,
     weight,
     strike: (c) => {
       const parts = whom(c);
       if (parts.length === 0) return Promise.resolve(null);
-      c.freeze(parts, STOPPED_S);
-      return Promise.resolve(`${words(parts)} for ${STOPPED_S} s`);
+      c.freeze(parts, seconds);
+      return Promise.resolve(`${words(parts)} for ${seconds} s`);
     },
   };
 }

@@ -11,7 +11,7 @@ const TICK_S = 0.2;
 
 /**
  * A job that ticks $1 times and ends. With $2 = kin it also starts a process in a session of its own, which inherits the
- * lock and ticks until it is ended: an orphan is seen.
+ * lock and ticks until it is ended: an orphan is seen. With $2 = once only the first attempt is as long.
  */
 export function ticking(directory: string): string {
   const tick = (who: string): string =>
@@ -21,6 +21,7 @@ export function ticking(directory: string): string {
     `${tick('tick')}
 if [ "$2" = kin ]; then setsid sh -c 'while :; do ${tick('kin')}; sleep ${TICK_S}; done' & fi
 n=$1
+if [ "$2" = once ] && [ "$BALSAM_ATTEMPT" -gt 1 ]; then n=1; fi
 while [ $n -gt 0 ]; do sleep ${TICK_S}; ${tick('tick')}; n=$((n - 1)); done`,
   );
 }

@@ -42,6 +42,8 @@ export async function makeWorld(): Promise<World> {
 export class World {
   readonly home: string;
   readonly dbPath: string;
+  /** Done at the end, when the server has stopped and before the files are removed. */
+  readonly atClose: (() => void)[] = [];
   readonly #launchers: Launcher[] = [];
   #db: OpenDatabase | null = null;
 
@@ -61,7 +63,9 @@ export class World {
     return this.#db;
   }
 
+  /** Opens it, or anew: a connection may keep the last words of a server that panicked for its next statement. */
   async open(): Promise<void> {
+    await this.#db?.close();
     this.#db = await openDatabase({ path: this.dbPath, applicationName: 'e2e', role: 'client', max: 2 });
   }
 
@@ -218,6 +222,16 @@ export class World {
     return rows.map((row) => row.incarnation).filter((id) => id !== '');
   }
 
+  /** Directories of job channels that agents of this world made and that are still there. */
+  async channelDirectories(): Promise<string[]> {
+    const parent = `/tmp/balsam-${process.getuid?.()}`;
+    const incarnations = this.#db ? await this.incarnations() : [];
+    const names = fs.existsSync(parent) ? fs.readdirSync(parent) : [];
+    return names
+      .filter((name) => incarnations.some((id) => name.endsWith(id.slice(0, 13))))
+      .map((name) => path.join(parent, name));
+  }
+
   /**
    * Ends everything; returns what launchers that had already ended left behind, which should be nothing. A launcher
    * that still runs is a test that failed: it is killed, and its agents end by themselves.
@@ -230,14 +244,7 @@ export class World {
       launcher.child.kill('SIGTERM');
       await launcher.exit().catch(() => launcher.child.kill('SIGKILL'));
     }
-    const parent = `/tmp/balsam-${process.getuid?.()}`;
-    const incarnations = this.#db ? await this.incarnations() : [];
-    const sockets = fs.existsSync(parent) ? fs.readdirSync(parent) : [];
-    left.push(
-      ...sockets
-        .filter((name) => incarnations.some((id) => name.endsWith(id.slice(0, 13))))
-        .map((name) => `${name} is still there`),
-    );
+    left.push(...(await this.channelDirectories()).map((name) => `${name} is still there`));
     const keys = path.join(this.dbPath, 'keys');
     if (fs.existsSync(keys)) left.push(...fs.readdirSync(keys).map((name) => `keys/${name} is still there`));
     await this.#db?.close();
@@ -251,6 +258,7 @@ export class World {
         // It ended just now.
       }
     }
+    for (const last of this.atClose) last();
     await fs.promises.rm(this.home, { recursive: true, force: true });
     return left;
   }

@@ -2,6 +2,7 @@
  * The job channel from inside real jobs, in languages that know nothing of us: python3 and the shell. What a job wrote is
  * committed with its end and never after; tokens of ended attempts are refused.
  */
+import fs from 'node:fs';
 import net from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
@@ -64,6 +65,43 @@ for line in ['{"id":1,"op":"job.patch","fields":{"state":"JOB_FINISHED"}}', '{"i
     f.write(line + "\\n")
     f.flush()
     print(f.readline().strip())
+`,
+  );
+  await world.app(
+    'hammer',
+    `${PYTHON}
+import random
+random.seed(int(os.environ.get("SEED", "7")))
+hello = json.dumps({"v": 1, "token": os.environ["BALSAM_JOB_TOKEN"]}) + "\\n"
+open_ones = []
+def connect(first):
+    c = socket.socket(socket.AF_UNIX)
+    c.settimeout(20)
+    c.connect(os.environ["BALSAM_JOB_SOCKET"])
+    open_ones.append(c)
+    try:
+        c.sendall(first)
+    except OSError:
+        pass
+    return c
+hello = hello.encode()
+for i in range(300):
+    connect(random.choice([b"", b"{", hello + random.randbytes(200), random.randbytes(50) + b"\\n", hello + b"[" * 50000 + b"\\n", hello + b'{"op":"job.pa']))
+for i in range(100):
+    random.choice(open_ones).close()
+connect(hello + b"x" * 10_000_000)
+for i in range(4):
+    c = connect(hello + b'{"op":"job.patch","set":{"big":"' + b"x" * 1_000_000 + b'"}}\\n')
+    c.settimeout(1)
+    try:
+        for n in range(20_000):
+            c.sendall(b'{"op":"job.get"}\\n')
+    except OSError:
+        pass
+print("hammered", flush=True)
+ask(json.loads(hello))
+ask({"id": 1, "op": "job.patch", "set": {"through": True}, "removed": ["big"], "durable": True})
+os._exit(0)
 `,
   );
   await world.app('token', 'echo "$BALSAM_JOB_SOCKET $BALSAM_JOB_TOKEN"; [ "$1" = stay ] && exec sleep 300');
@@ -204,3 +242,47 @@ test.serial('from a shell', async (t) => {
   t.deepEqual((await world.row(id)).data, { from: 'a shell' }, output);
   t.log(`launcher with one job: ${ms(launcher.age)}`);
 });
+
+function agentPid(): number {
+  return world.processes().find((p) => p.argv.some((a) => a.endsWith('/agent.js')))!.pid;
+}
+
+test.serial(
+  'a job that hammers the channel: its agent lives within bounds, and the jobs beside it are right',
+  async (t) => {
+    const [hammer] = (await world.jobs([
+      { name: 'hammer', application: 'hammer', node_packing_count: 2 },
+    ])) as [string];
+    const beside = await world.jobs(
+      Array.from({ length: 6 }, (_, x) => ({
+        name: `beside${x}`,
+        application: 'python',
+        node_packing_count: 2,
+        data: { x },
+      })),
+    );
+    const launcher = world.launcher(['--consume-all', '--persistent']);
+    await world.until([hammer, ...beside.slice(0, 1)], ['RUNNING', 'JOB_FINISHED']);
+    const agent = agentPid();
+    let most = 0;
+    await until(
+      async () => {
+        const status = fs.readFileSync(`/proc/${agent}/status`, 'utf8');
+        most = Math.max(most, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1_024);
+        return (await world.row(hammer)).state !== 'RUNNING';
+      },
+      async () => `it ends: ${await world.output(hammer)}`,
+    );
+    t.is((await world.row(hammer)).state, 'JOB_FINISHED', await world.messages(hammer));
+    t.deepEqual((await world.row(hammer)).data, { through: true });
+    await world.until(beside, ['JOB_FINISHED']);
+    for (const [x, row] of (await world.rows(beside)).entries()) t.is(row.data['y'], x * x);
+    t.is(agentPid(), agent, 'it is the same agent');
+    const lines = world.logs().match(/"msg":"refused at the job channel/g)?.length ?? 0;
+    t.log(`${lines} lines; the agent had ${most.toFixed(0)} MiB at most`);
+    t.true(lines > 0 && lines <= 25);
+    t.true(most < 700);
+    launcher.child.kill('SIGTERM');
+    t.is(await launcher.exit(), 0, launcher.err);
+  },
+);

@@ -154,6 +154,24 @@ test.serial(
   },
 );
 
+test.serial('a warden killed -9 before its coordinator has begun: everything leaves by itself', async (t) => {
+  const launcher = world.launcher(['--consume-all', '--nodes', '2', '--persistent']);
+  const parts = (): string[] =>
+    world
+      .processes()
+      .map((p) => p.argv.join(' '))
+      .filter((line) => /coordinator|agent|helper|guard/.test(line));
+  await until(() => parts().some((line) => line.includes('/coordinator.js')), 'a coordinator is started');
+  process.kill(launcher.pid, 'SIGKILL');
+  t.is(await launcher.exit(), 'SIGKILL');
+  await until(
+    () => parts().length === 0,
+    () => `all have left: ${parts().join('; ')}\n${world.logs()}`,
+  );
+  const next = world.launcher(['--consume-all', '--idle-exit-seconds', '0']);
+  t.is(await next.exit(), 0, next.err);
+});
+
 test.serial(
   'warden and coordinator killed -9 together: jobs end with the lease, and agents do not wait for ever',
   async (t) => {

@@ -21,7 +21,7 @@ test(`${JOBS} jobs through kills of everything, CHAOS_SEED=${seed}`, async (t) =
   t.timeout(400_000);
   const world = await makeWorld();
   const say = (line: string): void => t.log(line);
-  const chaos = new Chaos(world, { seed, nodes: 2, packing: 4, jobs: JOBS, say });
+  const chaos = new Chaos(world, { seed, nodes: 2, packing: 6, jobs: JOBS, say });
   try {
     await chaos.begin();
     await chaos.strikeEach(

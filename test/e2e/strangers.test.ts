@@ -6,12 +6,14 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'ava';
+import fc from 'fast-check';
 import { newId } from '../../src/base/ids.ts';
 import { MAX_MESSAGE_BYTES } from '../../src/base/limits.ts';
 import { PROTOCOL_VERSION, type Body, type Join } from '../../src/core/messages.ts';
-import { decodeEnvelope, encodeEnvelope } from '../../src/wire/codec.ts';
+import { bodyOf, decodeEnvelope, encodeEnvelope } from '../../src/wire/codec.ts';
 import { makeLauncherKeys, readKeyFile, type CurveKeys } from '../../src/wire/curve.ts';
 import { DealerLink } from '../../src/wire/dealer-link.ts';
+import { fromAgent, spoil } from '../core/support/hostile-messages.ts';
 import { lives, makeWorld, until, type Launcher, type World } from './_world.ts';
 
 let world: World;
@@ -33,7 +35,7 @@ test.before(async () => {
   if (!(port > 0)) throw new Error(`the log does not say where the coordinator is bound:\n${world.logs()}`);
   const directory = path.join(world.dbPath, 'keys');
   keys = await readKeyFile(path.join(directory, fs.readdirSync(directory)[0]!, 'client.key'));
-  roster = (await world.incarnations()).length;
+  await until(async () => (roster = (await world.incarnations()).length) === 2, 'both agents are enrolled');
 });
 test.after.always('nothing is left behind', async (t) => {
   launcher.child.kill('SIGTERM');
@@ -186,10 +188,253 @@ test.serial('more than a message may have', async (t) => {
   t.is((await world.incarnations()).length, roster);
 });
 
+function coordinator(): number {
+  return world.processes().find((p) => p.argv.some((a) => a.endsWith('/coordinator.js')))!.pid;
+}
+
+function used(pid: number): { fds: number; rssMib: number } {
+  const rss = /VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return { fds: fs.readdirSync(`/proc/${pid}/fd`).length, rssMib: Number(rss?.[1]) / 1_024 };
+}
+
+/** Lines about strangers or messages, and the number that the last of them says. */
+function refusals(text: string): { lines: number; counted: number } {
+  const found = world.logs().matchAll(new RegExp(`"refused":(\\d+).*"msg":"${text}`, 'g'));
+  const numbers = [...found].map((m) => Number(m[1]));
+  return { lines: numbers.length, counted: numbers.at(-1) ?? 0 };
+}
+
+/** What a ZMTP 3.1 peer sends first: signature, version, mechanism, role, filler. */
+function greeting(mechanism: string): Buffer {
+  const bytes = Buffer.alloc(64);
+  bytes.set([0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0x7f, 3, 1]);
+  bytes.write(mechanism, 12, 20, 'latin1');
+  return bytes;
+}
+
+const bytes = (most: number): fc.Arbitrary<Buffer> =>
+  fc.uint8Array({ maxLength: most }).map((b) => Buffer.from(b));
+/** A command of the handshake: its flag, its size, its name, and whatever. */
+const handshake = fc
+  .tuple(
+    fc.constantFrom('HELLO', 'INITIATE', 'READY', 'WELCOME', 'ERROR', ''),
+    bytes(250),
+    fc.constantFrom(4, 6, 0, 2, 255),
+  )
+  .map(([name, rest, flag]) => {
+    const body = Buffer.concat([Buffer.from([name.length]), Buffer.from(name), rest]);
+    const size = Buffer.alloc(8);
+    if ((flag & 2) !== 0) size.writeBigUInt64BE(flag === 255 ? 2n ** 62n : BigInt(body.length));
+    return Buffer.concat([
+      Buffer.from([flag]),
+      (flag & 2) === 0 ? Buffer.from([body.length & 255]) : size,
+      body,
+    ]);
+  });
+const curveHello = fc
+  .uint8Array({ minLength: 194, maxLength: 194 })
+  .map((rest) => Buffer.concat([Buffer.from([4, 200, 5]), Buffer.from('HELLO'), Buffer.from(rest)]));
+const opening = fc.oneof(
+  fc.constant(Buffer.alloc(0)),
+  bytes(100),
+  fc.nat(64).map((n) => greeting('CURVE').subarray(0, n)),
+  fc.tuple(fc.nat(63), fc.nat(255)).map(([place, byte]) => {
+    const spoilt = greeting('CURVE');
+    spoilt[place] = byte;
+    return spoilt;
+  }),
+  fc
+    .tuple(fc.constantFrom('NULL', 'PLAIN', 'CURVE', 'GSSAPI', '\u00ff'), handshake)
+    .map((parts) => Buffer.concat([greeting(parts[0]), parts[1]])),
+  curveHello.map((hello) => Buffer.concat([greeting('CURVE'), hello])),
+);
+
+test.serial(
+  'hundreds of broken handshakes and silent connections: bounded memory, descriptors and log',
+  async (t) => {
+    const pid = coordinator();
+    const [before, done, told] = [used(pid), await finished(), refusals('refused a stranger')];
+    const openings = fc.sample(opening, { numRuns: 600, seed: Number(process.env['CORE_SEED'] ?? 7) });
+    const sockets: net.Socket[] = [];
+    for (const first of openings) {
+      const socket = net.connect(port, '127.0.0.1');
+      socket.on('error', () => undefined).on('data', () => undefined);
+      socket.write(first);
+      sockets.push(socket);
+      // No more at once than wait to be accepted: the system itself would turn the others away.
+      await until(() => sockets.filter((s) => s.connecting).length < 50, 'connections are accepted');
+    }
+    // None of them hangs up: the coordinator does, at the latest when a handshake has had its time.
+    await until(
+      () => sockets.every((s) => s.destroyed || s.readyState === 'closed'),
+      () => `${sockets.filter((s) => !s.destroyed).length} are still open`,
+    );
+    const others = Array.from({ length: 20 }, () => {
+      const dealer = new DealerLink({
+        identity: newId(),
+        keys: { ...makeLauncherKeys().client, peerPublicKey: keys.peerPublicKey },
+        onMessage: () => t.fail('a stranger is told nothing'),
+      });
+      dealer.connect([`tcp://127.0.0.1:${port}`]);
+      return dealer;
+    });
+    await until(() => others.every((d) => d.counters.strangers > 0), 'each of them is refused');
+    await Promise.all(others.map((d) => d.close()));
+    await until(
+      () => used(pid).fds <= before.fds + 10,
+      () => `descriptors come back: ${used(pid).fds} after ${before.fds}`,
+    );
+    const [after, now] = [used(pid), refusals('refused a stranger')];
+    t.log(
+      `${before.rssMib.toFixed(0)} MiB before, ${after.rssMib.toFixed(0)} MiB after; ${now.lines - told.lines} lines`,
+    );
+    t.true(after.rssMib < before.rssMib + 200);
+    t.true(now.lines - told.lines <= 22, 'ten a minute, and one that counts the rest');
+    t.is(coordinator(), pid);
+    t.is((await world.incarnations()).length, roster);
+    await until(async () => (await finished()) > done, 'jobs go on');
+  },
+);
+
+/** Sends it as soon as there is room. */
+async function sendWhole(dealer: DealerLink, message: Uint8Array): Promise<void> {
+  await until(async () => (await dealer.send(message)) === 'ok', 'there is room for a message');
+}
+
+/** Bytes that somebody with the key sends: messages of every kind, spoilt or not, but for a join that would be taken. */
+function hostileBytes(incarnation: string, count: number): Uint8Array[] {
+  const samples = fc.sample(fc.tuple(fromAgent, spoil), {
+    numRuns: count,
+    seed: Number(process.env['CORE_SEED'] ?? 7),
+  });
+  return samples.map(([body, how]) => {
+    const harmless = body.join ? { join: { ...body.join, node: 7 } } : body;
+    const sent = Uint8Array.from(envelope(incarnation, harmless));
+    if (how) sent[how.place % sent.length] = how.byte;
+    return how && how.cut % 2 === 0 ? sent.subarray(0, how.cut % sent.length) : sent;
+  });
+}
+
+test.serial('the right key and a thousand messages of any kind', async (t) => {
+  const pid = coordinator();
+  const [before, done, told] = [used(pid), await finished(), refusals('refused a message')];
+  let answers = 0;
+  let last = '';
+  const incarnation = newId();
+  const dealer = new DealerLink({
+    identity: incarnation,
+    keys,
+    onMessage: (received) => {
+      answers++;
+      const decoded = decodeEnvelope(received);
+      last = (decoded.ok && decoded.envelope.dismissed?.reason) || '';
+    },
+  });
+  dealer.connect([`tcp://127.0.0.1:${port}`]);
+  await until(() => dealer.state === 'connected', 'it connects');
+  for (const sent of hostileBytes(incarnation, 1_000)) await sendWhole(dealer, sent);
+  // What is answered last was sent last.
+  await sendWhole(dealer, envelope(incarnation, { join: { ...join, node: 9 } }));
+  await until(
+    () => /node 9/.test(last),
+    () => `it is answered still: ${last}, ${answers}`,
+  );
+  await dealer.close();
+  const [after, now] = [used(pid), refusals('refused a message')];
+  t.log(
+    `${answers} answers, ${now.lines - told.lines} lines, ${after.rssMib.toFixed(0)} MiB after ${before.rssMib.toFixed(0)}`,
+  );
+  t.true(now.lines - told.lines <= 22);
+  t.true(after.rssMib < before.rssMib + 200);
+  t.is(coordinator(), pid);
+  t.is((await world.incarnations()).length, roster);
+  await until(async () => (await finished()) > done, 'jobs go on');
+});
+
 test.serial('through all of it every job finishes, once', async (t) => {
   const [finishedJobs, first] = [ids.slice(0, 200), ids[0]!];
   await world.until(finishedJobs, ['JOB_FINISHED']);
   for (const row of await world.rows(finishedJobs)) t.is(row.attempt, 1);
   t.is((await world.row(first)).tries, 1);
   t.is(launcher.err, '');
+});
+
+test.serial(
+  'an agent that joins and then says what cannot be is dismissed; its jobs run elsewhere',
+  async (t) => {
+    const pid = coordinator();
+    const incarnation = newId();
+    let epoch = 0;
+    let reason = '';
+    const given: string[] = [];
+    const dealer = new DealerLink({
+      identity: incarnation,
+      keys,
+      onMessage: (received) => {
+        const decoded = decodeEnvelope(received);
+        if (!decoded.ok) return;
+        if (decoded.envelope.hello) epoch = decoded.envelope.epoch;
+        for (const c of decoded.envelope.commands?.commands ?? [])
+          given.push(...(c.start?.jobs ?? []).map((job) => job.id));
+        reason ||= decoded.envelope.dismissed?.reason ?? '';
+      },
+    });
+    dealer.connect([`tcp://127.0.0.1:${port}`]);
+    await until(() => dealer.state === 'connected', 'it connects');
+    await dealer.send(envelope(incarnation, { join }, { epoch: 0 }));
+    await until(() => epoch > 0, 'it is greeted');
+    await dealer.send(envelope(incarnation, { join: { ...join, agent: null, guard: null } }, { epoch }));
+    await until(() => given.length > 0, 'it is given jobs');
+    // Acknowledgements of what was never sent, reports of attempts that nobody has, numbers that are none.
+    const heartbeat = {
+      number: 1,
+      receivedCommands: 4_000_000_000,
+      lastReport: 0,
+      queued: 0,
+      running: 0,
+      draining: false,
+    };
+    const bad = { seq: 1, job: newId(), attempt: 1, ageMs: NaN, started: {} };
+    while (reason === '') {
+      await dealer.send(envelope(incarnation, { heartbeat }, { epoch }));
+      await dealer.send(
+        envelope(incarnation, { reports: { reports: [bad], receivedCommands: 0 } }, { epoch }),
+      );
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    t.regex(reason, /too much of what it said was refused/);
+    await dealer.close();
+    await world.until(given.slice(0, 2), ['JOB_FINISHED']);
+    for (const row of await world.rows(given.slice(0, 2))) t.true(row.attempt >= 2);
+    t.is(coordinator(), pid);
+    t.regex(world.logs(), /an agent is given up: node lost/);
+    // Given up, it is told so whatever it says, and nothing else.
+    const again: string[] = [];
+    const back = new DealerLink({
+      identity: incarnation,
+      keys,
+      onMessage: (received) => {
+        const decoded = decodeEnvelope(received);
+        again.push(decoded.ok ? (bodyOf(decoded.envelope) ?? '') : decoded.reason);
+      },
+    });
+    back.connect([`tcp://127.0.0.1:${port}`]);
+    await until(() => back.state === 'connected', 'it connects');
+    for (const body of [{ join }, { heartbeat: { ...heartbeat, receivedCommands: 0 } }])
+      for (const old of [0, epoch]) await back.send(envelope(incarnation, body, { epoch: old }));
+    await until(() => again.length === 4, 'each is answered');
+    await back.close();
+    t.deepEqual(again, ['dismissed', 'dismissed', 'dismissed', 'dismissed']);
+  },
+);
+
+test.serial('what the log does not tell one by one it counts', async (t) => {
+  launcher.child.kill('SIGTERM');
+  t.is(await launcher.exit(), 0, launcher.err);
+  const counted = (what: string): number => {
+    const found = world.logs().matchAll(new RegExp(`${what} (\\d+) more`, 'g'));
+    return [...found].reduce((sum, m) => sum + Number(m[1]), 0);
+  };
+  t.true(counted('refused a message: refused') > 500, `${counted('refused a message: refused')}`);
+  t.true(counted('"reason":"refused') > 100, `${counted('"reason":"refused')}`);
 });

@@ -82,7 +82,8 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     fsync: options.fsync === false ? 'off' : 'on',
     shared_buffers: '128MB',
     max_wal_size: '2GB',
-    max_connections: '60',
+    // All tests of a file run at once, each with a few connections.
+    max_connections: '200',
     ...options.settings,
   };
   const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);

@@ -12,9 +12,9 @@ export interface DatabaseDirectory {
   remove(): Promise<void>;
 }
 
-/** Makes one with a database of its own. Its list of known databases stays inside it (BALSAM_HOME). */
-export async function databaseDirectory(): Promise<DatabaseDirectory> {
-  const address = await freshDatabase();
+/** Makes one, with a database of its own unless it is given. Its list of known databases stays inside it (BALSAM_HOME). */
+export async function databaseDirectory(given?: DatabaseAddress): Promise<DatabaseDirectory> {
+  const address = given ?? (await freshDatabase());
   const base = await fs.promises.mkdtemp(path.join(os.tmpdir(), 'balsam-dir-'));
   const { host, port, user, password, database } = address;
   const login = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;

@@ -37,15 +37,20 @@ export async function run(file: string, args: readonly string[], options: RunOpt
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
   child.stdin.on('error', () => {}).end(options.input ?? '');
-  const timer = setTimeout(() => child.kill('SIGKILL'), options.deadline ?? 30_000);
+  const timer = setTimeout(() => child.kill('SIGKILL'), options.deadline ?? 100_000);
   const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
   clearTimeout(timer);
   return { code, signal, out, err };
 }
 
-/** Ours, without what a surrounding database or job would tell the program. */
+/** Ours, without what a surrounding database or job would tell the program, and without a compile cache in our home. */
 export function cleanEnvironment(env: Record<string, string | undefined> = {}): NodeJS.ProcessEnv {
-  const kept = Object.entries({ ...process.env, NO_COLOR: '1', ...env });
+  const kept = Object.entries({
+    ...process.env,
+    NO_COLOR: '1',
+    NODE_DISABLE_COMPILE_CACHE: '1',
+    ...env,
+  });
   const named = new Set(Object.keys(env));
   return Object.fromEntries(
     kept.filter(([name, value]) => value !== undefined && (named.has(name) || !name.startsWith('BALSAM_'))),

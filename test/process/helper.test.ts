@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { chooseHelper } from '../../src/process/helper.ts';
+import { NO_SMALL_DISK, smallDisk } from '../helpers/small-disk.ts';
 import { KINDS, Rig, alive, pidsIn, until } from './_rig.ts';
 
 for (const kind of KINDS) {
@@ -229,6 +230,25 @@ for (const kind of KINDS) {
     t.regex(tail ?? '', /^\ufffd+end$/);
     t.is((await rig.event('ended', none)).tail, null);
     t.is((await rig.event('ended', good)).tail, null);
+  });
+
+  const onSmallDisk = NO_SMALL_DISK === null ? test : test.skip;
+  onSmallDisk(`${kind}: a full disk is named in the tail ${NO_SMALL_DISK ?? ''}`, async (t) => {
+    const rig = await Rig.open(kind);
+    const cwd = path.join(rig.directory, 'small');
+    fs.mkdirSync(cwd);
+    const disk = smallDisk(cwd, 'size=64k');
+    try {
+      const said = '[no space is left where this output is written]';
+      const { exitCode, tail } = await rig.event('ended', rig.sh('yes | head -c 1000000', { cwd }));
+      t.is(exitCode, 1);
+      t.deepEqual([tail?.split('\n').at(-1), tail?.split('\n').length], [said, 17]);
+      const nothing = rig.sh('echo lost; exit 1', { cwd, output: 'second.out' });
+      t.is((await rig.event('ended', nothing)).tail, said);
+    } finally {
+      disk.remove();
+      await rig.close();
+    }
   });
 
   withRig('1 GB of output costs no memory', async (t, rig) => {

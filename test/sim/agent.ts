@@ -9,7 +9,7 @@ import type { Envelope } from '../../src/core/messages.ts';
 import { agentConfig } from '../core/support/jobs.ts';
 import { agentLines } from '../core/support/words.ts';
 import type { Network } from './network.ts';
-import { NodeSim, type Behaviour, type ProcessTable } from './node.ts';
+import { NodeSim, type Behaviour, type HelperWeather, type ProcessTable } from './node.ts';
 import type { World } from './world.ts';
 
 export interface AgentOptions {
@@ -19,12 +19,14 @@ export interface AgentOptions {
   node: number;
   cpus: number;
   outboxPlaces: number;
+  aheadMax: number;
+  helperWeather: () => HelperWeather;
   behave: (job: string, attempt: number, node: number) => Behaviour;
   /** A patch that the job was told is kept. */
   kept: (job: string, attempt: number, value: number) => void;
 }
 
-const MAX_HELPERS = 8;
+export const MAX_HELPERS = 8;
 
 /** Lines of effects that are seen elsewhere in the trace, or too often. */
 const QUIET = /^(beat|lease|run|join|answer|\d)/;
@@ -37,6 +39,8 @@ export class AgentSim {
   #alone = false;
   /** It will not come again: it left, was lost, or its warden has ended it. */
   over = false;
+  /** Its next incarnation is cut off this long after its start, for so long. */
+  cutAtStart: { afterMs: number; ms: number } | null = null;
   readonly #members = new Map<string, Incarnation>();
   #incarnation: Incarnation | null = null;
 
@@ -69,6 +73,16 @@ export class AgentSim {
       if (how === 'rejoin') this.#o.world.after(this.#o.world.between(1, 100), () => this.start(id));
     });
     this.#members.set(id, this.#incarnation);
+    if (this.cutAtStart) this.#cut(id, this.cutAtStart);
+    this.cutAtStart = null;
+  }
+
+  #cut(id: string, { afterMs, ms }: { afterMs: number; ms: number }): void {
+    const { world, network } = this.#o;
+    world.after(afterMs, () => {
+      network.cut(id, 'in', world.now + ms);
+      network.cut(id, 'out', world.now + ms);
+    });
   }
 
   /** Of an incarnation of this node: whether its agent or its guard lives. */
@@ -105,6 +119,10 @@ export class AgentSim {
 
   loseHelper(): void {
     this.#incarnation?.loseHelper();
+  }
+
+  loseGuard(ms: number): void {
+    this.#incarnation?.loseGuard(ms);
   }
 
   /** The agent dies; its guard ends what is left, and a new agent may start after that. */
@@ -151,13 +169,15 @@ class Incarnation {
     this.#local = local;
     this.#true = back;
     this.#onEnd = onEnd;
-    const { node, outboxPlaces } = o;
+    const { node, outboxPlaces, aheadMax } = o;
     const cpuIds = Array.from({ length: o.cpus }, (_, i) => i);
-    const config = agentConfig({ node, hostname: `n${node}`, cpuIds, maxHelpers: MAX_HELPERS, outboxPlaces });
+    const hostname = `n${node}`;
+    const config = agentConfig({ node, hostname, cpuIds, maxHelpers: MAX_HELPERS, outboxPlaces, aheadMax });
     this.state = makeAgentState(
       config,
       { agent: null, guard: null, endedIncarnation: ended, endedCrashed: crashed },
       local(o.world.now),
+      o.world.trail,
     );
     this.#node = new NodeSim({
       world: o.world,
@@ -165,6 +185,7 @@ class Incarnation {
       node,
       incarnation: id,
       behave: o.behave,
+      helperWeather: o.helperWeather,
       post: (e) => this.#post(e),
       localTime: local,
       trueTime: back,
@@ -177,9 +198,11 @@ class Incarnation {
     this.#post({ kind: 'tick' });
   }
 
+  /** Agent or guard gets CPU (PROTOCOL 12): not both are away. */
   stall(ms: number): void {
+    if (this.#node.guardIsDead) return;
     this.#o.world.trace(`${this.id}: stalls for ${ms.toFixed(0)} ms`);
-    this.#stalledUntil = this.#o.world.now + ms;
+    this.#stalledUntil = Math.max(this.#stalledUntil, this.#o.world.now + ms);
   }
 
   loseHelper(): void {
@@ -188,6 +211,12 @@ class Incarnation {
     const helper = this.#o.world.pick(helpers);
     this.#o.world.trace(`${this.id}: helper ${helper} dies`);
     this.#node.loseHelper(helper);
+  }
+
+  loseGuard(ms: number): void {
+    if (this.#o.world.now < this.#stalledUntil || this.#node.guardIsDead) return;
+    this.#o.world.trace(`${this.id}: its guard dies, another is there in ${ms.toFixed(0)} ms`);
+    this.#node.loseGuard(ms);
   }
 
   stop(): void {

@@ -53,6 +53,7 @@ export function commit(t: Tables, f: Fence, by: Client, rows: CommitRows): Progr
   const groups = grouped(items);
   const alone = groups.length === 1 && groups[0]![0]!.kind !== 'patch' && groups[0]![0]!.kind !== 'release';
   return {
+    repeats: true,
     transaction: !alone,
     script: () => commitScript({ t, f, by }, rows, groups),
   };
@@ -109,7 +110,8 @@ function writeGroup(w: Writer, items: readonly Item[]): Work<Written> {
         w,
         items.map((i) => i.row as ReleaseRow),
       );
-    default:
+    case 'start':
+    case 'end':
       return writeRuns(w, items as RunItem[], false);
   }
 }

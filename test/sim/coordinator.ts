@@ -106,6 +106,10 @@ export class CoordinatorSim {
     this.#o.client.stalledUntil = this.#stalledUntil;
   }
 
+  get isAwake(): boolean {
+    return this.alive && this.#world.now >= this.#stalledUntil;
+  }
+
   /** kill -9: what it sent to the database may be done all the same. */
   kill(): void {
     if (!this.alive) return;
@@ -180,7 +184,11 @@ export class CoordinatorSim {
     const { config, network, predecessor } = this.#o;
     this.#launcher = launcher;
     this.#source = epoch;
-    this.state = makeCoordinatorState({ ...config, launcher }, epoch, this.#now(), sentAt);
+    this.state = makeCoordinatorState({ ...config, launcher }, epoch, this.#now(), {
+      confirmedAt: sentAt,
+      successor: adopt !== null,
+      trail: this.#world.trail,
+    });
     if (!predecessor) network.bind((e) => this.#hear(e));
     this.#tell();
     this.#every(CHAIN.launcherHeartbeat, () => this.#beat());
@@ -188,9 +196,16 @@ export class CoordinatorSim {
     const rescuer = new Rescuer({ ...this.#o, own: launcher, alive: () => this.alive });
     this.#every(60_000, () => rescuer.look());
     rescuer.look();
-    if (adopt) this.post(adopt);
+    // The shell posts it first. The core must not rely on that: now and then what agents say is there before it.
+    if (adopt)
+      this.#world.after(this.#world.pick([0, this.#world.between(0, 400)]), () => this.#adopt(adopt));
     if (this.#leave) this.post(this.#leave);
     this.post({ kind: 'tick' });
+  }
+
+  #adopt(e: CoordinatorEvent): void {
+    this.#world.trace(`${this.#o.client.name}: adopts`);
+    this.post(e);
   }
 
   /** What the caretaker does with a message, and the coordinator. */
@@ -338,7 +353,9 @@ export class CoordinatorSim {
   #checkKill(s: CoordinatorState, kill: Kill): void {
     if (kill.reason !== KILL_LOST) return;
     for (const { id, attempt } of kill.jobs) {
-      const row = this.#o.store.jobs.get(id)!;
+      const row = this.#o.store.jobs.get(id);
+      // Deleted under us.
+      if (!row) continue;
       const ours = row.launcher === this.#launcher && row.attempt === attempt && row.state !== 'USER_KILLED';
       // What is over in the books is on its way to the database.
       const over = s.entries.get(id)?.phase === 'over';

@@ -59,6 +59,18 @@ export function killed(t: Tables, launcher: number): Work<{ id: string; attempt:
   );
 }
 
+/** Somebody deletes a row past all guards, whoever holds it. */
+export function remove(t: Tables, id: string): Work<boolean> {
+  return function* (s) {
+    const row = t.jobs.row(id);
+    const r = yield* s.take(row, 'update', () => true);
+    if (!r) return false;
+    s.write(row, undefined);
+    s.tx.notes.push(() => t.world.trace(`user: deletes ${id}`));
+    return true;
+  };
+}
+
 /** A user's kill, in the order of ids: held or not, the state is USER_KILLED; launcher and attempt stay. */
 export function kill(t: Tables, ids: readonly string[]): Work<string[]> {
   return function* (s) {

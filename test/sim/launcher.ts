@@ -7,7 +7,7 @@ import type { CoordinatorConfig } from '../../src/core/coordinator/state.ts';
 import { AgentSim } from './agent.ts';
 import { CoordinatorSim, type Predecessor } from './coordinator.ts';
 import { Network, type Weather } from './network.ts';
-import type { Behaviour, ProcessTable } from './node.ts';
+import type { Behaviour, HelperWeather, ProcessTable } from './node.ts';
 import { Client } from './client.ts';
 import type { Member, Store } from './store.ts';
 import type { World } from './world.ts';
@@ -31,6 +31,8 @@ export interface LauncherOptions {
   host: string;
   wallStep: () => number;
   outboxPlaces: number;
+  aheadMax: number;
+  helperWeather: () => HelperWeather;
   config: CoordinatorConfig;
   behave: (job: string, attempt: number, node: number) => Behaviour;
   kept: (job: string, attempt: number, value: number) => void;
@@ -69,11 +71,11 @@ export class LauncherSim {
     this.#world = o.world;
     this.#rate = o.world.between(0.995, 1.005);
     this.network = new Network(o.world, o.weather);
-    const { world, table, outboxPlaces, behave, kept } = o;
+    const { world, table, outboxPlaces, aheadMax, helperWeather, behave, kept } = o;
     const { network } = this;
     this.agents = o.nodes.map((node, i) => {
-      const cpus = o.cpus[i]!;
-      return new AgentSim({ world, network, table, node, cpus, outboxPlaces, behave, kept });
+      const shape = { node, cpus: o.cpus[i]!, outboxPlaces, aheadMax };
+      return new AgentSim({ world, network, table, ...shape, helperWeather, behave, kept });
     });
     this.#start(null);
     for (const a of this.agents) world.after(world.between(0, 2_000), () => a.start());

@@ -84,7 +84,19 @@ interface Running extends Waiting {
 interface HelperSim {
   queue: Waiting[];
   running: Running | null;
+  /** It died, and the agent has not been told. */
+  dead: boolean;
+  /** When its newest word arrives: a pipe keeps the order. */
+  saidAt: number;
 }
+
+/** How late helpers are: a share of their starts and of their words, by up to `lateMs`. */
+export interface HelperWeather {
+  late: number;
+  lateMs: number;
+}
+
+export const CALM_HELPERS: HelperWeather = { late: 0, lateMs: 0 };
 
 export interface NodeOptions {
   world: World;
@@ -92,6 +104,7 @@ export interface NodeOptions {
   node: number;
   incarnation: string;
   behave: (job: string, attempt: number, node: number) => Behaviour;
+  helperWeather: () => HelperWeather;
   /** To the agent; `localTime` converts true time to the host's clock. */
   post: (e: AgentEvent) => void;
   localTime: (at: number) => number;
@@ -100,12 +113,19 @@ export interface NodeOptions {
 
 /** From begin to the helper's word that a job runs, when it still does. */
 const ANNOUNCE_MS = 20;
+/** A helper looks at what it was told between two jobs, milliseconds. */
+const BETWEEN_JOBS_MS = 0.5;
+
+function makeHelper(): HelperSim {
+  return { queue: [], running: null, dead: false, saidAt: 0 };
+}
 
 export class NodeSim {
   readonly #o: NodeOptions;
   readonly #helpers = new Map<number, HelperSim>();
   #leaseUntil = Infinity;
   #over = false;
+  #guardUntil = 0;
   /** Patches of a job, by reference, until they are answered. */
   readonly patches = new Map<number, { job: string; attempt: number; value: number }>();
   #nextRef = 1;
@@ -119,13 +139,13 @@ export class NodeSim {
   }
 
   openHelper(helper: number): void {
-    this.#helpers.set(helper, { queue: [], running: null });
+    this.#helpers.set(helper, makeHelper());
   }
 
   start(e: Extract<AgentEffect, { kind: 'start' }>): void {
     const h = this.#helpers.get(e.helper)!;
     h.queue.push({ token: e.token, start: e });
-    this.#o.world.after(0.3, () => this.#next(e.helper, h));
+    this.#o.world.after(0.3 + this.#late(), () => this.#next(e.helper, h));
   }
 
   recall(helper: number, token: number): void {
@@ -135,9 +155,9 @@ export class NodeSim {
   #takeBack(helper: number, token: number): boolean {
     const h = this.#helpers.get(helper);
     const at = h?.queue.findIndex((x) => x.token === token) ?? -1;
-    if (!h || at < 0) return false;
+    if (!h || h.dead || at < 0) return false;
     h.queue.splice(at, 1);
-    this.#post({ kind: 'job-recalled', helper, token });
+    this.#say(h, { kind: 'job-recalled', helper, token });
     return true;
   }
 
@@ -162,7 +182,7 @@ export class NodeSim {
     const until = this.#o.trueTime(untilLocal);
     this.#leaseUntil = until;
     this.#o.world.at(until, () => {
-      if (this.#leaseUntil !== until || this.#over) return;
+      if (this.#leaseUntil !== until || this.#over || this.guardIsDead) return;
       if (this.alive > 0) this.#o.world.trace(`guard of ${this.#o.incarnation}: the lease is over`);
       for (const helper of this.#helpers.keys()) this.loseHelper(helper);
     });
@@ -171,10 +191,23 @@ export class NodeSim {
   /** A helper dies; its job is ended before that is said. */
   loseHelper(helper: number): void {
     const h = this.#helpers.get(helper);
-    if (!h || this.#over) return;
+    if (!h || h.dead || this.#over) return;
     if (h.running) this.#o.table.end(h.running.process);
-    this.#helpers.set(helper, { queue: [], running: null });
-    this.#post({ kind: 'helper-lost', helper });
+    h.running = null;
+    h.dead = true;
+    this.#say(h, { kind: 'helper-lost', helper });
+  }
+
+  /** The guard dies, and the agent opens another after that time. */
+  loseGuard(ms: number): void {
+    const w = this.#o.world;
+    this.#guardUntil = w.now + ms;
+    this.#post({ kind: 'guard', alive: false });
+    w.at(this.#guardUntil, () => this.#post({ kind: 'guard', alive: true }));
+  }
+
+  get guardIsDead(): boolean {
+    return this.#o.world.now < this.#guardUntil;
   }
 
   get helpers(): number[] {
@@ -199,14 +232,14 @@ export class NodeSim {
   }
 
   #next(helper: number, h: HelperSim): void {
-    if (this.#over || this.#helpers.get(helper) !== h || h.running) return;
+    if (this.#over || h.dead || h.running) return;
     const next = h.queue.shift();
     if (!next) return;
     const { job, allocation } = next.start;
     const { world, node, incarnation } = this.#o;
     const behaviour = this.#o.behave(job.id, job.attempt, node);
     if (behaviour.failsToStart) {
-      this.#post({ kind: 'job-failed', helper, token: next.token, stage: 'exec', message: 'no such file' });
+      this.#say(h, { kind: 'job-failed', helper, token: next.token, stage: 'exec', message: 'no such file' });
       return this.#next(helper, h);
     }
     const cpus = allocation.cpus ?? [];
@@ -215,7 +248,7 @@ export class NodeSim {
     h.running = r;
     this.#o.table.begin(process);
     world.after(ANNOUNCE_MS, () => {
-      if (h.running === r && !this.#over) this.#post({ kind: 'job-started', helper, token: r.token });
+      if (h.running === r && !this.#over) this.#say(h, { kind: 'job-started', helper, token: r.token });
     });
     if (behaviour.patches && behaviour.runMs !== Infinity)
       world.after(behaviour.runMs / 2, () => this.#patch(h, r));
@@ -261,9 +294,25 @@ export class NodeSim {
       tail: '',
     };
     // The job channel is read to its end first: what the helper says of the next job may overtake that.
-    if (world.chance() < 0.05) world.after(world.between(0, 100), () => this.#post(event));
-    else this.#post(event);
-    this.#next(helper, h);
+    const channelMs = world.chance() < 0.05 ? world.between(0, 100) : 0;
+    this.#say(h, event, channelMs);
+    world.after(world.between(0, BETWEEN_JOBS_MS) + this.#late(), () => this.#next(helper, h));
+  }
+
+  #late(): number {
+    const { world, helperWeather } = this.#o;
+    const { late, lateMs } = helperWeather();
+    return late > 0 && world.chance() < late ? world.between(0, lateMs) : 0;
+  }
+
+  /** A word of a helper: after all that it said before, and what comes with it that much later. */
+  #say(h: HelperSim, e: AgentEvent, afterMs = 0): void {
+    const w = this.#o.world;
+    h.saidAt = Math.max(h.saidAt, w.now + this.#late());
+    w.at(h.saidAt + afterMs, () => {
+      if (e.kind === 'helper-lost') this.#helpers.set(e.helper, makeHelper());
+      this.#post(e);
+    });
   }
 
   #post(e: AgentEvent): void {

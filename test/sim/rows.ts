@@ -40,7 +40,8 @@ interface Snapshot {
 }
 
 interface Version<R> {
-  value: R;
+  /** undefined: deleted. */
+  value: R | undefined;
   by: Transaction;
   command: number;
   /** Its writer held the row `for update`: a key share does not pass it unseen. */
@@ -191,7 +192,7 @@ export class Statement {
     const found: { row: Row<R>; value: R }[] = [];
     for (const row of table.rows()) {
       const version = row.seen(this.#snapshot);
-      if (version && matches(version.value)) found.push({ row, value: version.value });
+      if (version?.value !== undefined && matches(version.value)) found.push({ row, value: version.value });
     }
     return found;
   }
@@ -208,7 +209,7 @@ export class Statement {
     skip = false,
   ): Generator<Stop, R | null, void> {
     const seen = row.seen(this.#snapshot);
-    if (!seen || !matches(seen.value)) return null;
+    if (seen?.value === undefined || !matches(seen.value)) return null;
     if (this.#locks++ === this.pauseBefore) yield 'pause';
     for (;;) {
       const moved = mode !== 'keyShare' || isKeyed(row, seen);
@@ -233,8 +234,8 @@ export class Statement {
     return value;
   }
 
-  /** Of a row that it has locked. */
-  write<R>(row: Row<R>, value: R): void {
+  /** Of a row that it has locked; without a value it is deleted. */
+  write<R>(row: Row<R>, value: R | undefined): void {
     const held = row.holds(this.tx);
     if (held === undefined || held === 'keyShare') throw new Error(`${row.key} is written without its lock`);
     row.versions.push({ value, by: this.tx, command: this.#snapshot.command, keyed: held === 'update' });
@@ -255,12 +256,6 @@ function isKeyed<R>(row: Row<R>, since: Version<R>): boolean {
 export class Transactions {
   #seq = 0;
   readonly #running = new Set<Statement>();
-  /** A circle of waiters: must not happen. */
-  readonly #deadlock: (what: string) => void;
-
-  constructor(deadlock: (what: string) => void) {
-    this.#deadlock = deadlock;
-  }
 
   /** Its snapshot is of now. */
   statement(tx: Transaction): Statement {
@@ -272,8 +267,12 @@ export class Transactions {
   waits(s: Statement, at: { row: Row<unknown>; mode: LockMode }): void {
     s.tx.waitsFor = at;
     at.row.waiters.add(s);
-    const circle = circleOf(s.tx);
-    if (circle) this.#deadlock(`deadlock: ${circle.map((tx) => tx.name).join(' waits for ')}`);
+  }
+
+  /** The circle of waiters that it is in: a deadlock. null: none. */
+  circle(s: Statement): string | null {
+    const found = circleOf(s.tx);
+    return found && found.map((tx) => tx.name).join(' waits for ');
   }
 
   goesOn(s: Statement): void {

@@ -7,23 +7,40 @@ import { MAX_UNACKED_COMMANDS, MAX_UNCOMMITTED_REPORTS, CHAIN, type Chain } from
 import { isEnd } from '../../src/core/job.ts';
 import { coordinatorConfig } from '../core/support/jobs.ts';
 import { brew, STORM_MS, type Breakable, type Storm } from './faults.ts';
+import { watchForgotten } from './forgotten.ts';
 import { LauncherSim } from './launcher.ts';
 import { CALM, type Weather } from './network.ts';
-import { ProcessTable, type Behaviour } from './node.ts';
+import { CALM_HELPERS, ProcessTable, type Behaviour, type HelperWeather } from './node.ts';
 import { CALM_STORE, type StoreWeather } from './server.ts';
 import { Store } from './store.ts';
 import type { Rules } from './tables.ts';
 import { Violation, World } from './world.ts';
+import { makeJobs } from './workload.ts';
+import { MAX_HELPERS } from './agent.ts';
 
 /** By then everything has ended. A guess: one node runs the longest list of the longest jobs in two hours. */
 const PATIENCE_MS = 6 * 3_600_000;
 /** Longer than the time in which jobs are made, so that it does not leave between two of them. */
 const IDLE_EXIT_MS = STORM_MS;
-/** A launcher of the calm stays until the dead are rescued by time, and a look later. */
+/** A launcher of the calm, and each beside one that is cut, stays until the dead are rescued by time, and a look later. */
 const LAST_IDLE_EXIT_MS = CHAIN.rescue + 120_000;
-const OUTBOX_PLACES = 60;
 /** Share of nodes that are bad. */
 const BAD_NODES = 0.08;
+/** Places beyond the two of each job that a helper may hold. Few, so that patches wait. */
+const SPARE_PLACES = 10;
+/** How often each is run, among as many. */
+const KINDS: readonly Storm[] = [
+  'plain',
+  'plain',
+  'takeover',
+  'takeover',
+  'quiet',
+  'death',
+  'death',
+  'cut',
+  'rows',
+  'rows',
+];
 /** Launchers of one run; a run that needs more does not converge. */
 const MAX_LAUNCHERS = 20;
 
@@ -37,26 +54,45 @@ export interface Outcome {
   successors: number;
   rescued: number;
   drained: number;
+  /** Steps of the tables that it took. */
+  trail: ReadonlySet<string>;
 }
 
 /** Rules that a run breaks on purpose, to see that it is noticed. */
 export interface Broken {
   rules?: Partial<Rules>;
   chain?: Chain;
+  /** Only storms of this kind. */
+  kind?: Storm;
+  /** The store's, instead of chance. */
+  weather?: Partial<StoreWeather>;
   retract?: boolean;
 }
 
-/** Runs a seed to its end; throws with the seed and the last lines of the trace when something does not hold. */
-export function runSeed(seed: number, broken: Broken = {}): Outcome {
-  const world = new World(seed);
+/** What did not hold, and what the run was made of: faults, jobs, weather. */
+export class SeedFailure extends Error {
+  override readonly name = 'SeedFailure';
+  readonly seed: number;
+  readonly what: string;
+  readonly parts: readonly string[];
+
+  constructor(world: World, what: string, cause: unknown) {
+    super(`seed ${world.seed} at ${world.now.toFixed(3)} ms: ${what}\n${world.lastLines()}`, { cause });
+    this.seed = world.seed;
+    this.what = what;
+    this.parts = world.parts;
+  }
+}
+
+/** Runs a seed to its end; throws a SeedFailure with the last lines of the trace when something does not hold. */
+export function runSeed(seed: number, broken: Broken = {}, only: ReadonlySet<string> | null = null): Outcome {
+  const world = new World(seed, only);
   try {
     return new Scenario(world, broken).run();
   } catch (error) {
     const what =
       error instanceof Violation ? error.message : error instanceof Error ? error.stack : String(error);
-    throw new Error(`seed ${seed} at ${world.now.toFixed(3)} ms: ${what}\n${world.lastLines()}`, {
-      cause: error,
-    });
+    throw new SeedFailure(world, what ?? '', error);
   }
 }
 
@@ -70,6 +106,9 @@ class Scenario implements Breakable {
   wallStep = 0;
   readonly #broken: Broken;
   readonly #weather: Weather;
+  #helperWeather: HelperWeather;
+  readonly #aheadMax: number;
+  readonly #outboxPlaces: number;
   /** Patches that a job was told are kept, by attempt. */
   readonly #kept = new Map<string, number>();
   readonly #behaviours = new Map<string, Omit<Behaviour, 'failsToStart'>>();
@@ -83,14 +122,19 @@ class Scenario implements Breakable {
   constructor(world: World, broken: Broken) {
     this.world = world;
     this.#broken = broken;
-    this.kind = world.pick(['plain', 'plain', 'takeover', 'takeover', 'quiet', 'death', 'death', 'cut']);
+    const kind = world.pick(KINDS);
+    this.kind = broken.kind ?? kind;
     const quiet = this.kind === 'quiet';
     this.#weather = netWeather(world, quiet);
-    this.store = new Store(world, storeWeather(world), broken.rules ?? {}, (...f) => this.#freed(...f));
+    this.#helperWeather = helperWeather(world);
+    this.#aheadMax = world.pick([0, 1, 4]);
+    this.#outboxPlaces = 2 * (1 + this.#aheadMax) * MAX_HELPERS + SPARE_PLACES;
+    const weather = { ...storeWeather(world, this.kind), ...broken.weather };
+    this.store = new Store(world, weather, broken.rules ?? {}, (...f) => this.#freed(...f));
     this.table = new ProcessTable(world);
-    this.#failing = quiet ? 0 : world.pick([0, 0, 0.02, 0.1]);
+    this.#failing = some(world, 'failing starts', quiet ? 0 : world.pick([0, 0, 0.02, 0.1]));
     this.oneHost = world.chance() < 0.7;
-    this.#nodesEach = world.int(1, this.kind === 'plain' ? 4 : 3);
+    this.#nodesEach = world.int(this.kind === 'rows' ? 2 : 1, this.kind === 'plain' ? 4 : 3);
     this.#makeJobs();
     this.startLauncher();
     brew(this);
@@ -98,8 +142,10 @@ class Scenario implements Breakable {
       world.trace('calm');
       for (const l of this.launchers) l.network.weather = CALM;
       this.store.weather = CALM_STORE;
+      this.#helperWeather = CALM_HELPERS;
     });
     this.#watch();
+    watchForgotten(world, this.store, this.launchers);
   }
 
   run(): Outcome {
@@ -120,6 +166,7 @@ class Scenario implements Breakable {
       successors: this.launchers.reduce((n, l) => n + l.successors, 0),
       rescued: rows.filter((l) => l.state === 'dead').length,
       drained: this.store.tables.drained.size,
+      trail: w.trail,
     };
   }
 
@@ -149,7 +196,9 @@ class Scenario implements Breakable {
         cpus: nodes.map(() => w.int(1, 4)),
         host: this.oneHost ? 'host' : name,
         wallStep: () => this.wallStep,
-        outboxPlaces: OUTBOX_PLACES,
+        outboxPlaces: this.#outboxPlaces,
+        aheadMax: this.#aheadMax,
+        helperWeather: () => this.#helperWeather,
         config: coordinatorConfig({
           mode: w.pick(['serial', 'mixed', 'mpi'] as const),
           nodes,
@@ -195,47 +244,31 @@ class Scenario implements Breakable {
 
   #makeJobs(): void {
     const w = this.world;
-    const nodes = this.#nodesEach;
-    const quiet = this.kind === 'quiet';
-    const short = w.chance();
-    const long = w.pick([0, 0.1, 0.5]);
-    const count = w.int(1, w.pick([20, this.kind === 'plain' ? 150 : 60]));
-    const once = w.pick([0, 0.15, 0.7]);
-    const gangs = nodes > 1 ? w.pick([0, 0.1, 0.4]) : 0;
-    for (let i = 0; i < count; i++) {
-      const id = `J${i}`;
-      const gang = w.chance() < gangs;
-      // Some outlive R, on a launcher that may be rescued while it is out of reach.
-      const lasts = this.kind === 'cut' && i < 3;
-      const killed = !quiet && !lasts && w.chance() < 0.08;
-      const longest = this.kind === 'cut' ? 400_000 : 40_000;
-      const runs = lasts
-        ? w.between(150_000, 500_000)
-        : w.chance() < short
-          ? w.between(0, 30)
-          : w.chance() < long
-            ? w.between(3_000, longest)
-            : w.between(30, 3_000);
-      this.#behaviours.set(id, {
-        // Some run until they are killed: a kill that is lost is seen by that.
-        runMs: killed && w.chance() < 0.5 ? Infinity : runs,
-        exitCode: w.chance() < 0.05 ? 1 : 0,
-        obeys: w.chance() < 0.85,
-        patches: w.chance() < 0.3,
+    const jobs = makeJobs({
+      world: w,
+      stormMs: STORM_MS,
+      nodes: this.#nodesEach,
+      most: this.kind === 'plain' || this.kind === 'rows' ? 150 : 60,
+      lasting: this.kind === 'cut' ? 3 : 0,
+      longestMs: this.kind === 'cut' ? 400_000 : 40_000,
+      kills: this.kind !== 'quiet',
+    });
+    for (const job of jobs) {
+      this.#behaviours.set(job.id, job.behaviour);
+      w.at(job.madeAt, () => {
+        this.store.create(job.id, job.over);
+        if (job.wakes) w.after(1, () => this.launchers.forEach((l) => l.coordinator.post({ kind: 'wake' })));
       });
-      const over = {
-        numNodes: gang ? w.int(2, nodes) : 1,
-        nodePackingCount: w.pick([1, 2, 4, 8]),
-        autoTimeoutRetry: w.chance() >= once,
-      };
-      const made = lasts || w.chance() < 0.3 ? 0 : w.between(0, STORM_MS * 0.9);
-      w.at(made, () => {
-        this.store.create(id, over);
-        if (w.chance() < 0.9)
-          w.after(1, () => this.launchers.forEach((l) => l.coordinator.post({ kind: 'wake' })));
-      });
-      if (killed) w.at(w.between(made, STORM_MS * 1.1), () => this.store.kill(id));
+      if (job.killedAt !== null)
+        w.at(job.killedAt, () => {
+          if (this.store.jobs.get(job.id)) this.store.kill(job.id);
+        });
     }
+  }
+
+  /** Somebody writes past the guards (psql): the row is gone, whoever holds it. Not of one that only a kill would end. */
+  deleteRow(id: string): void {
+    if (this.#behaviours.get(id)?.runMs !== Infinity) this.store.remove(id);
   }
 
   /**
@@ -245,7 +278,8 @@ class Scenario implements Breakable {
   #keep(job: string, attempt: number, value: number): void {
     const hears = [...this.table.live].some((p) => p.job === job && p.attempt === attempt);
     this.#kept.set(`${job} ${attempt}`, value);
-    const written = this.store.jobs.get(job)!.data.get(`a${attempt}`) === value;
+    const row = this.store.jobs.get(job);
+    const written = !row || row.data.get(`a${attempt}`) === value;
     const fine = value % 2 === 1 || written || !hears;
     this.world.check(fine, `${job}#${attempt} is told that its data is written, and it is not`);
   }
@@ -270,13 +304,13 @@ class Scenario implements Breakable {
       if (!state) continue;
       const given = state.outbox.filter((e) => e.report.retracted || e.report.notStarted).length;
       const size = state.outbox.length - given + state.reserved;
-      w.check(size <= OUTBOX_PLACES, 'an outbox is bounded');
+      w.check(size <= this.#outboxPlaces, 'an outbox is bounded');
       w.check(state.waiting.length <= this.table.began.size, 'waiting patches are bounded');
     }
     const s = l.coordinator.state;
     if (!s) return;
     w.check(s.uncommitted.length <= MAX_UNCOMMITTED_REPORTS + 1_000, 'uncommitted reports are bounded');
-    w.check(s.entries.size <= this.store.jobs.size, 'one entry a job');
+    w.check(s.entries.size <= this.#behaviours.size, 'one entry a job');
     for (const a of s.agents.values()) {
       w.check(a.unacked.length <= MAX_UNACKED_COMMANDS, 'unacknowledged commands are bounded');
       const sum = [...a.entries.values()].reduce((n, e) => n + e.share, 0);
@@ -326,20 +360,32 @@ class Scenario implements Breakable {
 }
 
 function netWeather(w: World, quiet: boolean): Weather {
-  const calm = w.chance() < 0.25;
+  const c = w.own('network');
+  const calm = c.chance() < 0.25;
   if (calm || quiet) return CALM;
   return {
-    loss: w.pick([0, 0.02, 0.3]),
-    doubled: w.pick([0, 0.05, 0.3]),
-    late: w.pick([0, 0.05, 0.3]),
-    lateMs: w.pick([5, 100, 2_000, 12_000]),
+    loss: some(w, 'loss', c.pick([0, 0.02, 0.3])),
+    doubled: some(w, 'doubled', c.pick([0, 0.05, 0.3])),
+    late: some(w, 'late', c.pick([0, 0.05, 0.3])),
+    lateMs: c.pick([5, 100, 2_000, 12_000]),
   };
 }
 
-function storeWeather(w: World): StoreWeather {
+function storeWeather(w: World, kind: Storm): StoreWeather {
+  const c = w.own('store');
   return {
-    unknown: w.pick([0, 0.01, 0.05, 0.2]),
-    failed: w.pick([0, 0, 0.02, 0.1]),
-    slow: w.pick([0, 0, 0.01, 0.05]),
+    unknown: some(w, 'unknown outcomes', c.pick(kind === 'rows' ? [0.05, 0.2, 0.3] : [0, 0.01, 0.05, 0.2])),
+    failed: some(w, 'failed statements', c.pick([0, 0, 0.02, 0.1])),
+    slow: some(w, 'slow statements', c.pick([0, 0, 0.01, 0.05])),
   };
+}
+
+function helperWeather(w: World): HelperWeather {
+  const c = w.own('helpers');
+  return { late: some(w, 'late helpers', c.pick([0, 0, 0.02, 0.2])), lateMs: c.pick([100, 2_000, 8_000]) };
+}
+
+/** A share of something bad, as a part of the run. */
+function some(w: World, what: string, share: number): number {
+  return share > 0 && w.has(`${what} ${share}`) ? share : 0;
 }

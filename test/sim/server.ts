@@ -3,12 +3,11 @@
  * statement_timeout, go on when their client is long dead, and commit late when the disk is slow. What is past the point,
  * its commit on the way to the disk, no signal stops. Each session is one client's connection for one program.
  *
- * Called by the clients (client.ts); which rows there are, and what statements do with them, is the store's affair.
+ * Called by what clients have under way (call.ts); which rows there are, and what statements do with them, is the store's affair.
  */
 import { IDLE_IN_TRANSACTION_MS, STATEMENT_TIMEOUT_MS } from '../../src/base/limits.ts';
-import { Call, type Client, type PoolName, type Program } from './client.ts';
+import type { Client } from './client.ts';
 import { Transaction, Transactions, type Statement, type Work } from './rows.ts';
-import type { WorldError } from '../../src/base/errors.ts';
 import type { World } from './world.ts';
 
 export interface StoreWeather {
@@ -27,13 +26,15 @@ export interface Travel {
   slow: number;
 }
 
-/** cancelled: the server ended it and nothing was done. broken: the connection is gone. */
-export type Heard = { value: unknown } | 'cancelled' | 'broken';
+/** cancelled: the server ended it and nothing was done; deadlock: to let others go on. broken: the connection is gone. */
+export type Heard = { value: unknown } | 'cancelled' | 'deadlock' | 'broken';
 
 /** A client that is gone without a word is noticed after this by TCP; a transaction of its ends before that, milliseconds. */
 const EOF_MS = 50;
 /** A signal is heeded after this at the latest, milliseconds. A guess: a backend that waits for its disk heeds none. */
 const SIGNAL_MS = 5_000;
+/** Who waits so long is looked at for a deadlock, milliseconds: deadlock_timeout. */
+const DEADLOCK_MS = 1_000;
 /** Locks of a statement, before one of which it may stand still. */
 const POINTS = 3;
 
@@ -52,7 +53,7 @@ export class Server {
   constructor(world: World, weather: StoreWeather) {
     this.world = world;
     this.weather = weather;
-    this.transactions = new Transactions((what) => world.violated(what));
+    this.transactions = new Transactions();
   }
 
   /** By this clock heartbeats are written and silence is judged. */
@@ -69,16 +70,6 @@ export class Server {
   /** What a commit waits for its disk. */
   flushMs(): number {
     return this.world.now < this.#disk.until ? this.world.between(0, this.#disk.ms) : 0;
-  }
-
-  /** Runs a program as a client sees it; `answer` gets the result, or the WorldError. */
-  run<T>(
-    client: Client,
-    program: Program<T>,
-    answer: (result: T | WorldError) => void,
-    pool: PoolName = 'work',
-  ): void {
-    client.pools[pool].enter(new Call(this, client, pool, program, answer));
   }
 
   connect(client: Client): Session {
@@ -158,12 +149,12 @@ export class Session {
       slow = 0;
       this.#world.at(Math.min(at, until), () => {
         if (this.#running?.statement !== statement) return;
-        if (at > until) this.#cancel();
+        if (at > until) this.#undo('cancelled');
         else then();
       });
     };
-    // One of these points, or its end, where it holds everything.
-    if (slow > 0) statement.pauseBefore = this.#world.int(0, POINTS);
+    // Most often before its fence, with an older and older snapshot; or at a later lock, or at its end, where it holds all.
+    if (slow > 0) statement.pauseBefore = Math.max(0, this.#world.int(-POINTS, POINTS));
     const steps = work(statement);
     const done = (value: unknown): void => {
       if (slow > 0) return pause(() => done(value));
@@ -192,19 +183,26 @@ export class Session {
       drive();
     };
     transactions.waits(statement, at);
+    if (transactions.circle(statement))
+      this.#world.after(DEADLOCK_MS, () => {
+        const circle = this.#running === running && transactions.circle(statement);
+        if (!circle) return;
+        this.#world.trace(`store: deadlock: ${circle}`);
+        this.#undo('deadlock');
+      });
     if (running.until < Infinity)
       this.#world.at(running.until, () => {
-        if (this.#running === running && statement.tx.waitsFor) this.#cancel();
+        if (this.#running === running && statement.tx.waitsFor) this.#undo('cancelled');
       });
   }
 
-  /** statement_timeout. */
-  #cancel(): void {
+  /** statement_timeout, or a deadlock. */
+  #undo(why: 'cancelled' | 'deadlock'): void {
     const { give } = this.#running!;
-    this.#world.trace(`store: a statement of ${this.client.name} is cancelled`);
+    this.#world.trace(`store: a statement of ${this.client.name} is undone: ${why}`);
     this.#abort();
     this.#rests();
-    give('cancelled');
+    give(why);
   }
 
   /** What wrote nothing has nothing to wait for. */
@@ -274,10 +272,10 @@ export class Session {
     this.#world.after(IDLE_IN_TRANSACTION_MS, () => this.close());
   }
 
-  /** The client does nothing until then. */
+  /** The client does nothing until then; a user's session has no idle_in_transaction_session_timeout. */
   standsStill(until: number): void {
     const over = this.#world.now + IDLE_IN_TRANSACTION_MS;
-    if (this.#tx && over < until)
+    if (this.client.hasDeadline && this.#tx && over < until)
       this.#world.at(over, () => {
         if (this.#isBusy || this.isOver) return;
         this.#world.trace(`store: a transaction of ${this.client.name} was idle too long`);

@@ -8,7 +8,8 @@
 import type { CommitRows, LauncherNote, LeasedJob, RowOutcomes } from '../../src/core/coordinator/batch.ts';
 import { WorldError } from '../../src/base/errors.ts';
 import { leasedJob } from '../core/support/jobs.ts';
-import { Client, send, type Program } from './client.ts';
+import { Call } from './call.ts';
+import { Client, send, type PoolName, type Program, type Script } from './client.ts';
 import { commit } from './commit-rows.ts';
 import * as jobs from './job-rows.ts';
 import * as launchers from './launcher-rows.ts';
@@ -39,6 +40,16 @@ export class Store extends Server {
     this.#user = new Client('user', 0, 0, { awayUntil: 0 }, false);
   }
 
+  /** Runs a program as a client sees it; `answer` gets the result, or the WorldError. */
+  run<T>(
+    client: Client,
+    program: Program<T>,
+    answer: (result: T | WorldError) => void,
+    pool: PoolName = 'work',
+  ): void {
+    client.pools[pool].enter(new Call(this, client, pool, program, answer));
+  }
+
   // --- as everybody sees it now ---
 
   get jobs(): Tables['jobs'] {
@@ -67,9 +78,23 @@ export class Store extends Server {
 
   /** A user's kill, sent until it is done. */
   kill(...ids: string[]): void {
-    this.run(this.#user, { work: jobs.kill(this.tables, ids) }, (result) => {
+    this.run(this.#user, { repeats: true, work: jobs.kill(this.tables, ids) }, (result) => {
       if (result instanceof WorldError) this.world.after(USER_RETRY_MS, () => this.kill(...ids));
     });
+  }
+
+  /** A kill in a user's transaction that stays open: whoever wants these rows waits. */
+  killSlowly(ids: readonly string[], ms: number): void {
+    const client = new Client('slow user', 0, 0, { awayUntil: 0 }, false);
+    const { tables } = this;
+    const script = (): Script<string[]> => send(jobs.kill(tables, ids));
+    this.run(client, { repeats: true, transaction: true, script }, () => {});
+    client.stalledUntil = this.world.now + ms;
+  }
+
+  /** By hand (psql), past the guards; sent once. */
+  remove(id: string): void {
+    this.run(this.#user, { work: jobs.remove(this.tables, id) }, () => undefined);
   }
 
   // --- of coordinators ---

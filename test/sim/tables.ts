@@ -160,10 +160,11 @@ export class Tables {
     change: Partial<JobRow>,
     by: string,
   ): void {
-    const old = row.newest(s.tx)!.value;
+    const old = row.newest(s.tx)!.value!;
     let { state } = old;
     for (const to of steps) {
       this.world.check(isAllowed(state, to), `${old.job.id}: ${state} → ${to} is not in the table`);
+      this.world.trail.add(`job ${state}→${to}`);
       state = to;
     }
     const changed = { ...old, ...change, state };

@@ -6,6 +6,7 @@
  * never read a real clock or real chance.
  */
 import { createHash, type Hash } from 'node:crypto';
+import { Chance, seedOf } from './chance.ts';
 
 /** Lines of the trace that are kept for a report; SIM_TRACE asks for more. */
 const TRACE_KEPT = Number(process.env['SIM_TRACE'] ?? 80);
@@ -20,40 +21,37 @@ interface Due {
   act: () => void;
 }
 
-export class World {
+export class World extends Chance {
   readonly seed: number;
   /** Milliseconds of true time. */
   now = 0;
+  /** Steps of the tables (phases of the cores, states of jobs) that were taken. */
+  readonly trail = new Set<string>();
+  /** What this run is made of, by name. */
+  readonly parts: string[] = [];
+  readonly #only: ReadonlySet<string> | null;
   readonly #queue: Due[] = [];
   readonly #hash: Hash = createHash('sha256');
   readonly #trace: string[] = [];
   #order = 0;
-  #random: number;
 
-  constructor(seed: number) {
+  /** `only`: of all its parts just these happen, so that a failure can be made small (shrink.ts). */
+  constructor(seed: number, only: ReadonlySet<string> | null = null) {
+    super(seed * 2_654_435_761 + 1);
     this.seed = seed;
-    this.#random = seed * 2_654_435_761 + 1;
+    this.#only = only;
   }
 
-  /** In [0, 1), by mulberry32. */
-  chance(): number {
-    this.#random = (this.#random + 0x6d2b79f5) | 0;
-    let t = Math.imul(this.#random ^ (this.#random >>> 15), 1 | this.#random);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  /** A stream of chance of its own: what is drawn from it moves nothing else. */
+  own(name: string): Chance {
+    return new Chance(seedOf(this.seed, name));
   }
 
-  /** In [from, to). */
-  between(from: number, to: number): number {
-    return from + this.chance() * (to - from);
-  }
-
-  int(from: number, to: number): number {
-    return Math.floor(this.between(from, to + 1));
-  }
-
-  pick<T>(from: readonly T[]): T {
-    return from[Math.floor(this.chance() * from.length)]!;
+  /** Whether this part of the run (a fault, a job, a kind of weather) happens; those that do are noted. */
+  has(part: string): boolean {
+    if (this.#only !== null && !this.#only.has(part)) return false;
+    this.parts.push(part);
+    return true;
   }
 
   after(ms: number, act: () => void): void {

@@ -41,6 +41,12 @@ export function newLauncher(db: Database, name: string): Promise<{ id: number; e
   return registerLauncher(db, { name, host: 'host', mode: 'mpi', wfFilter: '', nodes: 4, schedulerId: '' });
 }
 
+/** One more launcher, over this connection. */
+export async function another(db: Database, name: string): Promise<Launcher> {
+  const { id, epoch } = await newLauncher(db, name);
+  return { db, launcher: id, epoch };
+}
+
 /** A lease of whatever runs, with changes. */
 export async function lease(of: Launcher, changes: Partial<LeaseRequest> = {}): Promise<LeasedJob[]> {
   const { fenced, jobs } = await leaseJobs(of.db, request(of, changes));

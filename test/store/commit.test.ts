@@ -232,6 +232,35 @@ test('a row that matches no rule is a bug and stops', async (t) => {
   });
 });
 
+test('a held row whose state was changed by hand is let go as it is, with its exit kept', async (t) => {
+  await using b = await bench();
+  await insertJobs(
+    b.client,
+    ['FAILED', 'READY', 'JOB_FINISHED', 'CREATED'].map((name) => ({ name })),
+  );
+  const held = await lease(b);
+  await commitBatch(b.db, batch(b, { starts: held.map((j) => start(j, 1)) }));
+  await b.client.run((sql) => sql`update job set state = name, tries = attempt`);
+  const patched = await commitBatch(b.db, batch(b, { patches: [patch(held[0]!, 2, { a: 1 })] }));
+  t.deepEqual(patched.patches, ['killed'], 'nothing is written, and its process is to end');
+  const [first, ...rest] = held;
+  const answer = await commitBatch(
+    b.db,
+    batch(b, { releases: [release(first!)], ends: rest.map((j) => end(j, 3, { exitCode: 7 })) }),
+  );
+  t.deepEqual([answer.releases, answer.ends], [['killed'], ['killed', 'killed', 'killed']]);
+  const rows = await b.client.run(
+    (sql) => sql<
+      { name: string; state: string; launcher: number | null; data: object; exit: number | null }[]
+    >`
+      select name, state, launcher, data, (select exit_code from attempt where job_id = job.id) as exit from job order by seq`,
+  );
+  for (const row of rows) {
+    t.deepEqual([row.state, row.launcher, row.data], [row.name, null, {}]);
+    t.is(row.exit, row.name === 'FAILED' ? null : 7);
+  }
+});
+
 test('bad rows are found by halving: FAILED without data, the others are committed', async (t) => {
   await using b = await bench();
   await insertJobs(

@@ -3,22 +3,15 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { UserError, WorldError } from '../../src/base/errors.ts';
-import { connect, isRefusal } from '../../src/store/connection.ts';
+import { connect, isRefusal, type Database } from '../../src/store/connection.ts';
 import { insertJobs } from '../../src/store/job-store.ts';
 import { checkSchema, migrate } from '../../src/store/migrate.ts';
 import { listen } from '../../src/store/notify.ts';
 import { freshDatabase, sharedServer, startServer } from '../helpers/database.ts';
+import { until } from './_locks.ts';
 
 const coordinator = { applicationName: 'test', role: 'coordinator' } as const;
 const code = (expected: string) => ({ instanceOf: WorldError, code: expected }) as const;
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`${what}: not within 30 s`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 test('migrations: applied once by racing migrators, a newer or changed schema is refused', async (t) => {
   const { address } = await sharedServer();
@@ -55,15 +48,61 @@ test('a wrong password and a server that is not there', async (t) => {
 });
 
 test('a statement past its deadline: outcome unknown, the connection dropped, the next one works', async (t) => {
-  await using db = connect(await freshDatabase(), { ...coordinator, deadline: 500 });
+  await using db = connect(await freshDatabase(), { ...coordinator, deadline: 5_000 });
   await db.run((sql) => sql`select 1`);
   await t.throwsAsync(
-    db.run((sql) => sql`select pg_sleep(20)`),
+    db.run((sql) => sql`select pg_sleep(60)`),
     code('outcome-unknown'),
   );
   const [row] = await db.run((sql) => sql`select 7 as n`);
   t.is(row!['n'], 7);
 });
+
+test('a session that is ended inside a transaction: outcome unknown, and its connection is there for the next', async (t) => {
+  const address = await freshDatabase();
+  await using db = connect(address, { ...coordinator, applicationName: 'victim', max: 2 });
+  await using killer = connect(address, { applicationName: 'killer', role: 'client', max: 1 });
+  for (let round = 0; round < 5; round++) {
+    const lost = [1, 2].map(() =>
+      t.throwsAsync(
+        db.transaction(async (sql) => {
+          await sql`select 1`;
+          await sql`select pg_sleep(60)`;
+        }),
+        code('outcome-unknown'),
+      ),
+    );
+    await untilCount(killer, `wait_event = 'PgSleep'`, 2);
+    await killer.sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'victim'`;
+    await Promise.all(lost);
+    const both = await Promise.all([1, 2].map((n) => db.transaction((sql) => sql`select ${n}::int as n`)));
+    t.deepEqual(
+      both.map(([row]) => row!['n']),
+      [1, 2],
+    );
+  }
+});
+
+test('a session that is ended in a statement: the next one, at once, gets a connection of its own and nothing of the old', async (t) => {
+  await using db = connect(await freshDatabase(), { ...coordinator, max: 1 });
+  for (let round = 0; round < 20; round++) {
+    await t.throwsAsync(
+      db.run((sql) => sql`select pg_terminate_backend(pg_backend_pid())`),
+      code('outcome-unknown'),
+    );
+    const [row] = await db.run((sql) => sql`select ${round}::int as n`);
+    t.is(row!['n'], round);
+  }
+});
+
+async function untilCount(watcher: Database, condition: string, count: number): Promise<void> {
+  await until(condition, async () => {
+    const [row] = await watcher.sql.unsafe(
+      `select count(*)::int as n from pg_stat_activity where application_name = 'victim' and ${condition}`,
+    );
+    return row!['n'] === count;
+  });
+}
 
 test('a server that stops and comes back; another server in its place is refused', async (t) => {
   const server = await startServer();

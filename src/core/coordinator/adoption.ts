@@ -108,7 +108,9 @@ export function settle(s: CoordinatorState, now: Now, effects: CoordinatorEffect
     s.adoption.awaiting.size === 0 &&
     [...s.agents.values()].every((a) => a.doubtful === null && a.joinedEpoch === s.epoch);
   if (!allHeard && now.mono < s.adoption.until) return s.adoption.until;
-  const neverStarted = allHeard && !s.adoption.someEnded;
+  const { someEnded } = s.adoption;
+  const neverStarted = allHeard && !someEnded;
+  const why = someEnded ? 'its agent ended while its coordinator was replaced' : 'its coordinator died';
   // Who did not speak within D is dead by now.
   const silent = [...s.adoption.awaiting];
   s.adoption = null;
@@ -120,7 +122,7 @@ export function settle(s: CoordinatorState, now: Now, effects: CoordinatorEffect
     if (entry.userKilled) release(s, entry, { to: 'keep', message: '' });
     else if (neverStarted && !entry.runningCommitted)
       releaseUnstarted(s, entry, 'its start command was never received');
-    else releaseLost(s, entry, { node: '', why: 'its coordinator died', nodeLost: false });
+    else releaseLost(s, entry, { node: '', why, nodeLost: false });
   }
   settleEndings(s);
   for (const incarnation of silent) ending(s, incarnation);

@@ -85,8 +85,7 @@ function onJoin(s: CoordinatorState, m: Envelope, join: Join, now: Now, effects:
   }
   const fault = inventoryFault(s, incarnation, join);
   if (fault !== null) return refuse(s, incarnation, fault, effects);
-  if (join.endedIncarnation !== '')
-    onProvenDead(s, join.endedIncarnation, join.endedCrashed ? CRASHED : ENDED_ITSELF, now, effects);
+  if (join.endedIncarnation !== '') onProvenDead(s, join, now, effects);
   let a = s.agents.get(incarnation);
   if (!a) {
     a = makeAgent(s, incarnation, join, now);
@@ -253,14 +252,17 @@ export function watch(s: CoordinatorState, now: Now, effects: CoordinatorEffect[
 
 function onProvenDead(
   s: CoordinatorState,
-  incarnation: string,
-  why: string,
+  { endedIncarnation, endedCrashed, node, hostname }: Join,
   now: Now,
   effects: CoordinatorEffect[],
 ): void {
-  const a = s.agents.get(incarnation);
-  // One that only our predecessor knew.
-  if (endedWas(s, incarnation) && !a) ending(s, incarnation);
+  const why = endedCrashed ? CRASHED : ENDED_ITSELF;
+  const a = s.agents.get(endedIncarnation);
+  if (endedWas(s, endedIncarnation) && !a) {
+    // One that only our predecessor knew: what it had is among what nobody will name.
+    ending(s, endedIncarnation);
+    note(s, now, 'agent-lost', { agent: { node, hostname }, message: why });
+  }
   if (a && a.status !== 'dead') giveUp(s, a, why, now, effects);
 }
 

@@ -147,6 +147,8 @@ export interface CoordinatorState {
   phase: CoordinatorPhase;
   leaveDeadline: number;
   leaveReason: string;
+  /** It was told to leave before it had taken over. */
+  leaveEarly: { reason: string; now: boolean } | null;
   agents: Map<string, Agent>;
   entries: Map<string, Entry>;
   queue: Entry[];
@@ -204,20 +206,27 @@ export interface CoordinatorState {
   trail: Trail;
 }
 
-/** `confirmedAt`: when the statement was sent that made the row ours; S counts from there, not from its answer. */
+export interface Beginning {
+  /** When the statement was sent that made the row ours; S counts from there, not from its answer. */
+  confirmedAt?: number;
+  /** It follows a dead coordinator: until `adopt` says what that one held it listens to nothing else. */
+  successor?: boolean;
+  trail?: Trail;
+}
+
 export function makeCoordinatorState(
   config: CoordinatorConfig,
   epoch: number,
   now: number,
-  confirmedAt = now,
-  trail: Trail = null,
+  { confirmedAt = now, successor = false, trail = null }: Beginning = {},
 ): CoordinatorState {
   return {
     config,
     epoch,
-    ...firstPhases(trail),
+    ...firstPhases(successor ? 'taking-over' : 'running', trail),
     leaveDeadline: Infinity,
     leaveReason: '',
+    leaveEarly: null,
     agents: new Map(),
     entries: new Map(),
     queue: [],

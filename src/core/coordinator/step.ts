@@ -26,7 +26,6 @@ const LEASE_WORTH = 0.5;
  * anybody's silence, milliseconds (PROTOCOL 0). */
 const LATE_MS = 1_000;
 const DRAIN_MS = 500;
-
 export function coordinatorStep(
   s: CoordinatorState,
   events: readonly CoordinatorEvent[],
@@ -57,6 +56,9 @@ export function coordinatorStep(
 }
 
 function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: CoordinatorEffect[]): void {
+  // An inventory would end as strays what a successor has not read yet, a kill would let go of what runs. All but these two
+  // comes again.
+  if (s.phase === 'taking-over' && e.kind !== 'adopt' && e.kind !== 'leave') return;
   switch (e.kind) {
     case 'message':
       return onMessage(s, e.envelope, now, effects);
@@ -90,7 +92,10 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
       s.raiseAfter = now.mono + RETRY_MS;
       return;
     case 'adopt':
-      return adopt(s, e, now);
+      setPhase(s, 'running');
+      adopt(s, e, now);
+      if (s.leaveEarly) beginLeave(s, s.leaveEarly.reason, s.leaveEarly.now, now, effects);
+      return;
     case 'enrolled':
       return onEnrolled(s, e.incarnation);
     case 'enrol-failed':
@@ -276,6 +281,10 @@ function beginLeave(
   effects: CoordinatorEffect[],
 ): void {
   if (s.phase === 'leaving-row') return;
+  if (s.phase === 'taking-over') {
+    s.leaveEarly = { reason, now: hard || (s.leaveEarly?.now ?? false) };
+    return;
+  }
   const first = s.phase === 'running';
   if (first) {
     setPhase(s, 'leaving');

@@ -8,6 +8,7 @@ import type { LeasedJob, RowOutcomes } from '../../../src/core/coordinator/batch
 import type { AppFacts, CoordinatorEffect, CoordinatorEvent } from '../../../src/core/coordinator/event.ts';
 import {
   makeCoordinatorState,
+  type Beginning,
   type CoordinatorConfig,
   type CoordinatorState,
 } from '../../../src/core/coordinator/state.ts';
@@ -33,8 +34,8 @@ export class CoordinatorRig {
   #lines: string[] = [];
   readonly #reports = new Map<string, number>();
 
-  constructor(over: Partial<CoordinatorConfig> = {}) {
-    this.state = makeCoordinatorState(coordinatorConfig(over), 1, 0);
+  constructor(over: Partial<CoordinatorConfig> = {}, beginning: Beginning = {}) {
+    this.state = makeCoordinatorState(coordinatorConfig(over), 1, 0, beginning);
   }
 
   on(...events: CoordinatorEvent[]): void {
@@ -205,9 +206,10 @@ export function coordinatorTest(
   name: string,
   over: Partial<CoordinatorConfig>,
   body: (t: ExecutionContext, rig: CoordinatorRig) => void,
+  beginning: Beginning = {},
 ): void {
   test(name, (t) => {
-    const rig = new CoordinatorRig(over);
+    const rig = new CoordinatorRig(over, beginning);
     body(t, rig);
     rig.check(t);
     t.deepEqual(rig.take(), [], 'nothing is left unexplained');

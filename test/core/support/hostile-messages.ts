@@ -18,8 +18,9 @@ const uint = fc.oneof(
 );
 const small = fc.integer({ min: 1, max: 3 });
 const real = fc.oneof(
-  fc.constantFrom(0, 1, -1, NaN, Infinity, -Infinity, 1e308, -1e308, 2 ** 53, 0.5),
-  fc.double(),
+  { weight: 12, arbitrary: fc.constantFrom(0, 1) },
+  { weight: 1, arbitrary: fc.constantFrom(-1, NaN, Infinity, -Infinity, 1e308, -1e308, 2 ** 53, 0.5) },
+  { weight: 1, arbitrary: fc.double() },
 );
 const text = fc.oneof(
   fc.constantFrom(

@@ -1,0 +1,33 @@
+/** The commands that people type most, all about the database. They share nearly all their code, and are built into one file. */
+import { appCommand } from './app.ts';
+import { explainCommand } from './explain.ts';
+import { jobCommand } from './job.ts';
+import { killCommand, killjobCommand } from './killjob.ts';
+import { lsCommand } from './ls.ts';
+import { makeDummiesCommand } from './make-dummies.ts';
+import { modifyCommand } from './modify.ts';
+import { cdCommand, outputCommand } from './output.ts';
+import { resetCommand, retryCommand } from './retry.ts';
+import { rmCommand } from './rm.ts';
+import { general, start } from './run.ts';
+
+export const OFTEN = {
+  app: general(appCommand),
+  job: general(jobCommand),
+  make_dummies: general(makeDummiesCommand),
+  ls: general(lsCommand),
+  modify: general(modifyCommand),
+  rm: general(rmCommand),
+  kill: general(killCommand),
+  killjob: general(killjobCommand),
+  retry: general(retryCommand),
+  reset: general(resetCommand),
+  explain: general(explainCommand),
+  output: general(outputCommand),
+  cd: general(cdCommand),
+};
+
+/** Runs one of them; its exit code. */
+export function startOften(name: string, raw: readonly string[]): Promise<number> {
+  return start(name, OFTEN[name as keyof typeof OFTEN], raw);
+}

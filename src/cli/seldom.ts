@@ -1,0 +1,45 @@
+/** The other commands, help on topics, and completion: each loads its own file. */
+import type { CommandDef } from 'citty';
+import { UserError } from '../base/errors.ts';
+import { COMMANDS, isCommand } from './commands.ts';
+import { general, guarded, start } from './run.ts';
+
+const LOAD: { readonly [name: string]: () => Promise<CommandDef> } = {
+  init: async () => general((await import('./init.ts')).initCommand),
+  server: async () => general((await import('./server.ts')).serverCommand),
+  which: async () => general((await import('./which.ts')).whichCommand),
+  watch: async () => general((await import('./watch.ts')).watchCommand),
+  report: async () => general((await import('./report.ts')).reportCommand),
+  log: async () => general((await import('./log.ts')).logCommand),
+  doctor: async () => general((await import('./doctor.ts')).doctorCommand),
+  launcher: async () => general((await import('./launcher.ts')).launcherCommand),
+  'submit-launch': async () => general((await import('./submit-launch.ts')).submitLaunchCommand),
+  completion: async () => general((await import('./completion.ts')).completionCommand),
+};
+
+/** Any command, also of the others: what completion asks. */
+export async function commandOf(name: string): Promise<CommandDef | null> {
+  if (!isCommand(name)) return null;
+  if (!COMMANDS[name].often) return LOAD[name]!();
+  const { OFTEN } = await import('./often.ts');
+  return OFTEN[name as keyof typeof OFTEN];
+}
+
+/** Runs one of them, `help TOPIC` or `__complete`; its exit code. */
+export async function startSeldom(name: string, raw: readonly string[]): Promise<number> {
+  if (name === 'help') return guarded(() => topic(raw));
+  if (name === '__complete') return guarded(() => suggest(raw));
+  return start(name, await LOAD[name]!(), raw);
+}
+
+async function topic([word = '', ...more]: readonly string[]): Promise<void> {
+  if (more.length > 0) throw new UserError(`help: ${JSON.stringify(more[0])} is one word too many`);
+  const { topicText } = await import('./topics.ts');
+  process.stdout.write(topicText(word, Object.keys(COMMANDS)));
+}
+
+async function suggest(words: readonly string[]): Promise<void> {
+  const { complete } = await import('./complete.ts');
+  for (const { value, about } of await complete(words, commandOf))
+    process.stdout.write(`${value}\t${about}\n`);
+}

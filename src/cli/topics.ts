@@ -1,0 +1,134 @@
+/**
+ * `balsam help TOPIC`: pages about more than one command. Lines that begin with `$` are examples; a test runs every one
+ * of them, in order, and each must succeed.
+ */
+import { UserError } from '../base/errors.ts';
+import { didYouMean } from '../base/suggest.ts';
+import { END_STATES, JOB_STATES, SETTABLE_STATES, TRANSITIONS } from '../core/job.ts';
+
+const TOUR = `From nothing to results:
+
+  $ balsam init ./mydb
+  $ export BALSAM_DB_PATH=$PWD/mydb
+  $ balsam app --name hello --executable "echo hello" --description "says hello"
+  $ balsam job --name first --workflow tour --application hello --args world --yes
+  $ balsam make_dummies 20
+  $ balsam ls
+  $ balsam launcher --consume-all --job-mode serial --idle-exit-seconds 0
+  $ balsam ls --by-states
+  $ balsam ls --name first --history
+  $ balsam output $(balsam ls --name first --json | sed 's/.*"job_id":"\\([^"]*\\)".*/\\1/')
+
+In a shell of your own, \`source balsamactivate ./mydb\` sets BALSAM_DB_PATH and the prompt, and starts the server;
+\`source balsamdeactivate\` undoes it. On a cluster, \`balsam submit-launch\` hands the launcher to the batch queue.
+
+  $ balsam server --stop
+`;
+
+const FILTERS = `ls, rm, retry and reset take the same filters; jobs must meet all that are given:
+
+  --name TEXT         name contains TEXT, in any case
+  --id TEXT           id contains TEXT
+  --state STATE       exactly this state, in any case, with - or _
+  --wf TEXT           workflow contains TEXT
+  --application NAME  exactly this application
+
+  $ balsam ls --wf dummy --state job-finished
+  $ balsam ls --name dummy1 --by-states
+  $ balsam retry --wf dummy --yes
+  $ balsam rm jobs --name dummy19 --state JOB_FINISHED --force
+
+kill, explain, output, cd and modify take one job: the beginning of its id, as many digits as make it unique.
+`;
+
+const FIELDS = `BALSAM_LS_FIELDS adds columns to \`balsam ls\`, names joined by colons; BALSAM_LS_LIMIT bounds its rows (5000).
+\`balsam modify ID FIELD VALUE\` changes a field; the value is read by the type of the field.
+
+  $ BALSAM_LS_FIELDS=num_nodes:data balsam ls --wf dummy
+  $ BALSAM_LS_LIMIT=3 balsam ls
+  $ balsam ls --name first --verbose
+
+data is a JSON object; data.KEY is one key of it:
+
+  $ id=$(balsam ls --name first --json | sed 's/.*"job_id":"\\([^"]*\\)".*/\\1/'); balsam modify $id data.x 3
+`;
+
+const ENVIRONMENT = `BALSAM_DB_PATH     the database directory; set by balsamactivate
+BALSAM_LS_FIELDS   further columns of ls: see \`balsam help fields\`
+BALSAM_LS_LIMIT    rows that ls shows (5000)
+BALSAM_NODE        the Node to run with, where the package has none
+BALSAM_PYTHON      the python3 that starts jobs
+BALSAM_HOME        where the list of known databases is kept (~/.balsam)
+NO_COLOR           no colours, even on a terminal
+
+A job finds BALSAM_JOB_ID, BALSAM_JOB_SOCKET, BALSAM_PARENT_IDS and BALSAM_DB_PATH in its environment.
+
+  $ NO_COLOR=1 balsam ls --by-states
+  $ balsam which
+`;
+
+const JSON_PAGE = `--json makes a command print JSON lines and nothing else on stdout. Every line is an object that begins with its
+kind and the version of that kind; docs/json.md describes them all. Commands that ask need --yes.
+
+  $ balsam ls --state JOB_FINISHED --json
+  $ balsam ls --by-states --json
+  $ balsam doctor --json
+`;
+
+const EXIT_CODES = `0   done
+1   it failed: no such job, the database is away, a check of doctor failed
+2   the words were wrong: nothing was done
+70  a bug: please report it
+
+The reason is one sentence on stderr.
+
+  $ balsam ls --state NOSUCH; test $? -eq 2
+  $ balsam cd ffffffff; test $? -eq 1
+`;
+
+const COMPLETION = `Completes commands, options, states, workflows, applications and ids of jobs:
+
+  bash   eval "$(balsam completion bash)"                                   in ~/.bashrc
+  zsh    eval "$(balsam completion zsh)"                                    in ~/.zshrc, after compinit
+  fish   balsam completion fish > ~/.config/fish/completions/balsam.fish
+
+  $ eval "$(balsam completion bash)"
+`;
+
+/** From the table of core/job.ts, which is what the system does. */
+function states(): string {
+  const width = Math.max(...JOB_STATES.map((state) => state.length));
+  const lines = TRANSITIONS.filter(({ to }) => to !== 'USER_KILLED').map(
+    ({ from, to, when }) => `  ${from.padEnd(width)} → ${to.padEnd(width)}  ${when}`,
+  );
+  return `${lines.join('\n')}
+
+Every state but ${END_STATES.join(', ')} may become USER_KILLED. \`balsam modify ID state X\` puts a job that no launcher holds
+into ${SETTABLE_STATES.join(', ')}.
+
+  $ balsam ls --state created
+`;
+}
+
+const PAGES: { readonly [topic: string]: () => string } = {
+  tour: () => TOUR,
+  filters: () => FILTERS,
+  fields: () => FIELDS,
+  states,
+  environment: () => ENVIRONMENT,
+  json: () => JSON_PAGE,
+  'exit-codes': () => EXIT_CODES,
+  completion: () => COMPLETION,
+};
+
+/** The names of the pages. */
+export const TOPICS: readonly string[] = Object.keys(PAGES);
+
+/** The page of a topic; UserError, with a suggestion among topics and `others`, when there is none. */
+export function topicText(typed: string, others: readonly string[]): string {
+  const name = typed.toLowerCase().replaceAll('_', '-');
+  if (Object.hasOwn(PAGES, name)) return PAGES[name]!();
+  throw new UserError(
+    `no help on ${JSON.stringify(typed)}${didYouMean(typed, [...TOPICS, ...others])}; topics are ${TOPICS.join(', ')}`,
+  );
+}
