@@ -18,6 +18,7 @@ const HEIGHT: Record<string, number> = {
   'src/wire': 3,
   'src/process': 3,
   'src/store': 3,
+  'src/analytics': 4,
   'src/cluster': 4,
   'src/batch': 4,
   'src/agent': 5,

@@ -36,6 +36,12 @@ export const PLAIN_LINE_MS = 5_000;
 export const WATCH_FASTEST_MS = 250;
 export const WATCH_POLL_MS = 2_000;
 
+/** A report cuts its time into so many buckets at most. Guess: a plot of a page shows no more. */
+export const REPORT_BUCKETS = 120;
+
+/** Applications and groups of failures of one report; the commonest come first and the report says when some are left out. Guess. */
+export const REPORT_GROUPS = 200;
+
 /** Lines of `watch` of each sort; the rest is summed up or left out. Guess: what a terminal holds. */
 export const WATCH_BARS = 12;
 export const WATCH_RUNNING = 8;

@@ -27,6 +27,7 @@ export const COMMANDS = {
   retry: often('run failed jobs again'),
   reset: often('begin failed, killed or finished jobs anew'),
   watch: seldom('follow the progress of all jobs'),
+  report: seldom('say what happened and where the time went'),
   explain: often('say what a job waits for, or why it failed'),
   output: often('show what a job wrote'),
   cd: often('print the directory of a job (bcd goes there)'),

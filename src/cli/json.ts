@@ -27,6 +27,7 @@ const VERSIONS = {
   output: 1,
   progress: 1,
   removed: 1,
+  report: 1,
   requeued: 1,
   server: 1,
   state_count: 1,

@@ -9,6 +9,7 @@ const LOAD: { readonly [name: string]: () => Promise<CommandDef> } = {
   server: async () => general((await import('./server.ts')).serverCommand),
   which: async () => general((await import('./which.ts')).whichCommand),
   watch: async () => general((await import('./watch.ts')).watchCommand),
+  report: async () => general((await import('./report.ts')).reportCommand),
   log: async () => general((await import('./log.ts')).logCommand),
   doctor: async () => general((await import('./doctor.ts')).doctorCommand),
   launcher: async () => general((await import('./launcher.ts')).launcherCommand),

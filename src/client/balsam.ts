@@ -2,6 +2,7 @@
  * An open database: what `openBalsam` gives to scripts that name their database, or use several at once. Scripts with one
  * database in BALSAM_DB_PATH need none of it: `BalsamJob.objects` finds it.
  */
+import type { Report, ReportOptions } from '../analytics/shape.ts';
 import { UserError } from '../base/errors.ts';
 import { ApplicationDefinition } from './application.ts';
 import type { ApplicationManager } from './application-manager.ts';
@@ -9,6 +10,7 @@ import { Connection, insideJob } from './gateway.ts';
 import type { OpenOptions } from './gateway.ts';
 import { BalsamJob } from './job.ts';
 import type { JobManager } from './job-manager.ts';
+import { reportOf } from './report.ts';
 
 /** One database: its jobs and applications. Several may be open at once; jobs know which one they are of. */
 export class BalsamDatabase extends Connection {
@@ -16,6 +18,11 @@ export class BalsamDatabase extends Connection {
   readonly jobs: JobManager<BalsamJob> = BalsamJob.objectsOf(this);
   /** Its applications. */
   readonly applications: ApplicationManager<ApplicationDefinition> = ApplicationDefinition.objectsOf(this);
+
+  /** What happened in it: see `report`. */
+  report(options: ReportOptions = {}): Promise<Report> {
+    return reportOf(this, options);
+  }
 }
 
 /**

@@ -5,6 +5,7 @@
  *
  * Called by the models and managers. Each connection is of one database; `found` is the one that nobody named.
  */
+import type { Report, ReportOptions } from '../analytics/shape.ts';
 import type { ApplicationFields } from '../core/job-channel.ts';
 import type { Difference } from '../core/json.ts';
 import type { JobState } from '../core/job.ts';
@@ -70,6 +71,8 @@ export interface Gateway {
   /** All or none. */
   saveApplications(changes: readonly ApplicationChange[]): Promise<ApplicationRow[]>;
   deleteApplications(ids: readonly number[]): Promise<number>;
+  /** What happened; not from inside a job. */
+  report?(options: ReportOptions): Promise<Report>;
   close(): Promise<void>;
 }
 

@@ -1,0 +1,26 @@
+/** Time cut into buckets of a width that people can read: a second, a minute, a quarter of an hour, a week. Pure. */
+import { REPORT_BUCKETS } from '../base/client-limits.ts';
+import type { TimeBuckets } from '../store/report-rows.ts';
+
+/** Seconds. Each divides a day or is whole days, so that edges fall on round times. */
+const WIDTHS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200];
+const DAY_S = 86_400;
+
+/**
+ * The narrowest readable buckets, `limit` at most, from the edge before `firstMs` to an edge after `lastMs` (milliseconds
+ * since 1970); at least one.
+ */
+export function bucketsOf(firstMs: number, lastMs: number, limit: number = REPORT_BUCKETS): TimeBuckets {
+  const within = (widthS: number): TimeBuckets => {
+    const widthMs = widthS * 1_000;
+    const fromMs = Math.floor(firstMs / widthMs) * widthMs;
+    return { fromMs, widthMs, count: Math.max(1, Math.floor((lastMs - fromMs) / widthMs) + 1) };
+  };
+  for (const width of WIDTHS_S) {
+    const buckets = within(width);
+    if (buckets.count <= limit) return buckets;
+  }
+  // Whole days: one more for a span that begins late on its first.
+  const days = Math.ceil((lastMs - firstMs) / 1_000 / DAY_S / Math.max(1, limit - 1));
+  return within(Math.max(1, days) * DAY_S);
+}

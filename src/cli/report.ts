@@ -1,0 +1,51 @@
+/**
+ * `balsam report`: what happened and where the time went: as text with small plots, JSON, CSV, or a page of HTML that
+ * stands alone. The library that plots is loaded for the page only.
+ */
+import fs from 'node:fs';
+import { defineCommand } from 'citty';
+import { makeReport } from '../analytics/report.ts';
+import type { Report } from '../analytics/shape.ts';
+import { EXIT_FAILED, messageOf, UserError } from '../base/errors.ts';
+import { escaped } from './format.ts';
+import { JSON_OPTION } from './json.ts';
+import { reportCsv, reportJson } from './report-csv.ts';
+import { reportText } from './report-text.ts';
+import { print, printLine, withDatabase } from './terminal.ts';
+
+export const reportCommand = defineCommand({
+  meta: {
+    name: 'report',
+    description: 'What happened: states, throughput, waits, failures, use of the nodes',
+  },
+  args: {
+    wf: { type: 'string', description: 'only workflows whose name contains this' },
+    ...JSON_OPTION,
+    csv: { type: 'boolean', description: 'one table with a line for each figure' },
+    html: { type: 'string', description: 'write a page with plots that stands alone', valueHint: 'FILE' },
+  },
+  async run({ args }) {
+    const { wf, json, csv, html } = args;
+    const forms = [json === true && '--json', csv === true && '--csv', html !== undefined && '--html'].filter(
+      (form) => form !== false,
+    );
+    if (forms.length > 1) throw new UserError(`report gives one form at a time: ${forms.join(' or ')}`);
+    if (html?.trim() === '') throw new UserError('--html needs the name of a file');
+    const report = await withDatabase((db) => makeReport(db, wf === undefined ? {} : { workflow: wf }));
+    if (json === true) await printLine(reportJson(report));
+    else if (csv === true) for (const line of reportCsv(report)) await print(line);
+    else if (html !== undefined) await writePage(report, html);
+    else if (report.from === null) await printLine('No jobs found matching query');
+    else await print(reportText(report, process.stdout.columns ?? 100));
+  },
+});
+
+async function writePage(report: Report, file: string): Promise<void> {
+  const { reportPage } = await import('./report-page.ts');
+  try {
+    await fs.promises.writeFile(file, reportPage(report));
+  } catch (error) {
+    throw new UserError(`the report cannot be written to ${file}: ${messageOf(error)}`, EXIT_FAILED);
+  }
+  await printLine(`report written to ${escaped(file)}`);
+}

@@ -1,0 +1,77 @@
+/** The rows that reports are made of, as plain types: what report-store and ledger-store give, and scripts may see. */
+import type { JobState } from '../core/job.ts';
+
+/** Time cut into `count` buckets of `widthMs`, from `fromMs` (milliseconds since 1970); both whole numbers. */
+export interface TimeBuckets {
+  readonly fromMs: number;
+  readonly widthMs: number;
+  readonly count: number;
+}
+
+/** So many jobs went from one state to another in a bucket; `before` is null for what was created. */
+export interface StateChange {
+  bucket: number;
+  before: JobState | null;
+  state: JobState;
+  jobs: number;
+}
+
+/** Seconds: median, 90th and 99th percentile, and the longest; null where nothing was measured. */
+export interface Spread {
+  readonly p50: number | null;
+  readonly p90: number | null;
+  readonly p99: number | null;
+  readonly max: number | null;
+}
+
+export interface ApplicationTimes {
+  application: string;
+  /** Attempts that started. */
+  started: number;
+  /** Of those, the ones that ended by themselves: their run time is known. */
+  ran: number;
+  /** From the time when it could be leased to its start. */
+  wait: Spread;
+  run: Spread;
+}
+
+/** Attempts and jobs that did not end well, of one application, for one reason. */
+export interface FailureGroup {
+  application: string;
+  /** RUN_ERROR, RUN_TIMEOUT, FAILED (it never ran) or USER_KILLED. */
+  kind: string;
+  /** First line of what was written, without the names of nodes and launchers. */
+  reason: string;
+  count: number;
+  jobs: number;
+  /** Of `count`, those after which the job stayed FAILED. */
+  final: number;
+  first: Date;
+  last: Date;
+  /** The last line of one of the outputs, '' where there is none. */
+  example: string;
+}
+
+/** A launcher, and the part of the report's time in which it was there; milliseconds since 1970. */
+export interface LedgerLauncher {
+  launcher: number;
+  name: string;
+  state: string;
+  nodes: number;
+  fromMs: number;
+  toMs: number;
+}
+
+/** Node-seconds of one launcher in one bucket; the categories add up to `total`. */
+export interface LedgerRow {
+  launcher: number;
+  bucket: number;
+  /** Held by attempts of the workflows that were asked for, and of others. */
+  busy: number;
+  busyOther: number;
+  idleNothingRunnable: number;
+  idleNothingFitted: number;
+  drained: number;
+  lost: number;
+  total: number;
+}
