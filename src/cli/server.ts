@@ -20,9 +20,19 @@ export const serverCommand = defineCommand({
       type: 'boolean',
       description: 'with --connect: the host it belonged to is gone for good; this host takes it over',
     },
+    'list-users': { type: 'boolean', description: 'the users of the database (not supported yet)' },
+    'add-user': { type: 'string', valueHint: 'USER', description: 'let somebody in (not supported yet)' },
+    'drop-user': { type: 'string', valueHint: 'USER', description: 'shut somebody out (not supported yet)' },
     ...JSON_OPTION,
   },
   async run({ args }) {
+    const users = (['list-users', 'add-user', 'drop-user'] as const).find(
+      (option) => args[option] !== undefined && args[option] !== false,
+    );
+    if (users !== undefined)
+      throw new UserError(
+        `--${users} is not supported yet: a database has one login, which is in its file credentials; share a server by \`balsam init --url\``,
+      );
     const chosen = ACTIONS.filter((action) => args[action] === true);
     const list = args['list-active-connections'] === true;
     const [action] = chosen;

@@ -177,12 +177,8 @@ export async function start(root: string, info: ServerInfo): Promise<ServerInfo>
   const binaries = findPostgres(info.postgres_bin);
   assertReachable(account, layout.balsamdb, path.join(binaries.directory, 'postgres'));
   checkMajor(layout.balsamdb, binaries.major);
-  const found = findPostmaster(layout);
   const here = thisHost();
-  const running =
-    found !== null && found.ready
-      ? { ...found, startTime: processStartTime(found.pid) ?? '' } // started by hand, or the record was lost
-      : await startPatiently(root, info);
+  const running = await startPatiently(root, info);
   const now: ServerInfo = {
     ...info,
     host: here.hostname,
@@ -199,6 +195,7 @@ export async function start(root: string, info: ServerInfo): Promise<ServerInfo>
 }
 
 /**
+ * Starts it, unless one runs already or is just beginning: started by hand, or by somebody who died before writing it down.
  * Tries again what passes by itself: a port that was taken between our look and the server's, children of a killed
  * postmaster that have not yet noticed its death, and the postmaster itself as a zombie (Postgres takes it for alive).
  */
@@ -207,23 +204,35 @@ async function startPatiently(root: string, info: ServerInfo): ReturnType<typeof
   const account = accountOf(layout.balsamdb);
   const binaries = findPostgres(info.postgres_bin);
   const where = { socketDir: socketDirectory(root, account), listen: info.listen };
-  removeStale(layout, info, where.socketDir);
+  if (findPostmaster(layout) === null) removeStale(layout, info, where.socketDir);
   const deadline = performance.now() + SERVER_START_MS;
   // The port of last time first: what people noted down stays true.
   let preferredPort = info.port || null;
   for (;;) {
+    const found = findPostmaster(layout);
+    if (found?.ready) return { ...found, startTime: processStartTime(found.pid) ?? '' };
+    if (found !== null && performance.now() > deadline)
+      throw new UserError(
+        `the server of ${root} (pid ${found.pid}) is not ready yet: it may still be recovering, try again later`,
+        EXIT_FAILED,
+      );
     try {
-      return await startPostmaster(layout, binaries, account, { ...where, preferredPort });
+      if (found === null)
+        return await startPostmaster(layout, binaries, account, { ...where, preferredPort });
     } catch (error) {
       const words = error instanceof Error ? error.message : '';
-      const holder = Number(/Is another postmaster \(PID (\d+)\)/.exec(words)?.[1] ?? 0);
-      const passes =
-        holder > 0 ? processStartTime(holder) === null : /could not create any TCP|still in use/.test(words);
-      if (performance.now() > deadline || !passes) throw error;
+      if (performance.now() > deadline || !passes(layout, words)) throw error;
       if (words.includes('could not create any TCP')) preferredPort = null;
-      await sleep(SERVER_LOCK_POLL_MS);
     }
+    await sleep(SERVER_LOCK_POLL_MS);
   }
+}
+
+/** Whether a start that failed with these words may do in a moment. */
+function passes(layout: Layout, words: string): boolean {
+  const holder = Number(/Is another postmaster \(PID (\d+)\)/.exec(words)?.[1] ?? 0);
+  if (holder === 0) return /could not create any TCP|still in use/.test(words);
+  return processStartTime(holder) === null || findPostmaster(layout)?.pid === holder;
 }
 
 /**

@@ -59,8 +59,8 @@ async function launchers(
       select l.id, l.state, l.host, l.mode, l.wf_filter, coalesce(l.nodes_alive, l.nodes) as nodes, l.owner,
         l.degraded_since is not null as degraded,
         l.heartbeat_at < clock_timestamp() - ${silentMs}::float8 * interval '1 ms' as silent,
-        floor(extract(epoch from l.started_at + q.wall_minutes * interval '1 minute' - clock_timestamp()) / 60)::int as minutes_left
-      from launcher l left join queued_launch q on l.scheduler_id <> '' and q.scheduler_id::text = l.scheduler_id
+        floor(extract(epoch from l.ends_at - clock_timestamp()) / 60)::int as minutes_left
+      from launcher l
       where l.state = 'alive' or l.id = ${holder} order by l.id`),
   ];
 }

@@ -20,6 +20,8 @@ export interface NewLauncher {
   wfFilter: string;
   nodes: number;
   schedulerId: string;
+  /** Its time limit, wall clock in milliseconds; null: none. */
+  endAt: number | null;
 }
 
 /**
@@ -30,11 +32,11 @@ export async function registerLauncher(
   db: Database,
   launcher: NewLauncher,
 ): Promise<{ id: number; epoch: number }> {
-  const { name, host, mode, wfFilter, nodes, schedulerId } = launcher;
+  const { name, host, mode, wfFilter, nodes, schedulerId, endAt } = launcher;
   return db.run(async (sql) => {
     const [made] = await sql<{ id: number; epoch: number }[]>`
-      insert into launcher (name, host, mode, wf_filter, nodes, scheduler_id)
-      values (${name}, ${host}, ${mode}, ${wfFilter}, ${nodes}, ${schedulerId})
+      insert into launcher (name, host, mode, wf_filter, nodes, scheduler_id, ends_at)
+      values (${name}, ${host}, ${mode}, ${wfFilter}, ${nodes}, ${schedulerId}, to_timestamp(${endAt}::float8 / 1000))
       on conflict (name) do nothing returning id, epoch`;
     if (made) return { id: made.id, epoch: made.epoch };
     const [found] = await sql<
@@ -166,7 +168,7 @@ export async function listLaunchers(db: Database, limit = MANY_LAUNCHERS): Promi
     ...(await sql<LauncherRow[]>`
       select id, name, epoch, state, heartbeat_at, host, mode, wf_filter, nodes, scheduler_id, owner, started_at, ended_at,
         (extract(epoch from clock_timestamp() - heartbeat_at) * 1000)::float8 as heartbeat_age_ms,
-        degraded_since, degraded_why, nodes_alive, rescued_by, rescued_at, rescued_how, rescued_jobs,
+        degraded_since, degraded_why, ends_at, nodes_alive, rescued_by, rescued_at, rescued_how, rescued_jobs,
         (select count(*)::int from (
           select from job j where j.launcher is not null and j.launcher = launcher.id limit ${HELD_COUNT_LIMIT}) h) as held
       from launcher order by id desc limit ${limit}`),

@@ -181,6 +181,8 @@ export interface LauncherRow {
   /** The database does not take what it writes, by its last heartbeat. */
   degraded_since: Date | null;
   degraded_why: string;
+  /** Its time limit. */
+  ends_at: Date | null;
   /** Nodes that take work, by its last heartbeat. */
   nodes_alive: number | null;
   /** Who buried it, when, by what, and how many rows were taken back. */

@@ -183,6 +183,8 @@ test.serial('commands of the original that are not there yet say so', async (t) 
     ['mkchild'],
     ['service'],
     ['killjob', '--id', 'a', '--recursive'],
+    ['server', '--add-user', 'bob'],
+    ['server', '--list-users'],
   ]) {
     const ran = await balsam(words);
     t.is(ran.code, 2);

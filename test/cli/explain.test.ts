@@ -70,9 +70,9 @@ test.serial('explain, output and cd of jobs that ran', async (t) => {
 test.serial('explain says which number is too big, from the database alone', async (t) => {
   const db = await fresh(t);
   await db.sql`insert into application (name, executable) values ('a', 'true')`;
-  await db.sql`insert into launcher (name, host, mode, wf_filter, nodes, nodes_alive, scheduler_id) values
-    ('one', 'n1', 'mixed', '', 4, 3, ''), ('two', 'n2', 'serial', 'x', 1, 1, '77')`;
-  await db.sql`insert into queued_launch (scheduler_id, wall_minutes, state) values (77, 30, 'running'), (78, 30, 'submitted')`;
+  await db.sql`insert into launcher (name, host, mode, wf_filter, nodes, nodes_alive, ends_at) values
+    ('one', 'n1', 'mixed', '', 4, 3, null), ('two', 'n2', 'serial', 'x', 1, 1, now() + interval '30 minutes')`;
+  await db.sql`insert into queued_launch (scheduler_id, wall_minutes, state) values (78, 30, 'submitted')`;
   await db.sql`insert into job (id, name, workflow, application, num_nodes, ranks_per_node, wall_time_minutes) values
     (${nth(1)}, 'big', 'x', 'a', 4, 1, 1), (${nth(2)}, 'long', 'x', 'a', 1, 1, 99), (${nth(3)}, 'y', 'y', 'a', 1, 2, 1)`;
   t.regex(

@@ -57,12 +57,19 @@ test.serial('help of commands and topics, and what there is no help on', async (
   t.deepEqual(Object.keys(LATER), ['dep', 'mkchild', 'service']);
 });
 
-test.serial('--help of every command', async (t) => {
+test.serial('--help of every command, and an option that none has', async (t) => {
   t.timeout(240_000);
   for (const name of Object.keys(COMMANDS)) {
     const { code, out, err } = await balsam([name, '--help']);
     t.deepEqual([code, err], [0, ''], name);
     t.regex(out, /USAGE/, name);
+    const wrong = await balsam([name, '--no-such-option']);
+    t.deepEqual([wrong.code, wrong.out], [2, ''], name);
+    t.regex(
+      wrong.err,
+      /^balsam: [\w-]+: unknown option --no-such-option; `balsam [\w-]+ --help` lists them\n$/,
+      name,
+    );
   }
 });
 

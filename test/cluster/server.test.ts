@@ -2,8 +2,10 @@
  * A database's own server: made, started once however many ask, stopped, started again after a crash; and every refusal
  * in words that say what to do.
  */
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
 import {
   addressOf,
@@ -210,6 +212,42 @@ test.serial(
     t.is((await db.sql`select 1 as one`)[0]?.['one'], 1);
   },
 );
+
+test.serial('a server that is just beginning, and whose starter died, is waited for', async (t) => {
+  const root = await newDatabase(t);
+  const { balsamdb } = layoutOf(root);
+  let { pid } = await ensureServer(root);
+  const [program = '', ...args] = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter(Boolean);
+  const { uid, gid } = fs.statSync(balsamdb);
+  const as = process.getuid?.() === 0 ? { uid, gid } : {};
+  const owner = (): number => {
+    try {
+      return Number(fs.readFileSync(path.join(balsamdb, 'postmaster.pid'), 'utf8').split('\n')[0]);
+    } catch {
+      return 0;
+    }
+  };
+  /** Children of the dead server may still hold its memory: tried again. */
+  const begin = async (): Promise<number> => {
+    for (;;) {
+      const begun = spawn(program, args, { ...as, cwd: '/', detached: true, stdio: 'ignore' });
+      begun.unref();
+      while (
+        begun.exitCode === null &&
+        !(owner() === begun.pid && fs.existsSync(`/proc/${begun.pid}/cwd/base`))
+      )
+        await pause(1);
+      await pause(20);
+      if (begun.exitCode === null) return begun.pid ?? 0;
+    }
+  };
+  for (let round = 0; round < 3; round++) {
+    await crash(root);
+    const begun = await begin();
+    ({ pid } = await ensureServer(root));
+    t.is(pid, begun);
+  }
+});
 
 test.serial('a log that has grown past its limit is kept once and emptied', async (t) => {
   const root = await newDatabase(t);

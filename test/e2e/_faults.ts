@@ -81,9 +81,13 @@ function sent(parts: readonly Part[], name: NodeJS.Signals): string | null {
   return signal(parts, name) > 0 ? words(parts) : null;
 }
 
-/** One of this kind that is not stopped, by chance. */
+/** One of this kind that is not stopped, by chance. The guard of an agent that stands still is spared: without both nobody
+ * could end its jobs, and what is promised assumes that one of them can (PROTOCOL 12). */
 function one(c: Chaos, kind: Kind): Part[] {
-  const found = partsOf(c.world).filter((p) => p.kind === kind && !c.frozenPids.has(p.pid));
+  const stopped = c.frozenPids;
+  const free = (p: Part): boolean =>
+    !stopped.has(p.pid) && !(kind === 'guard' && stopped.has(Number(lastWord(p.pid))));
+  const found = partsOf(c.world).filter((p) => p.kind === kind && free(p));
   const chosen = c.pick(found);
   return chosen ? [chosen] : [];
 }

@@ -83,8 +83,10 @@ export class Pool {
 
   /** At the deadline of the first that is busy every connection is dropped, and what was in flight on them is unknown. */
   watch(world: World): void {
-    const first = Math.min(...Array.from(this.#busy, (turn) => turn.deadline));
-    if (this.#isWatched || first === Infinity) return;
+    if (this.#isWatched) return;
+    let first = Infinity;
+    for (const turn of this.#busy) first = Math.min(first, turn.deadline);
+    if (first === Infinity) return;
     this.#isWatched = true;
     world.at(first, () => {
       this.#isWatched = false;

@@ -26,7 +26,10 @@ const NOT_TAKEN: Record<string, readonly string[]> = {
     'job RUN_ERROR→JOB_FINISHED',
     'job RUN_TIMEOUT→JOB_FINISHED',
   ],
-  'no command asks for a rerun yet': ['job FAILED→RESTART_READY', 'job JOB_FINISHED→RESTART_READY'],
+  'nobody puts a job into a state by hand here: to a launcher it is a job like any other then': [
+    'job FAILED→RESTART_READY',
+    'job JOB_FINISHED→RESTART_READY',
+  ],
   'the state is passed within one statement: nobody finds a job in it to kill': [
     'job READY→USER_KILLED',
     'job STAGED_IN→USER_KILLED',

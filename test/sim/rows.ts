@@ -125,6 +125,8 @@ export class Row<R> {
 export class Table<K, R> {
   readonly #name: string;
   readonly #rows = new Map<K, Row<R>>();
+  /** Not committed when they were last counted. */
+  readonly #unseen = new Set<Row<R>>();
 
   constructor(name: string) {
     this.#name = name;
@@ -132,7 +134,11 @@ export class Table<K, R> {
 
   row(key: K): Row<R> {
     let row = this.#rows.get(key);
-    if (!row) this.#rows.set(key, (row = new Row(`${this.#name} ${String(key)}`)));
+    if (!row) {
+      row = new Row(`${this.#name} ${String(key)}`);
+      this.#rows.set(key, row);
+      this.#unseen.add(row);
+    }
     return row;
   }
 
@@ -146,10 +152,10 @@ export class Table<K, R> {
     return this.#rows.get(key)?.committed;
   }
 
+  /** Nothing is deleted: a row that was there is there. */
   get size(): number {
-    let n = 0;
-    for (const row of this.#rows.values()) if (row.committed !== undefined) n += 1;
-    return n;
+    for (const row of this.#unseen) if (row.committed !== undefined) this.#unseen.delete(row);
+    return this.#rows.size - this.#unseen.size;
   }
 
   *[Symbol.iterator](): Generator<[K, R]> {

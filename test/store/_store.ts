@@ -38,7 +38,15 @@ export async function bench(max = 2): Promise<Bench> {
 }
 
 export function newLauncher(db: Database, name: string): Promise<{ id: number; epoch: number }> {
-  return registerLauncher(db, { name, host: 'host', mode: 'mpi', wfFilter: '', nodes: 4, schedulerId: '' });
+  return registerLauncher(db, {
+    name,
+    host: 'host',
+    mode: 'mpi',
+    wfFilter: '',
+    nodes: 4,
+    schedulerId: '',
+    endAt: null,
+  });
 }
 
 /** One more launcher, over this connection. */

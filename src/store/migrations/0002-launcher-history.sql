@@ -3,6 +3,7 @@
 alter table launcher
   add column degraded_since timestamptz,                 -- null: the database takes what it writes; as its last heartbeat says
   add column degraded_why text not null default '',
+  add column ends_at timestamptz,                        -- its time limit; null: none
   add column nodes_alive int,                            -- nodes that take work, by its last heartbeat; null before the first
   add column rescued_by int,                             -- the launcher that buried it; null: a service, or nobody
   add column rescued_at timestamptz,
