@@ -32,7 +32,7 @@ export const MARKS = `
     select id as job_id, 0 as rank, 0::bigint as ord, created_at as at, 'CREATED' as state, free_when_created as free, null::int as holder,
       false as started, null::float8 as run_s from chosen
     union all
-    select e.job_id, 1, 10000000000 + e.id, e.at, e.state, e.state in ${FREE_STATES}, null, false, null
+    select e.job_id, 1, 10000000000 + e.id, e.at, e.state, e.state in ${FREE_STATES} or (e.state = 'CREATED' and j.free_when_created), null, false, null
       from job_event e join chosen j on j.id = e.job_id
     union all
     select a.job_id, 1, a.attempt * 3 + m.part, case m.part when 0 then a.leased_at when 1 then a.started_at else a.ended_at end,

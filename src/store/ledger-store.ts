@@ -55,8 +55,8 @@ const NODES = `
     where e.kind = 'agent-lost' and e.node is not null)`;
 
 /**
- * When something was there that a launcher could have leased: free jobs by what its filter, owner and mode see, merged to
- * islands, and jobs that it held and had not started.
+ * When something was there that a launcher could have leased: free jobs by what its filter, owner and mode see, and jobs
+ * that it held and had not started; each merged to islands first, so that a million of them are few steps.
  */
 const WAITING = `
   spans as materialized (
@@ -64,21 +64,26 @@ const WAITING = `
       coalesce(m.next_at, 'infinity') as e
     from marks m join job j on j.id = m.job_id where m.free or m.holder is not null),
   classes as (select distinct wf_filter, owner, mode = 'serial' as serial from l),
+  offers as (
+    select c.wf_filter, c.owner, c.serial, null::int as holder, s, e from classes c
+    join spans on spans.free and spans.owner = c.owner and position(c.wf_filter in spans.workflow) > 0 and (not c.serial or spans.one_rank)
+    union all
+    select null, null, null, holder, s, e from spans where holder in (select id from l)),
   edges as (
-    select c.wf_filter, c.owner, c.serial, s, e, max(e) over (partition by c.wf_filter, c.owner, c.serial order by s, e
-      rows between unbounded preceding and 1 preceding) as reached
-    from classes c join spans on spans.free and spans.owner = c.owner and position(c.wf_filter in spans.workflow) > 0
-      and (not c.serial or spans.one_rank)),
+    select *, max(e) over (partition by wf_filter, owner, serial, holder order by s, e
+      rows between unbounded preceding and 1 preceding) as reached from offers),
   numbered as (
-    select *, count(*) filter (where reached is null or s > reached) over (partition by wf_filter, owner, serial order by s, e
+    select *, count(*) filter (where reached is null or s > reached) over (partition by wf_filter, owner, serial, holder order by s, e
       rows unbounded preceding) as island from edges),
-  islands as (select wf_filter, owner, serial, min(s) as s, max(e) as e from numbered group by wf_filter, owner, serial, island),
+  islands as (
+    select wf_filter, owner, serial, holder, min(s) as s, max(e) as e from numbered
+    group by wf_filter, owner, serial, holder, island),
   waiting as (
     select l.id as launcher, greatest(i.s, l.t0) as s, least(i.e, l.t1) as e
     from l join islands i on i.wf_filter = l.wf_filter and i.owner = l.owner and i.serial = (l.mode = 'serial')
     where i.s < l.t1 and i.e > l.t0
     union all
-    select l.id, greatest(p.s, l.t0), least(p.e, l.t1) from l join spans p on p.holder = l.id)`;
+    select l.id, greatest(i.s, l.t0), least(i.e, l.t1) from l join islands i on i.holder = l.id)`;
 
 /** Every interval as two steps; the edges of buckets and of the launcher are steps of nothing. */
 const STEPS = `

@@ -10,6 +10,7 @@ import { byIds } from '../../src/core/query.ts';
 import { commitBatch } from '../../src/store/commit-store.ts';
 import type { Database } from '../../src/store/connection.ts';
 import { insertJobs, killJobs } from '../../src/store/job-store.ts';
+import { putState } from '../../src/store/put-state-store.ts';
 import { recordNotes } from '../../src/store/launcher-event-store.ts';
 import { leave } from '../../src/store/launcher-store.ts';
 import type { LeasedJob } from '../../src/store/lease-store.ts';
@@ -181,7 +182,34 @@ test('one that is proven dead at once: until its last heartbeat, too', async (t)
     .sql`update launcher set started_at = ${new Date(now - 60_000)}, heartbeat_at = ${new Date(now - 20_000)}`;
   t.true(await tombstone(b.client, { id: b.launcher, epoch: b.epoch }, 180_000, true));
   const [l] = (await makeReport(b.client)).launchers;
-  t.deepEqual([l!.state, l!.to.getTime() - l!.from.getTime(), l!.nodeSeconds.total], ['dead', 40_000, 160]);
+  t.deepEqual(
+    [l!.state, l!.to.getTime() - l!.from.getTime(), Math.round(l!.nodeSeconds.total)],
+    ['dead', 40_000, 160],
+  );
+});
+
+test('a job that a person reset can be leased from then on', async (t) => {
+  await using b = await bench();
+  await madeAtZero(b.client, [{ name: 'one' }]);
+  const [held] = await lease(b);
+  const failed = { outcome: 'RUN_ERROR', state: 'FAILED', exitCode: 1, message: 'nonzero return 1' } as const;
+  await commitBatch(b.db, batch(b, { ends: [end(held!, 1, { leasedAt: at(1), startedAt: at(1), endedAt: at(2), ...failed })] })); // prettier-ignore
+  const reset = { from: ['FAILED'], to: 'CREATED', afresh: true, message: 'reset by a person' } as const;
+  t.is((await putState(b.client, byIds([held!.id]), reset)).moved.length, 1);
+  await b.client.sql`update job_event set at = ${when(10)}`;
+  const [again] = await lease(b);
+  await commitBatch(
+    b.db,
+    batch(b, { ends: [end(again!, 2, { leasedAt: at(14), startedAt: at(15), endedAt: at(20) })] }),
+  );
+  await leave(b.db, b.launcher, b.epoch);
+  await existed(b.client, b.launcher, 0, 20);
+  await b.client.sql`update job set updated_at = ${when(20)}`;
+  const r = await makeReport(b.client);
+  t.deepEqual([r.buckets[9]!.states, r.buckets[10]!.states, r.buckets[14]!.states], [{ FAILED: 1 }, { CREATED: 1 }, { PREPROCESSED: 1 }]); // prettier-ignore
+  t.deepEqual([r.applications[0]!.wait.p50, r.applications[0]!.wait.max], [3, 5]);
+  // Runnable or held from 0 to 1 and from 10 to 15, on four nodes; one of them ran for six seconds.
+  t.like(r.nodeSeconds, { busy: 6, idleNothingFitted: 24, idleNothingRunnable: 50, total: 80 });
 });
 
 test('jobs of another role, or that the filter does not match, are not runnable for a launcher', async (t) => {

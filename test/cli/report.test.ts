@@ -238,7 +238,7 @@ test('a job that never ran, and no launcher at all', async (t) => {
   t.deepEqual([code, err], [0, '']);
   t.regex(
     out,
-    /^All workflows, .*\n1 jobs: 1 CREATED\n\nJobs over time \(a column is 1\.00s\)\n {2}waiting {3}▕█+▏1 at the end, 1 at most\n$/,
+    /^All workflows, .*\n1 job: 1 CREATED\n\nJobs over time \(a column is 1\.00s\)\n {2}waiting {3}▕█+▏1 at the end, 1 at most\n$/,
   );
 });
 
