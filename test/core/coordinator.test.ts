@@ -259,6 +259,20 @@ coordinatorTest(
   },
 );
 
+coordinatorTest('an end by us says why: its launcher left, or a node of it was lost', {}, (t, rig) => {
+  rig.agents('n0');
+  for (const [id, killed, why] of [
+    ['A', 2, 'ended because its launcher left'],
+    ['B', 3, 'ended because a node of it was lost'],
+  ] as const) {
+    rig.leased(leasedJob(id));
+    rig.ended('n0', id, { exited: false, signal: 15, killed });
+    t.is(rig.lastCommit?.rows.ends[0]?.message, why);
+    rig.commit();
+  }
+  rig.take();
+});
+
 coordinatorTest('a start is committed within 200 ms, an end at once', {}, (t, rig) => {
   rig.agents('n0');
   rig.leased(leasedJob('A'));

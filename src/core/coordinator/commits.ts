@@ -9,7 +9,6 @@ import { COMMIT_BYTES, MAX_BATCH, MAX_REQUESTS_PER_COMMIT, STARTED_COMMIT_MS } f
 import { afterRun, type Outcome } from '../job.ts';
 import {
   CAUSE_LOST,
-  CAUSE_NONE,
   CAUSE_TIMEOUT,
   CAUSE_USER,
   KILL_LOST,
@@ -246,8 +245,10 @@ function messageOf(outcome: Outcome, e: Ended): string {
     const tail = e.tail === '' ? '' : `:\n${e.tail.replace(/^/gm, '    ')}`;
     return `${how}${tail}`;
   }
-  if (outcome === 'RUN_TIMEOUT')
-    return e.killed === CAUSE_NONE ? e.note : e.note || 'ended because its launcher left';
+  if (outcome === 'RUN_TIMEOUT' && e.note === '') {
+    if (e.killed === CAUSE_TIMEOUT) return 'ended because its launcher left';
+    if (e.killed === CAUSE_LOST) return 'ended because a node of it was lost';
+  }
   return e.note;
 }
 
