@@ -311,7 +311,11 @@ export class Incarnation {
     const { node } = this.#setup;
     const agent = this.#identity(process.pid);
     const guard = this.#identity(this.#guard.pid ?? 0);
-    writeAgentRecord(this.#directory, { incarnation: this.id, node, agent, guard });
+    if (writeAgentRecord(this.#directory, { incarnation: this.id, node, agent, guard })) return;
+    this.#setup.log.warn(
+      { incarnation: this.id, rule: 'PROTOCOL 5' },
+      'its directory is gone: nobody can prove its end',
+    );
   }
 
   #openHelper(index: number): void {

@@ -31,7 +31,10 @@ const identity = z.object({
 });
 const schema = z.object({ incarnation: z.string(), node: z.int(), agent: identity, guard: identity });
 
-/** Says in the incarnation's directory who it is; again when another guard takes the place of the first. */
+/**
+ * Says in the incarnation's directory who it is; again when another guard takes the place of the first. False when the
+ * directory is gone: where a launcher is dead, others tidy up behind it while its agents still end.
+ */
 export function writeAgentRecord(
   directory: string,
   record: {
@@ -40,8 +43,14 @@ export function writeAgentRecord(
     agent: ProcessIdentity | null;
     guard: ProcessIdentity | null;
   },
-): void {
-  writeFileSync(path.join(directory, FILE), JSON.stringify(record), { mode: 0o600 });
+): boolean {
+  try {
+    writeFileSync(path.join(directory, FILE), JSON.stringify(record), { mode: 0o600 });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
 }
 
 /** The incarnation of this launcher's agent of this node that died before us and left no process; '' without proof. */

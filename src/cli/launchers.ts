@@ -76,7 +76,7 @@ export function troublesOf(l: LauncherRow, events: readonly LauncherEventRow[]):
   const troubles: string[] = [];
   if (l.state === 'alive' && l.degraded_since !== null)
     troubles.push(`degraded since ${clock(l.degraded_since)}: ${l.degraded_why}`);
-  for (const e of of('drained'))
+  for (const e of drainedNow(events))
     troubles.push(`node ${e.node}${e.host === '' ? '' : ` (${e.host})`} is drained: ${e.message}`);
   if (of('takeover').length > 0) troubles.push(times('its coordinator was replaced', of('takeover').length));
   if (of('agent-lost').length > 0) troubles.push(times('an agent was lost', of('agent-lost').length));
@@ -90,11 +90,16 @@ export function troublesOf(l: LauncherRow, events: readonly LauncherEventRow[]):
   return troubles;
 }
 
+/** Of each node that is drained and was not taken again, when and why. */
+function drainedNow(events: readonly LauncherEventRow[]): LauncherEventRow[] {
+  const last = new Map<number | null, LauncherEventRow>();
+  for (const e of events) if (e.kind === 'drained' || e.kind === 'undrained') last.set(e.node, e);
+  return [...last.values()].filter((e) => e.kind === 'drained');
+}
+
 function jsonOf(l: LauncherRow, events: readonly LauncherEventRow[]): object {
   const told = events.map(({ at, kind, node, host, message }) => ({ at, kind, node, host, message }));
-  const drained = told
-    .filter((e) => e.kind === 'drained')
-    .map(({ node, host, message }) => ({ node, host, reason: message }));
+  const drained = drainedNow(events).map(({ node, host, message }) => ({ node, host, reason: message }));
   return { ...l, health: stateOf(l), drained, events: told };
 }
 

@@ -205,9 +205,9 @@ export class Performer {
   async #record(e: Extract<CoordinatorEffect, { kind: 'record' }>): Promise<CoordinatorEvent> {
     const { work, launcher, source } = this.#o;
     const { notes, ended } = e;
-    const fenced = await recordNotes(work, { launcher, epoch: this.#o.epoch(), source, notes, ended });
-    if (!fenced) throw new WorldError('fenced', 'the launcher row is not ours any more');
-    return { kind: 'recorded' };
+    // Without its fence it is not done: an own raise may have overtaken it. Whether the row is ours others find out.
+    const done = await recordNotes(work, { launcher, epoch: this.#o.epoch(), source, notes, ended });
+    return { kind: done ? 'recorded' : 'record-failed' };
   }
 
   async #raise(): Promise<CoordinatorEvent> {

@@ -83,14 +83,17 @@ export async function launcherEvents(
   return Map.groupBy(rows.toReversed(), (row) => row.launcher);
 }
 
-/** The nodes that this launcher has drained, with the reason. */
+/** The nodes that this launcher has drained and not taken again, with the reason. */
 export async function drainedNodes(
   db: Database,
   launcher: number,
 ): Promise<{ node: number; reason: string }[]> {
   return db.run(async (sql) => [
     ...(await sql<{ node: number; reason: string }[]>`
-      select node, message as reason from launcher_event
-      where launcher = ${launcher} and kind = 'drained' and node is not null order by source, number`),
+      select node, message as reason from (
+        select distinct on (node) node, kind, message from launcher_event
+        where launcher = ${launcher} and kind in ('drained', 'undrained') and node is not null
+        order by node, source desc, number desc) e
+      where kind = 'drained' order by node`),
   ]);
 }

@@ -43,15 +43,20 @@ const RUNS = `
     from attempt a join l on l.id = a.launcher join job j on j.id = a.job_id
     where a.started_at is not null and (a.ended_at is not null or (j.attempt = a.attempt and j.launcher = a.launcher)))`;
 
-/** Nodes without an agent that lives, and nodes that are drained; a drained one stays drained, whatever its agent does. */
+/** Nodes without an agent that lives, and nodes that are drained, until they are taken again; a drained one stays drained,
+ * whatever its agent does. */
 const NODES = `
   drains as (
-    select e.launcher, e.node, greatest(min(e.at), l.t0) as s, l.t1 as e
-    from launcher_event e join l on l.id = e.launcher where e.kind = 'drained' and e.node is not null group by e.launcher, e.node, l.t0, l.t1),
+    select d.launcher, d.node, greatest(d.at, l.t0) as s, least(coalesce(d.next_at, l.t1), l.t1) as e
+    from (select launcher, node, kind, at, lead(at) over (partition by launcher, node order by source, number) as next_at
+      from launcher_event where kind in ('drained', 'undrained') and node is not null) d
+    join l on l.id = d.launcher where d.kind = 'drained'),
   losses as (
-    select e.launcher, greatest(e.at, l.t0) as s, least(l.t1, d.s, lead(e.at) over (partition by e.launcher, e.node order by e.at),
+    select e.launcher, greatest(e.at, l.t0) as s, least(l.t1,
+      (select min(case when d.s <= e.at then e.at else d.s end) from drains d
+        where d.launcher = e.launcher and d.node = e.node and d.e > e.at), lead(e.at) over (partition by e.launcher, e.node order by e.at),
       (select min(r.added_at) from roster r where r.launcher = e.launcher and r.kind = 'agent' and r.node = e.node::text and r.added_at > e.at)) as e
-    from launcher_event e join l on l.id = e.launcher left join drains d on d.launcher = e.launcher and d.node = e.node
+    from launcher_event e join l on l.id = e.launcher
     where e.kind = 'agent-lost' and e.node is not null)`;
 
 /**

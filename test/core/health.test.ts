@@ -120,6 +120,20 @@ coordinatorTest('the last node is not drained', { nodes: [0, 1] }, (t, rig) => {
   rig.take();
 });
 
+coordinatorTest('when only drained nodes are left they are taken again', { nodes: [0, 1] }, (t, rig) => {
+  rig.agents('n0', 'n1');
+  for (const id of ['A', 'B', 'C']) refusedThenRuns(t, rig, id);
+  t.true(rig.state.agents.get('n0')!.drained);
+  rig.passAlive(15_000, 'n0');
+  t.is(rig.state.agents.get('n1')!.status, 'dead');
+  t.false(rig.state.agents.get('n0')!.drained);
+  rig.leased(leasedJob('D'));
+  t.is(whereIs(rig, 'D'), 'n0');
+  rig.on({ kind: 'recorded' });
+  t.true(rig.records.some((r) => r.includes('undrained node 0')));
+  rig.take();
+});
+
 coordinatorTest('an incarnation is over on record when what it held is written, not before', {}, (t, rig) => {
   rig.agents('n0', 'n1');
   rig.leased(leasedJob('A'));
@@ -171,7 +185,7 @@ coordinatorTest(
   (t, rig) => {
     rig.state.leasing = true;
     const drained = [{ node: 0, reason: 'bad memory' }];
-    rig.on({ kind: 'adopt', held: [], apps: rig.apps, incarnations: [], drained });
+    rig.on({ kind: 'adopt', held: [], apps: rig.apps, incarnations: ['n0', 'n1'], drained });
     rig.agents('n0', 'n1');
     t.true(rig.state.agents.get('n0')!.drained);
     rig.leased(leasedJob('A'));

@@ -17,6 +17,8 @@ coordinatorTest(
     rig.on({ kind: 'wake' });
     t.deepEqual(rig.take(), [], 'one lease at a time');
     rig.on({ kind: 'leased', asked: 2, jobs: [], apps: rig.apps });
+    t.deepEqual(rig.take(), ['lease 2 nodes 1'], 'the first may not have seen what woke us');
+    rig.on({ kind: 'leased', asked: 2, jobs: [], apps: rig.apps });
     rig.passAlive(4_900, 'n0');
     t.deepEqual(rig.take(), [], 'dry: the slow poll');
     rig.passAlive(200, 'n0');

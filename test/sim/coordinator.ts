@@ -306,7 +306,7 @@ export class CoordinatorSim {
         const { notes, ended } = structuredClone({ notes: e.notes, ended: e.ended });
         return this.#ask(
           store.record(fence, client, this.#source, notes, ended),
-          (fenced) => (fenced ? { kind: 'recorded' } : { kind: 'fenced' }),
+          (done) => (done ? { kind: 'recorded' } : failed),
           { failed, unknown: failed },
         );
       }

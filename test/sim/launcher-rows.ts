@@ -109,7 +109,9 @@ export function livingIncarnations(t: Tables, launcher: number): Work<string[]> 
 }
 
 export function drainedNodes(t: Tables, launcher: number): Work<{ node: number; reason: string }[]> {
-  return reading((s) => s.all(t.drained, (d) => d.launcher === launcher).map(({ value }) => value));
+  return reading((s) =>
+    s.all(t.drained, (d) => d.launcher === launcher && !d.isLifted).map(({ value }) => value),
+  );
 }
 
 /** Notes, each once, and the ends of incarnations. */
@@ -124,10 +126,13 @@ export function record(
   return function* (s) {
     if (!(yield* t.fence(s, f, by))) return false;
     for (const n of notes) {
-      if (n.kind !== 'drained') continue;
-      const row = t.drained.row(`${f.launcher} ${source} ${n.number}`);
-      const drained = { launcher: f.launcher, node: n.node!, reason: n.message };
-      yield* s.upsert(row, (old) => (old === undefined ? drained : null));
+      if (n.kind !== 'drained' && n.kind !== 'undrained') continue;
+      // The newest of a node is what counts.
+      const row = t.drained.row(`${f.launcher} ${n.node}`);
+      const at = source * 1e6 + n.number;
+      const isLifted = n.kind === 'undrained';
+      const drained = { launcher: f.launcher, node: n.node!, reason: n.message, isLifted, at };
+      yield* s.upsert(row, (old) => (old === undefined || old.at < at ? drained : null));
     }
     for (const incarnation of ended.toSorted()) {
       const row = t.roster.row(incarnation);

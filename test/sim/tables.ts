@@ -44,6 +44,10 @@ export interface DrainedRow {
   readonly launcher: number;
   readonly node: number;
   readonly reason: string;
+  /** It was taken again. */
+  readonly isLifted: boolean;
+  /** Order of its notes. */
+  readonly at: number;
 }
 
 export interface LauncherRow {

@@ -65,6 +65,9 @@ test('notes: written once, in order, not under an old epoch', async (t) => {
   );
   t.is(events[0]!.message, `it's "lost", \\ {really}`);
   t.deepEqual(await drainedNodes(db, launcher), [{ node: 3, reason: 'bad memory' }]);
+  const lifted = note(2, { kind: 'undrained', node: 3, message: 'no other node is left' });
+  t.true(await recordNotes(db, { ...after, notes: [lifted], ended: [] }));
+  t.deepEqual(await drainedNodes(db, launcher), []);
 });
 
 test('an incarnation that is over is not waited for; one that joins again is', async (t) => {

@@ -107,7 +107,15 @@ export interface RowOutcomes {
 }
 
 /** What may happen to a launcher, beside a takeover and a rescue, which are written by others. */
-export type NoteKind = 'raise' | 'agent-lost' | 'agent-left' | 'drained' | 'degraded' | 'paused' | 'left';
+export type NoteKind =
+  | 'raise'
+  | 'agent-lost'
+  | 'agent-left'
+  | 'drained'
+  | 'undrained'
+  | 'degraded'
+  | 'paused'
+  | 'left';
 
 /** Something that happened to the launcher, for people and for a successor. */
 export interface LauncherNote {

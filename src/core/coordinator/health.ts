@@ -5,7 +5,8 @@
  * - Three in a row of jobs could not be started here, and started elsewhere.
  * - More than half of the last ends here came within a second and nonzero, while the other nodes succeed.
  *
- * The last node that takes work is never drained. A job that is FAILED because two nodes could not start it counts against neither.
+ * The last node that takes work is not drained, and when only drained ones are left they are taken again: bad nodes are better
+ * than none. A job that is FAILED because two nodes could not start it counts against neither.
  */
 import type { Ended } from '../messages.ts';
 import { CAUSE_NONE } from '../messages.ts';
@@ -97,6 +98,30 @@ function othersDoWell(s: CoordinatorState, own: NodeHealth): boolean {
     bad += h.bad;
   }
   return ends >= WINDOW && bad <= ends * WELL;
+}
+
+/** Takes drained nodes again when no other is left that could be given work. */
+export function liftDrains(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): void {
+  // Others may not have joined a successor yet.
+  if (s.adoption) return;
+  const there: Agent[] = [];
+  for (const a of s.agents.values()) {
+    if (a.status === 'dead' || a.draining) continue;
+    if (!a.drained) return;
+    there.push(a);
+  }
+  for (const a of there) {
+    a.drained = false;
+    s.nodes.delete(a.node);
+    const fields = { node: a.node, host: a.hostname, rule: 'PROTOCOL 10' };
+    effects.push({
+      kind: 'log',
+      level: 'warn',
+      text: 'a drained node is taken again: no other is left',
+      fields,
+    });
+    note(s, now, 'undrained', { agent: a, message: 'no other node is left' });
+  }
 }
 
 function drain(

@@ -174,6 +174,8 @@ export interface CoordinatorState {
   judgeAfter: number;
   /** The last lease brought less than was asked for; cleared by a wake-up and by the slow poll. */
   dry: boolean;
+  /** Something may have become runnable since the lease was sent that is under way. */
+  woken: boolean;
   /** Nothing that ended since the last lease can have made jobs runnable; only then is a launcher idle. */
   dryProven: boolean;
   typicalShare: number;
@@ -244,6 +246,7 @@ export function makeCoordinatorState(
     dueAt: Infinity,
     judgeAfter: 0,
     dry: false,
+    woken: false,
     dryProven: false,
     typicalShare: 1,
     lastBusyAt: now,

@@ -6,6 +6,7 @@ import { LEASE_POLL_MS, LEAVE_MS, MAX_BATCH, MAX_UNCOMMITTED_REPORTS } from '../
 import { KILL_NOW, KILL_TIMEOUT, KILL_USER } from '../messages.ts';
 import { adopt, settle } from './adoption.ts';
 import { admit } from './admit.ts';
+import { liftDrains } from './health.ts';
 import { isPaused, onEnrolFailed, onEnrolled, onMessage, sayHello, watch } from './agents.ts';
 import { commit, onCommitFailed, onCommitted } from './commits.ts';
 import { degrade, note, onRecorded, onRecordFailed, record, recovered } from './note.ts';
@@ -39,6 +40,7 @@ export function coordinatorStep(
   const wakes = [watch(s, now, effects), settle(s, now, effects), timeUp(s, now, effects)];
   wakes.push(watchPause(s, now, effects));
   if (s.phase === 'running' && !isPaused(s, now.mono) && s.raising === 'no') {
+    liftDrains(s, now, effects);
     place(s, now.mono);
     wakes.push(steal(s, now.mono), lease(s, now, effects), idle(s, now, effects));
   }
@@ -68,7 +70,8 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
       s.leasing = false;
       // A commit that was refused tells more than a lease that was not.
       if (!s.flight || s.retryAt === 0) recovered(s, now);
-      s.dry = e.jobs.length < e.asked;
+      // Of what became runnable meanwhile it may not have known.
+      s.dry = e.jobs.length < e.asked && !s.woken;
       if (s.dry) s.leaseAfter = now.mono + LEASE_POLL_MS;
       for (const job of e.jobs) admit(s, job, e.apps, now);
       return;
@@ -108,6 +111,7 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
       for (const k of e.jobs) onKilled(s, k.id, k.attempt);
       return;
     case 'wake':
+      s.woken = true;
       s.dry = false;
       s.leaseAfter = 0;
       return;
@@ -161,6 +165,7 @@ function lease(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): num
   if (now.mono < s.leaseAfter) return s.leaseAfter;
   const live = [...s.agents.values()].filter(isLive).length;
   s.leasing = true;
+  s.woken = false;
   effects.push({ kind: 'lease', limit, maxNodes: live, maxWallMinutes: minutesLeft(s, now) });
   return Infinity;
 }

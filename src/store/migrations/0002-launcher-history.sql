@@ -24,6 +24,6 @@ create table launcher_event (
   host text not null default '',
   message text not null default '',
   primary key (launcher, source, number),
-  constraint launcher_event_kind check (kind in ('takeover', 'raise', 'agent-lost', 'agent-left', 'drained', 'degraded', 'paused',
+  constraint launcher_event_kind check (kind in ('takeover', 'raise', 'agent-lost', 'agent-left', 'drained', 'undrained', 'degraded', 'paused',
     'left', 'rescued'))
 );
