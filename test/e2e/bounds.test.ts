@@ -25,14 +25,14 @@ test.after.always('nothing is left behind', async (t) => {
   t.deepEqual(await world.close(), []);
 });
 
-/** Jobs of so many seconds that all run; four to a node. `once`: a second attempt ends at once. */
+/** Jobs of so many seconds that all run, and as many more would find room on one node. `once`: a second attempt ends at once. */
 async function running(count: number, seconds: number, how = ''): Promise<string[]> {
   const ids = await world.jobs(
     Array.from({ length: count }, (_, i) => ({
       name: `t${i}`,
       application: 'tick',
       args: `${seconds * TICKS_A_SECOND} ${how}`,
-      node_packing_count: 4,
+      node_packing_count: 16,
     })),
   );
   await world.until(ids, ['RUNNING']);
