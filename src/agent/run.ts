@@ -34,6 +34,15 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   assertChain(CHAIN);
   // Looked for while the coordinator is still starting: it takes a tenth of a second where python3 is a manager's script.
   const helper = chooseHelper('auto');
+  let current: Incarnation | null = null;
+  let stopping = false;
+  // Before the first incarnation nothing is there that would have to end.
+  const stop = (): void => {
+    stopping = true;
+    if (current) current.stop();
+    else process.exit(0);
+  };
+  process.on('SIGTERM', stop).on('SIGINT', stop);
   const file = await readAgentFile(options.file);
   const setup = await prepare(
     file,
@@ -41,13 +50,6 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     file.helper === 'auto' ? helper : chooseHelper(file.helper),
   );
   const { log } = setup;
-  let current: Incarnation | null = null;
-  let stopping = false;
-  const stop = (): void => {
-    stopping = true;
-    current?.stop();
-  };
-  process.on('SIGTERM', stop).on('SIGINT', stop);
   await endOrphans(log);
   void sweepChannelDirectories();
   const alone = watchWarden(file, () => current);

@@ -4,6 +4,7 @@
  */
 import net from 'node:net';
 import test from 'ava';
+import { listLaunchers } from '../../src/store/launcher-store.ts';
 import { CHAIN } from '../../src/base/limits.ts';
 import { saidAt, uptime, within } from './_bounds.ts';
 import { partsOf, signal, type Part } from './_parts.ts';
@@ -25,14 +26,14 @@ test.after.always('nothing is left behind', async (t) => {
   t.deepEqual(await world.close(), []);
 });
 
-/** Jobs of so many seconds that all run, and as many more would find room on one node. `once`: a second attempt ends at once. */
+/** Jobs of so many seconds that all run; four to a node. `once`: a second attempt ends at once. */
 async function running(count: number, seconds: number, how = ''): Promise<string[]> {
   const ids = await world.jobs(
     Array.from({ length: count }, (_, i) => ({
       name: `t${i}`,
       application: 'tick',
       args: `${seconds * TICKS_A_SECOND} ${how}`,
-      node_packing_count: 16,
+      node_packing_count: 4,
     })),
   );
   await world.until(ids, ['RUNNING']);
@@ -71,7 +72,12 @@ for (const [what, name, deadMs] of [
   test.serial(`${what}, and run again within D + 2 s`, async (t) => {
     t.timeout(PATIENCE_MS);
     await within(t, 'the last of its jobs ran again', CHAIN.agentDead + 2_000, async () => {
-      const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '1']);
+      const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '10']);
+      // Three to each, so that the other has room for what runs again.
+      await until(
+        async () => (await listLaunchers(world.db, 1))[0]?.nodes_alive === 2,
+        'both nodes are there',
+      );
       const ids = await running(6, 20, 'once');
       const agent = partsOf(world).find((p) => p.kind === 'agent')!;
       const at = uptime();
