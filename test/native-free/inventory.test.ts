@@ -238,8 +238,9 @@ test('a process name with spaces, parentheses and newlines does not shift the fi
 });
 
 test('a process is itself while it lives, and dead as a zombie, when gone, and when its number is another’s', async (t) => {
-  // The shell's child ends and is not waited for: a zombie until the shell ends too.
-  const shell = spawn('/bin/sh', ['-c', 'sleep 0 & echo $!; exec sleep 1000'], {
+  // The shell's child ends once the shell is a program that does not wait for it: a zombie until that ends too.
+  const waits = '( while [ "$(cat /proc/$$/comm)" != sleep ]; do :; done ) & echo $!; exec sleep 1000';
+  const shell = spawn('/bin/sh', ['-c', waits], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   t.teardown(() => shell.kill('SIGKILL'));
