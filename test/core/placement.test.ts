@@ -34,6 +34,20 @@ coordinatorTest(
 );
 
 coordinatorTest(
+  'a commit that met rows of others ends the drought: a lease beside it may have passed them by',
+  {},
+  (t, rig) => {
+    rig.agents('n0');
+    rig.leased(leasedJob('A'));
+    rig.on({ kind: 'leased', asked: 2, jobs: [], apps: rig.apps });
+    rig.take();
+    rig.ended('n0', 'A');
+    rig.commit({ ends: ['not-ours'] });
+    t.true(rig.take().some((line) => line.startsWith('lease ')));
+  },
+);
+
+coordinatorTest(
   'a launcher with a time limit leases what still fits in whole minutes',
   { endAt: 150_000 },
   (t, rig) => {

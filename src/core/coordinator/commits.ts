@@ -23,7 +23,14 @@ import { killStray, send, sendKill, vacate } from './placement.ts';
 import { degrade, recovered } from './note.ts';
 import { bytesOfReport } from './refusals.ts';
 import { putBack, release } from './release.ts';
-import type { Agent, CoordinatorState, Entry, Flight, Uncommitted } from './state.ts';
+import {
+  endDrought,
+  type Agent,
+  type CoordinatorState,
+  type Entry,
+  type Flight,
+  type Uncommitted,
+} from './state.ts';
 import { tellCommitted as tellAgent } from './streams.ts';
 
 /** Reports a second above which a batch gathers, and how long it may; measured on two cores (see bench). */
@@ -284,9 +291,15 @@ function finish(
   flight.rows.ends.forEach((row, i) => onEnd(s, row, outcomes.ends[i]!));
   for (const row of flight.rows.releases) forget(s, row.id, row.attempt);
   s.releasesWritten += flight.rows.releases.length;
+  // Rows that were no longer ours were locked for a moment: a lease of ours may have passed them by, and nobody tells of that.
+  if ([...outcomes.starts, ...outcomes.patches, ...outcomes.ends].some(isOfOthers)) endDrought(s);
   // Jobs that run again, and children of those that ended, may be runnable now: an older answer that nothing is proves nothing.
   if (flight.rows.ends.length + flight.rows.releases.length > 0) s.dryProven = false;
   tellCommitted(s, flight, [...answers, ...refusals(flight, outcomes)]);
+}
+
+function isOfOthers(outcome: RowOutcome): boolean {
+  return outcome === 'not-ours' || outcome === 'duplicate';
 }
 
 /** A patch whose row was refused was not written: who waits for its commit is told so, whoever does not ignores it. */

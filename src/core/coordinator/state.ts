@@ -272,6 +272,13 @@ export function makeCoordinatorState(
   };
 }
 
+/** Something may be runnable that the last lease did not see: the next is asked for at once. */
+export function endDrought(s: CoordinatorState): void {
+  s.woken = true;
+  s.dry = false;
+  s.leaseAfter = 0;
+}
+
 /** An agent that may be given work. */
 export function isLive(a: Agent): boolean {
   return a.status === 'live' && !a.draining && !a.drained;

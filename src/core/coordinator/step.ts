@@ -16,7 +16,7 @@ import { appetite, place, sendKill, steal, unreserve, vacate } from './placement
 import { refuse } from './refusals.ts';
 import { release, releaseUnstarted } from './release.ts';
 import { measureRates } from './reports.ts';
-import { isLive, type CoordinatorState } from './state.ts';
+import { endDrought, isLive, type CoordinatorState } from './state.ts';
 import { command, flush } from './streams.ts';
 
 /** After a failed lease or raise the next is tried after this, milliseconds. */
@@ -111,10 +111,7 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
       for (const k of e.jobs) onKilled(s, k.id, k.attempt);
       return;
     case 'wake':
-      s.woken = true;
-      s.dry = false;
-      s.leaseAfter = 0;
-      return;
+      return endDrought(s);
     case 'confirmed':
       s.confirmedAt = Math.max(s.confirmedAt, e.sentAt);
       return;
