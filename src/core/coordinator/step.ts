@@ -329,6 +329,7 @@ function leave(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): num
       fields: { held: s.entries.size, rule: 'PROTOCOL 9' },
     });
   setPhase(s, 'leaving-row');
-  effects.push({ kind: 'leave-row', notes: s.notes.splice(0) });
+  // A record under way may come after the row is left, which no longer takes notes: say its notes again (one said twice is written once).
+  effects.push({ kind: 'leave-row', notes: [...(s.recording?.notes ?? []), ...s.notes.splice(0)] });
   return Infinity;
 }
