@@ -37,7 +37,11 @@ export type AgentPhase = 'joining' | 'working' | 'ending' | 'ended';
 const SELF = new PhaseTable<AgentPhase>('incarnation', [
   { from: 'in', to: 'joining', when: 'it is made' },
   { from: 'joining', to: 'working', when: 'the first echo of the coordinator' },
-  { from: 'joining', to: 'ending', when: 'called dead before the first echo came' },
+  {
+    from: 'joining',
+    to: 'ending',
+    when: 'called dead before the first echo came, or TERM has passed since its first inventory and it was given a job',
+  },
   { from: 'joining', to: 'ended', when: 'refused at the door, or drained before the first echo came' },
   { from: 'working', to: 'ending', when: 'the lease reached TERM, or it was called dead' },
   { from: 'working', to: 'ended', when: 'drained: nothing is left and everything is committed' },

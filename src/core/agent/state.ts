@@ -106,6 +106,8 @@ export interface AgentState {
   heartbeatTimes: Map<number, number>;
   /** Send time of the newest echoed heartbeat; null before the first echo. */
   echoedAt: number | null;
+  /** Send time of the first inventory under an epoch: a coordinator may give jobs from then on. Null before it. */
+  offeredAt: number | null;
   joinSentAt: number;
   /** A coordinator asked for the inventory: it leaves at the end of the step, as everything is by then. */
   joinDue: boolean;
@@ -153,6 +155,7 @@ export function makeAgentState(
     heartbeatSentAt: -Infinity,
     heartbeatTimes: new Map(),
     echoedAt: null,
+    offeredAt: null,
     joinSentAt: -Infinity,
     joinDue: false,
     flushedAt: -Infinity,

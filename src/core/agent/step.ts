@@ -12,11 +12,13 @@ import type { AgentState } from './state.ts';
 
 /** A heartbeat that was not echoed is remembered this long; older ones can't renew the lease any more. */
 const HEARTBEATS_REMEMBERED = 64;
+const NEVER_ECHOED = 'no word from the coordinator since it was told of this agent';
 
 export function agentStep(s: AgentState, events: readonly AgentEvent[], now: number): AgentStep {
   const effects: AgentEffect[] = [];
-  for (const e of events) on(s, e, now, effects);
+  // Before what arrived is read: no echo saves an incarnation whose time is over.
   watchLease(s, now, effects);
+  for (const e of events) on(s, e, now, effects);
   jobs.pump(s, now, effects);
   // Not when hello is read: a later hello of the same step would let it out under an epoch whose commands it has not seen.
   if (s.joinDue && s.phase !== 'ending' && s.phase !== 'ended') sendJoin(s, now, effects);
@@ -87,6 +89,8 @@ function onMessage(s: AgentState, m: Envelope, now: number, effects: AgentEffect
   if (m.dismissed && s.epoch === 0) return refusedAtTheDoor(s, m.dismissed.reason, effects);
   if (m.dismissed)
     return beginEnd(s, `called dead by the coordinator: ${m.dismissed.reason}`, KILL_NOW, now, effects);
+  if (s.phase === 'joining' && (m.echo || m.commands) && now >= termAt(s))
+    return beginEnd(s, NEVER_ECHOED, KILL_TIMEOUT, now, effects);
   if (m.echo) {
     // A successor echoes before it has an epoch of its own (PROTOCOL 3): an echo of the followed epoch counts.
     const fault = echoFault(s, m.echo);
@@ -152,11 +156,14 @@ function drain(s: AgentState, now: number, effects: AgentEffect[]): void {
   jobs.giveBackAll(s, now, effects);
 }
 
-/** The lease from the SEND time of the newest echoed heartbeat: at TERM the incarnation ends, whatever comes later. */
+/**
+ * The lease from the SEND time of the newest echoed heartbeat: at TERM the incarnation ends, whatever comes later. Before
+ * the first echo from the first inventory that a coordinator may have answered with jobs: D may be over there as well.
+ */
 function watchLease(s: AgentState, now: number, effects: AgentEffect[]): void {
-  if (s.phase !== 'working' || s.echoedAt === null) return;
-  if (now - s.echoedAt < s.config.chain.agentTerm) return;
-  beginEnd(s, 'the lease ran out: no word from the coordinator', KILL_TIMEOUT, now, effects);
+  if (now < leaseEdge(s)) return;
+  const reason = s.phase === 'joining' ? NEVER_ECHOED : 'the lease ran out: no word from the coordinator';
+  beginEnd(s, reason, KILL_TIMEOUT, now, effects);
 }
 
 function beginEnd(s: AgentState, reason: string, kill: number, now: number, effects: AgentEffect[]): void {
@@ -168,8 +175,14 @@ function beginEnd(s: AgentState, reason: string, kill: number, now: number, effe
   for (const live of s.live.values()) jobs.kill(s, live.job.id, live.job.attempt, kill, now, effects);
 }
 
+/** When it ends by itself. One that holds nothing and was never echoed has nothing to lose, and waits. */
 function leaseEdge(s: AgentState): number {
-  return s.phase === 'working' && s.echoedAt !== null ? s.echoedAt + s.config.chain.agentTerm : Infinity;
+  return s.phase === 'working' || (s.phase === 'joining' && s.live.size > 0) ? termAt(s) : Infinity;
+}
+
+function termAt(s: AgentState): number {
+  const since = s.echoedAt ?? s.offeredAt;
+  return since === null ? Infinity : since + s.config.chain.agentTerm;
 }
 
 function beat(s: AgentState, now: number, effects: AgentEffect[]): number {
@@ -207,6 +220,7 @@ function beat(s: AgentState, now: number, effects: AgentEffect[]): number {
 function sendJoin(s: AgentState, now: number, effects: AgentEffect[]): void {
   s.joinSentAt = now;
   s.joinDue = false;
+  if (s.epoch > 0) s.offeredAt ??= now;
   // The first heartbeat follows at once: its echo is what lets the first job start.
   if (s.epoch > 0 && s.echoedAt === null) s.heartbeatSentAt = -Infinity;
   const held = [...s.live.values()].map((l) => ({
