@@ -18,9 +18,15 @@ const schema = z.object({
   addresses: z.array(z.string()).check(z.minLength(1)),
   serverKey: z.string(),
   schedulerId: z.string(),
-  /** We follow a dead coordinator of the same launcher: its port, and what its last beat said. */
+  /** We follow a dead coordinator of the same launcher: its server, its port, and what its last beat said. */
   predecessor: z.nullable(
-    z.object({ launcher: z.int(), port: z.int(), epoch: z.int(), confirmedAt: z.number() }),
+    z.object({
+      launcher: z.int(),
+      systemIdentifier: z.string(),
+      port: z.int(),
+      epoch: z.int(),
+      confirmedAt: z.number(),
+    }),
   ),
 });
 
@@ -35,7 +41,7 @@ export async function readCoordinatorFile(path: string): Promise<CoordinatorFile
 
 /** What a coordinator tells its warden, over the channel between them. */
 export type ToWarden =
-  | { kind: 'bound'; launcher: number; port: number }
+  | { kind: 'bound'; launcher: number; systemIdentifier: string; port: number }
   | { kind: 'beat'; epoch: number; confirmedAt: number }
   | {
       kind: 'progress';

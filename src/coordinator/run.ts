@@ -93,7 +93,7 @@ export async function runCoordinator(path: string): Promise<number> {
     const { port } = bound ?? (await link.bind({ addresses: file.addresses }));
     const { id, epoch } = session;
     log.info({ id, epoch, port, successor: predecessor !== null, rule: 'PROTOCOL 3' }, 'bound');
-    toWarden({ kind: 'bound', launcher: session.id, port });
+    toWarden({ kind: 'bound', launcher: id, systemIdentifier: session.work.systemIdentifier!, port });
     toWarden({ kind: 'beat', ...coordinator.beat() });
     for (const event of early) coordinator.post(event);
     const end = await coordinator.run(link);

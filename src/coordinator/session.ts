@@ -23,7 +23,7 @@ import { heldJobs } from '../store/lease-store.ts';
 import { endSessions } from '../store/rescue-store.ts';
 import type { RosterMember } from '../store/rows.ts';
 import { factsOf } from './applications.ts';
-import type { CoordinatorFile } from './config.ts';
+import type { CoordinatorFile, Predecessor } from './config.ts';
 
 /** Connections for leases, commits, applications and the roster; the heartbeat has one of its own. */
 const WORK_CONNECTIONS = 3;
@@ -54,7 +54,7 @@ export async function openSession(
   const found = { epoch: null };
   for (let said = ''; ;) {
     try {
-      return await succeed(file, file.predecessor.launcher, found, log);
+      return await succeed(file, file.predecessor, found, log);
     } catch (error) {
       const waits = error instanceof UserError || (error instanceof WorldError && error.code !== 'fenced');
       // Without a warden nobody needs a successor: its agents end by themselves, and a rescue takes what they held.
@@ -75,11 +75,16 @@ function sessionPrefix(file: CoordinatorFile): string {
   return `balsam ${file.name.slice(-40)} `;
 }
 
+/**
+ * A successor's are to its predecessor's server alone: a launcher of that number in another one is somebody else's. While
+ * that one answers it waits, as for a server that is away.
+ */
 async function connections(file: CoordinatorFile): Promise<{ work: OpenDatabase; heart: OpenDatabase }> {
   const opened = {
     path: file.dbPath,
     role: 'coordinator',
     applicationName: `${sessionPrefix(file)}${process.pid}`,
+    ...(file.predecessor && { systemIdentifier: file.predecessor.systemIdentifier }),
   } as const;
   const [work, heart] = await Promise.all([
     openDatabase({ ...opened, max: WORK_CONNECTIONS }),
@@ -99,7 +104,7 @@ async function begin(file: CoordinatorFile): Promise<Session> {
 /** `found` keeps, from try to try, the epoch that was found at first. */
 async function succeed(
   file: CoordinatorFile,
-  id: number,
+  { launcher: id }: Predecessor,
   found: { epoch: number | null },
   log: Logger,
 ): Promise<Session> {

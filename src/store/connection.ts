@@ -36,6 +36,8 @@ export interface ConnectOptions {
   role: 'client' | 'coordinator';
   /** Milliseconds; STATEMENT_DEADLINE_MS for a coordinator, none for a client, when not given. */
   deadline?: number;
+  /** Only this server will do (PROTOCOL 7); the first one that answers when not given. */
+  systemIdentifier?: string;
 }
 
 /** The part of postgres.js that a transaction has too. */
@@ -48,6 +50,8 @@ export interface Database {
   /** Read at each new connection: who changes it moves the pool. */
   readonly address: DatabaseAddress;
   readonly applicationName: string;
+  /** Of the server that answered first; every other one is refused as 'wrong-server'. Undefined before the first statement. */
+  readonly systemIdentifier: string | undefined;
   /** Work outside a transaction: under the deadline, its errors translated to WorldError where the world is to blame. */
   run<T>(work: (sql: Queries) => Promise<T>): Promise<T>;
   /** The same inside one transaction; an error rolls it back. */
@@ -207,8 +211,13 @@ class Pool implements Database {
     this.applicationName = opts.applicationName;
     this.#deadline = opts.deadline ?? (opts.role === 'coordinator' ? STATEMENT_DEADLINE_MS : Infinity);
     this.#max = opts.max ?? DEFAULT_CONNECTIONS;
+    this.#systemIdentifier = opts.systemIdentifier;
     this.#free = this.#max;
     this.#now = this.#generation();
+  }
+
+  get systemIdentifier(): string | undefined {
+    return this.#systemIdentifier;
   }
 
   get sql(): postgres.Sql {

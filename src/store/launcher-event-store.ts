@@ -55,7 +55,7 @@ export async function recordNotes(db: Database, r: Recording): Promise<boolean> 
   return row!.fenced;
 }
 
-/** A successor took over: told in the history of every job that it holds. A repeat writes nothing. */
+/** A successor took over: told in the history of every job that it holds. Fenced; a repeat writes nothing. */
 export async function noteTakeover(
   db: Database,
   of: { launcher: number; epoch: number; held: number },
@@ -63,8 +63,10 @@ export async function noteTakeover(
   const message = `its coordinator died and was replaced: epoch ${of.epoch}, ${of.held} jobs held`;
   await db.run(
     (sql) => sql`
+      with fence as materialized (
+        select id from launcher where id = ${of.launcher} and epoch = ${of.epoch} and state = 'alive' for key share)
       insert into launcher_event (launcher, source, number, kind, message)
-      values (${of.launcher}, ${of.epoch}, 0, 'takeover', ${message}) on conflict do nothing`,
+      select id, ${of.epoch}, 0, 'takeover', ${message} from fence on conflict do nothing`,
   );
 }
 

@@ -35,7 +35,7 @@ export class CoordinatorKeeper {
   readonly #o: KeeperOptions;
   readonly #successions: number[] = [];
   #child!: ChildProcess;
-  #bound: { launcher: number; port: number } | null = null;
+  #bound: Omit<Extract<ToWarden, { kind: 'bound' }>, 'kind'> | null = null;
   #beat: { epoch: number; confirmedAt: number } | null = null;
   #beatAt = Infinity;
   #end: CoordinatorEnd | null = null;
@@ -88,8 +88,10 @@ export class CoordinatorKeeper {
     if (m.kind === 'beat') {
       this.#beat = { epoch: m.epoch, confirmedAt: m.confirmedAt };
       this.#beatAt = systemClock.monotonic();
-    } else if (m.kind === 'bound') this.#bound = { launcher: m.launcher, port: m.port };
-    else if (m.kind === 'end') this.#end = { code: m.code, reason: m.reason };
+    } else if (m.kind === 'bound') {
+      const { launcher, systemIdentifier, port } = m;
+      this.#bound = { launcher, systemIdentifier, port };
+    } else if (m.kind === 'end') this.#end = { code: m.code, reason: m.reason };
     this.#o.onMessage(m);
   }
 

@@ -35,6 +35,8 @@ export interface TestServer {
   stop(mode?: 'fast' | 'immediate'): Promise<void>;
   /** Starts it again over the same files. */
   start(): Promise<void>;
+  /** Starts it again over the same files as a standby, which recovers for ever. */
+  startAsStandby(): Promise<void>;
   /** Stops it and removes its files. */
   remove(): Promise<void>;
 }
@@ -110,7 +112,7 @@ function untilReady(child: ChildProcess): Promise<ChildProcess> {
   const { stderr } = child;
   stderr?.setEncoding('utf8').on('data', (chunk: string) => {
     log = (log + chunk).slice(-10_000);
-    if (!log.includes('ready to accept connections')) return;
+    if (!/ready to accept (read-only )?connections/.test(log)) return;
     // A test process does not wait for its server; it ends it on its way out.
     child.unref();
     (stderr as unknown as { unref(): void } | null)?.unref();
@@ -177,6 +179,11 @@ class Server implements TestServer {
 
   async start(): Promise<void> {
     this.process = await this.#launch();
+  }
+
+  async startAsStandby(): Promise<void> {
+    fs.writeFileSync(path.join(this.#base, 'data', 'standby.signal'), '');
+    await this.start();
   }
 
   async remove(): Promise<void> {

@@ -138,19 +138,38 @@ test('a server that stops and comes back; another server in its place is refused
 
   const impostor = await startServer();
   t.teardown(() => impostor.remove());
-  // The same address, another server behind it.
-  Object.assign(address, {
-    host: impostor.address.host,
-    password: impostor.address.password,
-    database: 'postgres',
-  });
   await using other = connect({ ...server.address }, coordinator);
   await other.run((sql) => sql`select 1`);
-  Object.assign(other.address, { host: impostor.address.host });
+  // The same address and login, another server behind it.
+  Object.assign(other.address, impostor.address);
   await other.run((sql) => sql`select pg_terminate_backend(pg_backend_pid())`).catch(() => {});
+  const refused = { ...code('wrong-server'), message: /another Postgres answers/ };
   await t.throwsAsync(
     other.run((sql) => sql`select 1`),
-    { message: /password|another Postgres/ },
+    refused,
+  );
+
+  await using successor = connect(impostor.address, {
+    ...coordinator,
+    systemIdentifier: other.systemIdentifier!,
+  });
+  await t.throwsAsync(
+    successor.run((sql) => sql`select 1`),
+    refused,
+  );
+  Object.assign(successor.address, server.address);
+  await successor.run((sql) => sql`select 1`);
+});
+
+test('a server in recovery is refused', async (t) => {
+  const server = await startServer();
+  t.teardown(() => server.remove());
+  await server.stop();
+  await server.startAsStandby();
+  await using db = connect(server.address, coordinator);
+  await t.throwsAsync(
+    db.run((sql) => sql`select 1`),
+    { ...code('wrong-server'), message: /in recovery/ },
   );
 });
 

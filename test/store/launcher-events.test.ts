@@ -89,9 +89,13 @@ test('a takeover is in the history of every job that ran through it, and of no o
   const starts = [start(before!, 1), start(through!, 2)];
   await commitBatch(b.db, batch(b, { starts }));
   await commitBatch(b.db, batch(b, { ends: [end(before!, 3)] }));
-  await noteTakeover(b.db, { launcher: b.launcher, epoch: 2, held: 2 });
-  await noteTakeover(b.db, { launcher: b.launcher, epoch: 2, held: 2 });
-  await commitBatch(b.db, batch(b, { starts: [start(after!, 4)] }));
+  const takeover = { launcher: b.launcher, epoch: b.epoch + 1, held: 2 };
+  await noteTakeover(b.db, takeover);
+  t.is((await launcherEvents(b.client, [b.launcher])).size, 0, 'not before the row is its own');
+  t.is(await raiseEpoch(b.db, b.launcher, b.epoch), takeover.epoch);
+  await noteTakeover(b.db, takeover);
+  await noteTakeover(b.db, takeover);
+  await commitBatch(b.db, batch({ ...b, epoch: takeover.epoch }, { starts: [start(after!, 4)] }));
   const ids = [before!.id, through!.id, after!.id];
   const lines = await history(b.client, ids);
   const told = ids.map((id) => lines.get(id)!.filter((l) => l.message.includes('replaced')).length);
