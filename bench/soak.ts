@@ -14,9 +14,11 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Chaos, type Fault } from '../test/e2e/_chaos.ts';
+import { diskFaults, onSmallDisks } from '../test/e2e/_disks.ts';
 import { FAULTS } from '../test/e2e/_faults.ts';
 import { keepEvidence, verdictOf } from '../test/e2e/_verdict.ts';
 import { makeWorld, type World } from '../test/e2e/_world.ts';
+import { NO_SMALL_DISK } from '../test/helpers/small-disk.ts';
 
 /** Between two faults, milliseconds. */
 const PAUSE_MS = [500, 6_000] as const;
@@ -41,6 +43,9 @@ let stopped = false;
 process.once('SIGINT', () => (stopped = true));
 console.log(`soak of ${minutes} minutes, --seed ${seed}`);
 const world = await makeWorld();
+const faults = [...FAULTS];
+if (NO_SMALL_DISK === null) faults.push(...diskFaults(await onSmallDisks(world)));
+else console.log(`no disk will be full: ${NO_SMALL_DISK}`);
 const chaos = new Chaos(world, { seed, nodes, packing: 4, jobs: backlog, say: (line) => console.log(line) });
 const findings = await soak(chaos).catch((error: unknown) => [String(error)]);
 if (findings.length > 0) await keep(world, findings);
@@ -74,9 +79,9 @@ async function soak(c: Chaos): Promise<string[]> {
 function weighted(c: Chaos): Fault {
   let left = c.between(
     1,
-    FAULTS.reduce((sum, f) => sum + f.weight, 0),
+    faults.reduce((sum, f) => sum + f.weight, 0),
   );
-  return FAULTS.find((f) => (left -= f.weight) <= 0)!;
+  return faults.find((f) => (left -= f.weight) <= 0)!;
 }
 
 async function keep(of: World, broken: readonly string[]): Promise<void> {

@@ -176,6 +176,11 @@ export class Chaos {
     return new Set([...this.#frozen].map((p) => p.pid));
   }
 
+  /** Jobs had no space for their files for a time. */
+  get noSpace(): boolean {
+    return this.struck.has('no space for output');
+  }
+
   say(line: string): void {
     const at = ((performance.now() - this.#startedAt) / 1_000).toFixed(1);
     this.options.say(`${at.padStart(6)} s  ${line}`);

@@ -2,14 +2,9 @@
  * What may happen to launchers and to their database. Each fault strikes something that is there now, or says that
  * nothing is; what lasts ends by itself. Performed by `_chaos.ts`.
  */
-import fs from 'node:fs';
-import net from 'node:net';
-import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { newId } from '../../src/base/ids.ts';
-import { makeLauncherKeys, readKeyFile } from '../../src/wire/curve.ts';
-import { DealerLink } from '../../src/wire/dealer-link.ts';
 import type { Chaos, Fault } from './_chaos.ts';
+import { DOORS } from './_doors.ts';
 import { partsOf, postgresOf, signal, type Kind, type Part } from './_parts.ts';
 import { readMaybe } from './_world.ts';
 
@@ -18,8 +13,6 @@ const STOPPED_S = 20;
 /** An agent and its guard together: longer than the lease, so that both are late, but not so late that the attempt is given
  * to another node while nobody could end it here (what is promised assumes that one of them gets CPU; PROTOCOL 12). */
 const BOTH_STOPPED_S = 11;
-/** A stranger's connection is given up after this. */
-const STRANGER_MS = 5_000;
 
 export const FAULTS: readonly Fault[] = [
   killing('kill agent', 3, (c) => one(c, 'agent')),
@@ -44,7 +37,7 @@ export const FAULTS: readonly Fault[] = [
   { name: 'Postgres away', weight: 1, strike: postgresAway },
   { name: 'kill a job', weight: 3, strike: userKill },
   { name: 'a second launcher', weight: 1, strike: secondLauncher },
-  { name: 'strangers', weight: 1, strike: strangers },
+  ...DOORS,
 ];
 
 /** Those of these names, in that order. */
@@ -178,37 +171,4 @@ async function userKill(c: Chaos): Promise<string | null> {
 async function secondLauncher(c: Chaos): Promise<string | null> {
   if (c.living.length !== 1) return null;
   return `warden ${c.launch(1).pid}`;
-}
-
-/** Garbage and a key of nobody at the port of a coordinator. */
-async function strangers(c: Chaos): Promise<string | null> {
-  const port = Number([...c.world.logs().matchAll(/"port":(\d+),[^\n]*"msg":"bound"/g)].at(-1)?.[1]);
-  if (!(port > 0)) return null;
-  const key = await anyKey(c);
-  if (key === null) return null;
-  c.later(async () => {
-    const socket = net.connect(port, '127.0.0.1');
-    socket.on('error', () => undefined).once('connect', () => socket.write('x'.repeat(100_000)));
-    const dealer = new DealerLink({
-      identity: newId(),
-      keys: { ...makeLauncherKeys().client, peerPublicKey: key },
-      onMessage: () => undefined,
-    });
-    dealer.connect([`tcp://127.0.0.1:${port}`]);
-    await pause(STRANGER_MS);
-    socket.destroy();
-    await dealer.close();
-  });
-  return `port ${port}`;
-}
-
-/** The server key that any launcher here published to its agents. */
-async function anyKey(c: Chaos): Promise<string | null> {
-  const keys = path.join(c.world.dbPath, 'keys');
-  for (const name of fs.readdirSync(keys)) {
-    const file = path.join(keys, name, 'client.key');
-    const read = await readKeyFile(file).catch(() => null);
-    if (read) return read.peerPublicKey;
-  }
-  return null;
 }

@@ -22,6 +22,8 @@ export interface Told {
   ids: readonly string[];
   killed: ReadonlySet<string>;
   maybeKilled: ReadonlySet<string>;
+  /** Jobs had no space for their files for a time. */
+  noSpace: boolean;
 }
 
 export interface Verdict {
@@ -61,6 +63,7 @@ export async function judge(world: World, told: Told): Promise<Verdict> {
       lines: lines.get(row.job_id) ?? [],
       killed: told.killed.has(row.job_id),
       maybeKilled: told.maybeKilled.has(row.job_id),
+      noSpace: told.noSpace,
     };
     const wrong = [...endOf(job), ...runsOf(job), ...countsOf(job)];
     findings.push(...wrong.map((what) => `${row.name} ${row.job_id}: ${what}\n${evidence(job)}`));
@@ -77,6 +80,7 @@ interface Judged {
   lines: HistoryLine[];
   killed: boolean;
   maybeKilled: boolean;
+  noSpace: boolean;
 }
 
 function attemptsOf(world: World): Promise<AttemptRow[]> {
@@ -127,9 +131,10 @@ function userKilled({ lines, killed, maybeKilled }: Judged): string[] {
   return wrong;
 }
 
-/** Jobs that are not retried, and those that lost their node too often; nothing else fails. */
-function failed({ row, lines }: Judged): string[] {
+/** Jobs that are not retried, those that lost their node too often, and those without space; nothing else fails. */
+function failed({ row, lines, noSpace }: Judged): string[] {
   const why = lines.findLast((line) => line.message !== '')?.message ?? '';
+  if (noSpace && /no space(?: is)? left/i.test(why)) return [];
   const tooOften = /its node died 3 times/.test(why);
   if (row.auto_timeout_retry && !tooOften) return [`FAILED: ${why}`];
   return why === '' ? ['FAILED without a reason'] : [];

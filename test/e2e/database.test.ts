@@ -18,7 +18,7 @@ const KILLS = 6;
 /** Every job of the world has ended as it must, each at its first attempt. */
 async function untouched(world: World, said: readonly string[], ids: readonly string[]): Promise<string[]> {
   const none = new Set<string>();
-  const { findings } = await judge(world, { ids, killed: none, maybeKilled: none });
+  const { findings } = await judge(world, { ids, killed: none, maybeKilled: none, noSpace: false });
   const again = (await world.rows(ids)).filter(
     (r) => r.attempt !== 1 || r.tries !== 1 || r.launcher !== null,
   );

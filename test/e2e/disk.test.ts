@@ -3,11 +3,10 @@
  * the others go on; a launcher whose database has no space says so, what runs goes on, and with space again all of it ends
  * and nothing is lost or doubled.
  */
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import { NO_SMALL_DISK, smallDisk, type SmallDisk } from '../helpers/small-disk.ts';
+import { NO_SMALL_DISK, moveToSmallDisk, smallDisk } from '../helpers/small-disk.ts';
 import { locking, makeWorld, until, type World } from './_world.ts';
 import { executionsOf, ticking } from './_ticks.ts';
 import { complaints, judge } from './_verdict.ts';
@@ -70,19 +69,6 @@ onSmallDisk(`no space for the output of jobs: FAILED with the reason, the others
   t.deepEqual(left, []);
 });
 
-/** Moves the files below `directory` to a small disk over it; owner and mode stay. The server is down. */
-function moveToSmallDisk(directory: string, size: string): SmallDisk {
-  const { uid, gid, mode } = fs.statSync(directory);
-  const aside = `${directory}.aside`;
-  fs.renameSync(directory, aside);
-  fs.mkdirSync(directory);
-  const disk = smallDisk(directory, `size=${size},mode=${(mode & 0o777).toString(8)},uid=${uid},gid=${gid}`);
-  const copied = spawnSync('cp', ['-a', `${aside}/.`, directory], { encoding: 'utf8' });
-  if (copied.status !== 0) throw new Error(copied.stderr);
-  fs.rmSync(aside, { recursive: true });
-  return disk;
-}
-
 onSmallDisk(
   `no space for Postgres: it is said, work goes on, and with space all of it ends once ${why}`,
   async (t) => {
@@ -91,8 +77,8 @@ onSmallDisk(
       t.is((await world.balsam(['server', '--stop'])).code, 0);
       const pgdata = path.join(world.dbPath, 'balsamdb');
       const wal = path.join(pgdata, 'pg_wal');
-      const tables = moveToSmallDisk(pgdata, '96m');
-      const log = moveToSmallDisk(wal, '80m');
+      const tables = moveToSmallDisk(pgdata, 'size=96m');
+      const log = moveToSmallDisk(wal, 'size=80m');
       world.atClose.push(
         () => log.remove(),
         () => tables.remove(),
@@ -141,7 +127,7 @@ onSmallDisk(
       await world.until(ids, ['JOB_FINISHED']);
       t.is(await launcher.exit(), 0, launcher.err);
       const none = new Set<string>();
-      const { findings } = await judge(world, { ids, killed: none, maybeKilled: none });
+      const { findings } = await judge(world, { ids, killed: none, maybeKilled: none, noSpace: false });
       t.deepEqual([...findings, ...complaints(world, [launcher.err])], []);
       for (const row of await world.rows(ids)) t.is(row.attempt, 1, row.name);
       t.regex(fs.readFileSync(path.join(world.dbPath, 'postgres.log'), 'utf8'), /PANIC: .*No space left/);

@@ -4,16 +4,15 @@
  */
 import fs from 'node:fs';
 import net from 'node:net';
-import path from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
 import { newId } from '../../src/base/ids.ts';
 import { MAX_MESSAGE_BYTES } from '../../src/base/limits.ts';
-import { PROTOCOL_VERSION, type Body, type Join } from '../../src/core/messages.ts';
-import { bodyOf, decodeEnvelope, encodeEnvelope } from '../../src/wire/codec.ts';
-import { makeLauncherKeys, readKeyFile, type CurveKeys } from '../../src/wire/curve.ts';
+import { PROTOCOL_VERSION, type Body } from '../../src/core/messages.ts';
+import { bodyOf, decodeEnvelope } from '../../src/wire/codec.ts';
+import { makeLauncherKeys, type CurveKeys } from '../../src/wire/curve.ts';
 import { DealerLink } from '../../src/wire/dealer-link.ts';
-import { fromAgent, spoil } from '../core/support/hostile-messages.ts';
+import { JOIN, envelope as anEnvelope, hostileBytes, lastBound, publishedKeys } from './_stranger.ts';
 import { lives, makeWorld, until, type Launcher, type World } from './_world.ts';
 
 let world: World;
@@ -30,11 +29,11 @@ test.before(async () => {
   ids = await world.jobs(Array.from({ length: 2_000 }, (_, i) => ({ name: `s${i}`, application: 'short' })));
   launcher = world.launcher(['--consume-all', '--nodes', '2', '--persistent']);
   await world.until(ids.slice(0, 2), ['JOB_FINISHED']);
-  const bound = /"id":(\d+),"epoch":\d+,"port":(\d+),.*"msg":"bound"/.exec(world.logs());
-  [launcherId, port] = [Number(bound?.[1]), Number(bound?.[2])];
-  if (!(port > 0)) throw new Error(`the log does not say where the coordinator is bound:\n${world.logs()}`);
-  const directory = path.join(world.dbPath, 'keys');
-  keys = await readKeyFile(path.join(directory, fs.readdirSync(directory)[0]!, 'client.key'));
+  const bound = lastBound(world);
+  if (!bound) throw new Error(`the log does not say where the coordinator is bound:\n${world.logs()}`);
+  launcherId = bound.launcher;
+  port = bound.port;
+  [keys] = (await publishedKeys(world)) as [CurveKeys];
   await until(async () => (roster = (await world.incarnations()).length) === 2, 'both agents are enrolled');
 });
 test.after.always('nothing is left behind', async (t) => {
@@ -83,31 +82,8 @@ function envelope(
   body: Body,
   over: Partial<{ version: number; launcher: number; epoch: number }> = {},
 ): Uint8Array {
-  return encodeEnvelope({
-    version: PROTOCOL_VERSION,
-    launcher: launcherId,
-    epoch: 1,
-    incarnation,
-    ...over,
-    ...body,
-  });
+  return anEnvelope(launcherId, incarnation, body, over);
 }
-
-const identity = { pid: 1, startTime: 1, bootId: 'x', pidNamespace: 'x', uid: 0 };
-const join: Join = {
-  node: 0,
-  hostname: 'stranger',
-  cpus: 1_000,
-  gpus: 0,
-  memoryBytes: 1,
-  agent: identity,
-  guard: identity,
-  endedIncarnation: '',
-  endedCrashed: false,
-  held: [],
-  oldestReport: 1,
-  lastReport: 0,
-};
 
 test.serial('bytes that are no ZMTP at all', async (t) => {
   const before = await finished();
@@ -127,7 +103,7 @@ test.serial('a key that is not this launcher’s', async (t) => {
   const before = await finished();
   const answers = await speak(
     { ...others.client, peerPublicKey: keys.peerPublicKey },
-    (incarnation) => [envelope(incarnation, { join })],
+    (incarnation) => [envelope(incarnation, { join: JOIN })],
     () => count(/refused a stranger at the port/) >= 1,
   );
   t.deepEqual(answers, []);
@@ -138,9 +114,9 @@ test.serial('a key that is not this launcher’s', async (t) => {
 const refused: readonly (readonly [string, (incarnation: string) => Uint8Array])[] = [
   ['garbage', () => Buffer.from('no protobuf \xff\xff\xff\xff at all', 'latin1')],
   ['nothing', () => Buffer.alloc(0)],
-  ['another protocol version', (i) => envelope(i, { join }, { version: PROTOCOL_VERSION + 1 })],
-  ['another launcher', (i) => envelope(i, { join }, { launcher: launcherId + 1 })],
-  ['another incarnation than its own', () => envelope(newId(), { join })],
+  ['another protocol version', (i) => envelope(i, { join: JOIN }, { version: PROTOCOL_VERSION + 1 })],
+  ['another launcher', (i) => envelope(i, { join: JOIN }, { launcher: launcherId + 1 })],
+  ['another incarnation than its own', () => envelope(newId(), { join: JOIN })],
 ];
 for (const [title, message] of refused) {
   test.serial(`the right key, but ${title}`, async (t) => {
@@ -160,7 +136,7 @@ for (const [title, message] of refused) {
 test.serial('an agent of a node that is not ours is dismissed', async (t) => {
   const answers = await speak(
     keys,
-    (incarnation) => [envelope(incarnation, { join: { ...join, node: 7 } })],
+    (incarnation) => [envelope(incarnation, { join: { ...JOIN, node: 7 } })],
     () => false,
   );
   const decoded = decodeEnvelope(answers[0]!);
@@ -301,20 +277,6 @@ async function sendWhole(dealer: DealerLink, message: Uint8Array): Promise<void>
   await until(async () => (await dealer.send(message)) === 'ok', 'there is room for a message');
 }
 
-/** Bytes that somebody with the key sends: messages of every kind, spoilt or not, but for a join that would be taken. */
-function hostileBytes(incarnation: string, count: number): Uint8Array[] {
-  const samples = fc.sample(fc.tuple(fromAgent, spoil), {
-    numRuns: count,
-    seed: Number(process.env['CORE_SEED'] ?? 7),
-  });
-  return samples.map(([body, how]) => {
-    const harmless = body.join ? { join: { ...body.join, node: 7 } } : body;
-    const sent = Uint8Array.from(envelope(incarnation, harmless));
-    if (how) sent[how.place % sent.length] = how.byte;
-    return how && how.cut % 2 === 0 ? sent.subarray(0, how.cut % sent.length) : sent;
-  });
-}
-
 test.serial('the right key and a thousand messages of any kind', async (t) => {
   const pid = coordinator();
   const [before, done, told] = [used(pid), await finished(), refusals('refused a message')];
@@ -332,9 +294,11 @@ test.serial('the right key and a thousand messages of any kind', async (t) => {
   });
   dealer.connect([`tcp://127.0.0.1:${port}`]);
   await until(() => dealer.state === 'connected', 'it connects');
-  for (const sent of hostileBytes(incarnation, 1_000)) await sendWhole(dealer, sent);
+  const seed = Number(process.env['CORE_SEED'] ?? 7);
+  for (const sent of hostileBytes(launcherId, incarnation, { count: 1_000, seed }))
+    await sendWhole(dealer, sent);
   // What is answered last was sent last.
-  await sendWhole(dealer, envelope(incarnation, { join: { ...join, node: 9 } }));
+  await sendWhole(dealer, envelope(incarnation, { join: { ...JOIN, node: 9 } }));
   await until(
     () => /node 9/.test(last),
     () => `it is answered still: ${last}, ${answers}`,
@@ -381,9 +345,9 @@ test.serial(
     });
     dealer.connect([`tcp://127.0.0.1:${port}`]);
     await until(() => dealer.state === 'connected', 'it connects');
-    await dealer.send(envelope(incarnation, { join }, { epoch: 0 }));
+    await dealer.send(envelope(incarnation, { join: JOIN }, { epoch: 0 }));
     await until(() => epoch > 0, 'it is greeted');
-    await dealer.send(envelope(incarnation, { join: { ...join, agent: null, guard: null } }, { epoch }));
+    await dealer.send(envelope(incarnation, { join: { ...JOIN, agent: null, guard: null } }, { epoch }));
     await until(() => given.length > 0, 'it is given jobs');
     // Acknowledgements of what was never sent, reports of attempts that nobody has, numbers that are none.
     const heartbeat = {
@@ -420,7 +384,7 @@ test.serial(
     });
     back.connect([`tcp://127.0.0.1:${port}`]);
     await until(() => back.state === 'connected', 'it connects');
-    for (const body of [{ join }, { heartbeat: { ...heartbeat, receivedCommands: 0 } }])
+    for (const body of [{ join: JOIN }, { heartbeat: { ...heartbeat, receivedCommands: 0 } }])
       for (const old of [0, epoch]) await back.send(envelope(incarnation, body, { epoch: old }));
     await until(() => again.length === 4, 'each is answered');
     await back.close();

@@ -5,8 +5,8 @@ import os from 'node:os';
 import path from 'node:path';
 
 export interface SmallDisk {
-  /** Fills it to the last block with one file; returns what makes room again. */
-  fill(): () => void;
+  /** Fills it to the last block with one file, and if asked to its last file; returns what makes room again. */
+  fill(options?: { files: boolean }): () => void;
   /** Takes it away, also while somebody still has a file of it open. */
   remove(): void;
 }
@@ -30,7 +30,7 @@ function tryOnce(): string | null {
 export function smallDisk(directory: string, options: string): SmallDisk {
   run('mount', ['-t', 'tmpfs', '-o', options, 'none', directory]);
   return {
-    fill() {
+    fill(options = { files: false }) {
       const file = path.join(directory, 'filler');
       const fd = fs.openSync(file, 'w');
       try {
@@ -38,10 +38,24 @@ export function smallDisk(directory: string, options: string): SmallDisk {
       } finally {
         fs.closeSync(fd);
       }
-      return () => fs.rmSync(file);
+      const more = path.join(directory, 'more');
+      if (options.files) fillWithFiles(more);
+      return () => {
+        fs.rmSync(file);
+        fs.rmSync(more, { recursive: true, force: true });
+      };
     },
     remove: () => run('umount', ['-l', directory]),
   };
+}
+
+function fillWithFiles(directory: string): void {
+  try {
+    fs.mkdirSync(directory);
+    for (let i = 0; ; i++) fs.writeFileSync(path.join(directory, `${i}`), '');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  }
 }
 
 function fillBy(fd: number, block: number): void {
@@ -51,6 +65,18 @@ function fillBy(fd: number, block: number): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
   }
+}
+
+/** Moves what is below `directory` to a small disk over it; owner and mode stay. Nobody may have a file of it open. */
+export function moveToSmallDisk(directory: string, options: string): SmallDisk {
+  const { uid, gid, mode } = fs.statSync(directory);
+  const aside = `${directory}.aside`;
+  fs.renameSync(directory, aside);
+  fs.mkdirSync(directory);
+  const disk = smallDisk(directory, `${options},mode=${(mode & 0o777).toString(8)},uid=${uid},gid=${gid}`);
+  run('cp', ['-a', `${aside}/.`, directory]);
+  fs.rmSync(aside, { recursive: true });
+  return disk;
 }
 
 function run(program: string, args: readonly string[]): void {
