@@ -125,7 +125,7 @@ export async function addRoster(
          insert into roster (launcher, kind, host, boot_id, pid_namespace, uid, pid, start_time, node, incarnation)
          select f.id, m.* from fence f cross join unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::int[],
            $9::text[], $10::text[], $11::text[]) as m
-         on conflict (launcher, host, boot_id, pid_namespace, pid, start_time) do update set ended_at = null)
+         on conflict (launcher, host, boot_id, pid_namespace, pid, start_time, incarnation) do update set ended_at = null)
        select exists (select from fence) as fenced`,
       [
         id,

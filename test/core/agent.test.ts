@@ -1,11 +1,11 @@
-/** The agent's core, rule by rule: joining and the lease, streams, starting, killing, the outbox (PROTOCOL 0, 5, 6, 8, 10). */
+/** The agent's core, rule by rule: joining (its lease: lease.test.ts), streams, starting, killing, the outbox (PROTOCOL 0, 5, 6, 8, 10). */
 import test from 'ava';
 import { KILL_LOST, KILL_NOW, KILL_TIMEOUT, KILL_USER, type Body } from '../../src/core/messages.ts';
 import type { AgentEvent } from '../../src/core/agent/event.ts';
 import { agentTest, AgentRig } from './support/agent-rig.ts';
 import { APP, agentJob } from './support/jobs.ts';
 
-// --- joining, epochs, the lease ---
+// --- joining, epochs ---
 
 agentTest('it asks to join each second, answers hello, and works with the first echo', {}, (t, rig) => {
   rig.on({ kind: 'tick' });
@@ -19,41 +19,6 @@ agentTest('it asks to join each second, answers hello, and works with the first 
   rig.echo();
   t.deepEqual(rig.take(), ['lease 11000', 'open 0', 'run 0/1 A#1']);
 });
-
-agentTest('an echo renews from the time its heartbeat was sent, never backwards', {}, (t, rig) => {
-  rig.work();
-  rig.pass(1_000);
-  const first = rig.state.heartbeat;
-  rig.pass(1_000);
-  rig.echo();
-  t.deepEqual(rig.take(), ['lease 12000']);
-  rig.hear({ echo: { number: first, receivedReports: 0, committedReports: 0 } });
-  rig.hear({ echo: { number: first + 1, receivedReports: 0, committedReports: 0 } });
-  t.deepEqual(rig.take(), []);
-});
-
-agentTest(
-  'without echoes it beats faster, and at TERM the incarnation ends, even if an echo comes',
-  {},
-  (t, rig) => {
-    rig.work();
-    rig.start(agentJob('A'), agentJob('B'), agentJob('C'));
-    rig.take();
-    rig.pass(2_000);
-    const beats = rig.take(true).length;
-    rig.pass(2_000);
-    t.true(rig.take(true).length > 3 * beats, 'impatient');
-    rig.pass(4_000);
-    t.deepEqual(rig.take(), ['end 0/1 in 2000', 'end 1/2 in 2000', '1 C#1 retracted']);
-    rig.echo();
-    rig.start(agentJob('D'));
-    rig.pass(1_000);
-    t.deepEqual(rig.take(true), [], 'no echo revives it, nothing starts, no heartbeat');
-    rig.ended(0, 1, { signal: 15 });
-    rig.ended(1, 2, { signal: 15 });
-    t.deepEqual(rig.take(), ['2 A#1 ended signal 15 killed 2', 'rejoin']);
-  },
-);
 
 agentTest(
   'lower epochs are refused; a higher one begins at 1 and gets the inventory and all uncommitted reports',

@@ -17,7 +17,7 @@ import {
   livingIncarnations,
   raiseEpoch,
 } from '../../src/store/launcher-store.ts';
-import { releaseChunk, tombstone } from '../../src/store/rescue-store.ts';
+import { releaseChunk, rosterOf, tombstone } from '../../src/store/rescue-store.ts';
 import type { RosterMember } from '../../src/store/rows.ts';
 import { batch, bench, end, lease, newLauncher, start } from './_store.ts';
 
@@ -79,6 +79,21 @@ test('an incarnation that is over is not waited for; one that joins again is', a
   t.deepEqual(await livingIncarnations(db, launcher), ['three']);
   await addRoster(db, launcher, epoch, [member('one')]);
   t.deepEqual((await livingIncarnations(db, launcher)).toSorted(), ['one', 'three']);
+});
+
+test('an agent that joins again as the same process has a row for each of its lives', async (t) => {
+  await using b = await bench();
+  const { db, launcher, epoch } = b;
+  const life = (incarnation: string): RosterMember => ({ ...member('process'), incarnation });
+  await addRoster(db, launcher, epoch, [life('one')]);
+  const lostAt = new Date();
+  await addRoster(db, launcher, epoch, [life('two')]);
+  await recordNotes(db, { launcher, epoch, source: epoch, notes: [], ended: ['one'] });
+  t.deepEqual(await livingIncarnations(db, launcher), ['two'], 'a successor waits for its word');
+  await addRoster(db, launcher, epoch, [life('two')]);
+  const rows = await db.sql`select incarnation from roster where added_at > ${lostAt}`;
+  t.deepEqual([...rows], [{ incarnation: 'two' }], 'and a report knows when the node was back');
+  t.deepEqual((await rosterOf(db, launcher)).map((m) => m.incarnation).toSorted(), ['one', 'two']);
 });
 
 test('a takeover is in the history of every job that ran through it, and of no other', async (t) => {
