@@ -251,7 +251,7 @@ export class Incarnation {
       case 'log':
         // The text names the job, and would be a kind of its own.
         if (e.often === true)
-          return this.#refusals.note('refused late', { incarnation: this.id, rule: e.text });
+          return this.#refusals.note('refused late', { incarnation: this.id, rule: e.rule, what: e.text });
         return this.#setup.log[e.level]({ incarnation: this.id, rule: e.rule }, e.text);
     }
   }

@@ -3,7 +3,7 @@
  * lines of their own, and the rest is one line with their number. A stranger that hammers must not fill the disk.
  */
 import { REFUSAL_LINES, REFUSAL_WINDOW_MS } from './limits.ts';
-import type { Logger } from './log.ts';
+import type { LogFields, Logger } from './log.ts';
 
 /** Kinds that are told apart; further ones share one. Guess: our own texts are fewer. */
 const KINDS = 32;
@@ -11,6 +11,8 @@ const KINDS = 32;
 interface Kind {
   told: number;
   untold: number;
+  /** Of the last one: the sum names it. */
+  rule: string;
   timer: NodeJS.Timeout;
 }
 
@@ -27,10 +29,11 @@ export class Refusals {
   }
 
   /** Counts one; `text` is its kind and the message of its line, `fields` say which rule was broken and by whom. */
-  note(text: string, fields: Record<string, string | number>): void {
+  note(text: string, fields: LogFields): void {
     this.count += 1;
     const name = this.#kinds.has(text) || this.#kinds.size < KINDS ? text : 'refused something';
     const kind = this.#kinds.get(name) ?? this.#open(name);
+    kind.rule = fields.rule;
     if (kind.told >= REFUSAL_LINES) {
       kind.untold += 1;
       return;
@@ -48,6 +51,7 @@ export class Refusals {
     const kind: Kind = {
       told: 0,
       untold: 0,
+      rule: '',
       timer: setTimeout(() => this.#close(text, kind), this.#windowMs).unref(),
     };
     this.#kinds.set(text, kind);
@@ -57,6 +61,7 @@ export class Refusals {
   #close(text: string, kind: Kind): void {
     clearTimeout(kind.timer);
     this.#kinds.delete(text);
-    if (kind.untold > 0) this.#log.warn({ refused: this.count }, `${text}: refused ${kind.untold} more`);
+    const { untold, rule } = kind;
+    if (untold > 0) this.#log.warn({ rule, refused: this.count }, `${text}: refused ${untold} more`);
   }
 }

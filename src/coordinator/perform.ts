@@ -82,8 +82,8 @@ export class Performer {
       case 'refused':
         return this.#o.refusals.note('refused a message', { incarnation: e.incarnation, rule: e.rule });
       case 'log':
-        if (e.often === true) return this.#o.refusals.note(e.text, e.fields ?? {});
-        return this.#o.log[e.level](e.fields ?? {}, e.text);
+        if (e.often === true) return this.#o.refusals.note(e.text, e.fields);
+        return this.#o.log[e.level](e.fields, e.text);
     }
   }
 

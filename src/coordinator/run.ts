@@ -75,7 +75,10 @@ export async function runCoordinator(path: string): Promise<number> {
       return undefined;
     },
     onStranger: (stranger) =>
-      log.warn({ ...stranger, refused: link.counters.strangers }, 'refused a stranger at the port'),
+      log.warn(
+        { ...stranger, refused: link.counters.strangers, rule: 'PROTOCOL 5' },
+        'refused a stranger at the port',
+      ),
   });
   // A successor echoes before it has a database; the first coordinator has nobody to echo to.
   const bound = predecessor ? await link.bind({ addresses: file.addresses, port: predecessor.port }) : null;

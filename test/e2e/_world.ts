@@ -2,8 +2,9 @@
  * One world for each test file of this folder: a database made by `balsam init` with a Postgres of its own, scripts that
  * run as jobs, and launchers started through bin/balsam as a person would. What is waited for has a deadline.
  *
- * `close` ends what the world started and says what was left behind: processes, socket directories, keys. It must never
- * touch a process that is not of this world, which is known by the world's own path in its environment or argv.
+ * `close` ends what the world started and says what was left behind: processes, socket directories, keys, lines of logs
+ * that name no rule of the protocol. It must never touch a process that is not of this world, which is known by the
+ * world's own path in its environment or argv.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
@@ -19,6 +20,7 @@ import { history } from '../../src/store/event-store.ts';
 import { countByState, getJobs, insertJobs } from '../../src/store/job-store.ts';
 import type { HistoryLine, JobRow, NewJob } from '../../src/store/rows.ts';
 import { newId } from '../../src/base/ids.ts';
+import { linesWithoutRule } from './_log.ts';
 import { cleanEnvironment, ROOT, run, type Ran, type RunOptions } from '../helpers/program.ts';
 
 /** Two busy cores. */
@@ -247,6 +249,7 @@ export class World {
     left.push(...(await this.channelDirectories()).map((name) => `${name} is still there`));
     const keys = path.join(this.dbPath, 'keys');
     if (fs.existsSync(keys)) left.push(...fs.readdirSync(keys).map((name) => `keys/${name} is still there`));
+    left.push(...linesWithoutRule(this.dbPath));
     await this.#db?.close();
     const stopped = await this.balsam(['server', '--stop']);
     if (stopped.code !== 0) left.push(`the server did not stop: ${stopped.err}`);

@@ -77,7 +77,7 @@ test(`Postgres is away for ${AWAY_S} s under load: work goes on, ends wait, noth
   }
 });
 
-test(`Postgres is killed -9 ${KILLS} times in the middle of commits: nothing is lost, nothing runs twice`, async (t) => {
+test(`Postgres is killed -9 ${KILLS} times under load: nothing is lost, nothing runs twice`, async (t) => {
   t.timeout(400_000);
   const world = await makeWorld();
   try {
@@ -91,9 +91,10 @@ test(`Postgres is killed -9 ${KILLS} times in the middle of commits: nothing is 
         async () => (await finished(world)) > from + 50,
         () => `work goes on after ${kill} kills:\n${world.logs()}`,
       );
-      const [postmaster] = postgresOf(world);
-      signal([postmaster!], 'SIGKILL');
-      await until(() => !lives(postmaster!.pid), 'the server is dead');
+      // The postmaster alone (its backends finish what they do), or all of them in the middle of it.
+      const parts = postgresOf(world).slice(0, kill % 2 === 0 ? undefined : 1);
+      signal(parts, 'SIGKILL');
+      await until(() => parts.every((p) => !lives(p.pid)), 'the server is dead');
       // Any command starts it again; at last nobody comes by, and the launcher does it itself.
       if (kill === KILLS - 1) break;
       const listed = await world.balsam(['ls', '--by-states'], { deadline: 90_000 });
@@ -107,6 +108,7 @@ test(`Postgres is killed -9 ${KILLS} times in the middle of commits: nothing is 
     const raised = [...world.logs().matchAll(/outcome-unknown/g)].length;
     t.regex(launcher.err, /the server of the database had died: it was started again/);
     t.log(`${raised} statements were lost in flight`);
+    t.true(raised > 0, 'some kill met a statement (unknown.test.ts holds one open until the kill)');
   } finally {
     t.deepEqual(await world.close(), []);
   }

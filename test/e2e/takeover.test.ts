@@ -3,6 +3,7 @@
  * or run again in the next launcher, and never two of one job at once. Each job holds a lock on a file of its own for life.
  */
 import test from 'ava';
+import { linesWithoutRule, logLines } from './_log.ts';
 import { lives, locking, makeWorld, ms, until, type World } from './_world.ts';
 
 let world: World;
@@ -116,3 +117,18 @@ test.serial(
     t.true(dead!.rescued_jobs >= twice.length);
   },
 );
+
+test.serial('what the three of them logged says which rule made it, line for line', (t) => {
+  const lines = logLines(world.dbPath);
+  t.deepEqual(linesWithoutRule(world.dbPath), []);
+  const said = new Set(lines.map((line) => line.msg));
+  for (const event of [
+    'bound',
+    'an agent joined',
+    'took over from a dead coordinator',
+    'rescued a dead launcher',
+    'ended',
+  ])
+    t.true(said.has(event), `${event} is in the log: ${[...said].join('; ')}`);
+  t.true(new Set(lines.map((line) => line.rule)).size >= 4, 'the rules are told apart');
+});

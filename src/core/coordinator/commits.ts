@@ -391,7 +391,7 @@ function onPatch(
       kind: 'log',
       level: 'warn',
       text: `a patch was refused: ${outcome}`,
-      fields: { job: row.id, attempt: row.attempt },
+      fields: { job: row.id, attempt: row.attempt, rule: 'PROTOCOL 7' },
       often: true,
     });
 }
@@ -408,7 +408,7 @@ function refused(s: CoordinatorState, entry: Entry, outcome: RowOutcome, effects
     kind: 'log',
     level: 'warn',
     text: `an attempt is dropped: ${outcome}`,
-    fields: { job: entry.job.id, attempt: entry.job.attempt },
+    fields: { job: entry.job.id, attempt: entry.job.attempt, rule: 'PROTOCOL 7' },
   });
   if (unsent && outcome === 'killed') {
     vacate(s, entry);

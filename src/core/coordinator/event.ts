@@ -94,7 +94,8 @@ export type CoordinatorEffect =
       kind: 'log';
       level: 'info' | 'warn';
       text: string;
-      fields?: Record<string, string | number>;
+      /** `rule`: by which it happened. */
+      fields: Record<string, string | number> & { rule: string };
       often?: boolean;
     };
 
