@@ -141,6 +141,17 @@ test('nothing names a machine or a place of one', (t) => {
   );
 });
 
+test('a test that cannot run here is skipped with its reason, by unless(), and never passes', (t) => {
+  const tests = all.filter((s) => s.room === 'test' && s.file !== 'test/tidy.test.ts');
+  t.true(tests.some((s) => s.text.includes('unless(')));
+  const skips = findings(
+    tests.filter((s) => s.file !== 'test/helpers/unless.ts'),
+    /\.(skip|todo)\b/,
+  );
+  const passes = tests.filter((s) => /t\.pass\(\);\s*return\b/.test(s.text)).map((s) => s.file);
+  t.deepEqual([...skips, ...passes], []);
+});
+
 test('every limit is used', (t) => {
   const limits = code.filter((s) => /^src\/base\/.*limits\.ts$/.test(s.file));
   t.true(limits.length >= 1);
