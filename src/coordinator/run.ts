@@ -101,6 +101,13 @@ export async function runCoordinator(path: string): Promise<number> {
     await Promise.all([link.close(), session.work.close(), session.heart.close()]);
     log.info({ ...end, rule: end.code === 'left' ? 'PROTOCOL 9' : 'PROTOCOL 1' }, 'ended');
     return end.code === 'left' ? 0 : EXIT_FENCED;
+  } catch (error) {
+    if (!(error instanceof WorldError) || error.code !== 'fenced') throw error;
+    // A successor whose launcher was declared dead before it came: another successor would find the same.
+    toWarden({ kind: 'end', code: 'fenced', reason: error.message });
+    await link.close();
+    log.warn({ reason: error.message, rule: 'PROTOCOL 4' }, 'ended');
+    return EXIT_FENCED;
   } finally {
     clearInterval(beats);
   }
