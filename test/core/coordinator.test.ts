@@ -1,4 +1,5 @@
 /** The coordinator's core, rule by rule: agents, streams, kills (PROTOCOL 0, 4, 5, 9). */
+import type { CoordinatorEvent } from '../../src/core/coordinator/event.ts';
 import { leasedJob } from './support/jobs.ts';
 import { coordinatorTest } from './support/coordinator-rig.ts';
 
@@ -179,6 +180,37 @@ coordinatorTest('commands are sent again in order until they are acknowledged', 
     ['n0: kill 1 A#1'],
   );
 });
+
+coordinatorTest(
+  'a command that is sent again has what it had: who has it already takes it for a repeat',
+  {},
+  (t, rig) => {
+    rig.agents('n0');
+    rig.leased(leasedJob('A'));
+    const sent = (): string[] => rig.take().filter((l) => !l.includes('echo'));
+    t.deepEqual(sent(), ['n0: start A#1']);
+    const heartbeat = {
+      number: 1,
+      receivedCommands: 0,
+      lastReport: 0,
+      queued: 0,
+      running: 0,
+      draining: false,
+    };
+    const envelope = { version: 1, launcher: 1, epoch: 1, incarnation: 'n0', heartbeat };
+    // In one step: what was sent is not acknowledged for a second, and there is more to say.
+    const late = (event: CoordinatorEvent): void => {
+      rig.now += 1_100;
+      rig.on({ kind: 'message', envelope }, event);
+    };
+    late({ kind: 'leased', asked: 2, jobs: [leasedJob('B')], apps: rig.apps });
+    t.deepEqual(sent(), ['n0: start A#1', 'n0: start B#1']);
+    late({ kind: 'killed', jobs: [{ id: 'A', attempt: 1 }] });
+    t.deepEqual(sent(), ['n0: start A#1', 'n0: start B#1', 'n0: kill 1 A#1']);
+    late({ kind: 'killed', jobs: [{ id: 'B', attempt: 1 }] });
+    t.deepEqual(sent(), ['n0: start A#1', 'n0: start B#1', 'n0: kill 1 A#1', 'n0: kill 1 B#1']);
+  },
+);
 
 coordinatorTest('reports count once and in order; a gap waits', {}, (t, rig) => {
   rig.agents('n0');
