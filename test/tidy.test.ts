@@ -110,6 +110,40 @@ test('the core knows no time, chance, promise or input and output', (t) => {
   t.deepEqual(findings(core, banned), []);
 });
 
+/** What may block in a coordinator or an agent, and why that is not felt. A folder stands for its files. */
+const MAY_BLOCK: Record<string, string> = {
+  'native-free/sysfs.ts': 'reads /proc and /sys, behind which is no disk',
+  'src/base/proc.ts': 'reads /proc',
+  'src/process/proc.ts': 'reads /proc',
+  'src/process/shipped.ts': 'looks once for each program, before the first job',
+  'src/agent/predecessor.ts': 'its records are in the socket directory, on the node itself',
+  'src/agent/socket-directory.ts': 'it is on the node itself',
+  'src/cluster/':
+    'opens the database at start; later only `followServer` is called, which looks at a socket in /tmp',
+  'src/store/migrate.ts': 'the schema is checked when the database is opened',
+};
+/** Named like them, and no input or output. */
+const COMPUTED = new Set(['randomFillSync', 'generateKeyPairSync']);
+
+test('coordinator and agent do not block on files or programs once they have started (PROTOCOL 0)', (t) => {
+  const hot = new Set(['src/coordinator/main.ts', 'src/agent/main.ts'].flatMap((file) => reachedFrom(file)));
+  t.true(hot.size > 80, `only ${hot.size} files`);
+  for (const file of ['src/core/agent/step.ts', 'src/store/lease-store.ts', 'src/wire/router-link.ts'])
+    t.true(hot.has(file), file);
+  const excused = new Set<string>();
+  const wrong: string[] = [];
+  for (const s of code.filter((one) => hot.has(one.file))) {
+    const calls = findings([s], /\b(?:\w+Sync|Atomics\.wait)\(/).filter((line) =>
+      [...line.matchAll(/\b(\w+Sync|Atomics\.wait)\(/g)].some(([, name]) => !COMPUTED.has(name!)),
+    );
+    const excuse = Object.keys(MAY_BLOCK).find((place) => s.file.startsWith(place));
+    if (excuse === undefined) wrong.push(...calls);
+    else if (calls.length > 0) excused.add(excuse);
+  }
+  t.deepEqual(wrong, []);
+  t.deepEqual(Object.keys(MAY_BLOCK).toSorted(), [...excused].toSorted(), 'each excuse is needed');
+});
+
 test('SQL is written in the store only', (t) => {
   const sql =
     /\bsql`|\.unsafe\(|\b(?:select|insert into|delete from|update)\s[^'"]*\s(?:from|set|values|where)\s/;
@@ -141,6 +175,17 @@ test('nothing names a machine or a place of one', (t) => {
   );
 });
 
+test('a test that cannot run here is skipped with its reason, by unless(), and never passes', (t) => {
+  const tests = all.filter((s) => s.room === 'test' && s.file !== 'test/tidy.test.ts');
+  t.true(tests.some((s) => s.text.includes('unless(')));
+  const skips = findings(
+    tests.filter((s) => s.file !== 'test/helpers/unless.ts'),
+    /\.(skip|todo)\b/,
+  );
+  const passes = tests.filter((s) => /t\.pass\(\);\s*return\b/.test(s.text)).map((s) => s.file);
+  t.deepEqual([...skips, ...passes], []);
+});
+
 test('every limit is used', (t) => {
   const limits = code.filter((s) => /^src\/base\/.*limits\.ts$/.test(s.file));
   t.true(limits.length >= 1);
@@ -154,6 +199,20 @@ test('every limit is used', (t) => {
     [],
   );
 });
+
+/** Files that a program loads; types are not loaded. */
+function reachedFrom(main: string): string[] {
+  const byFile = new Map(all.map((s) => [s.file, s]));
+  const reached = new Set([main]);
+  for (const file of reached) {
+    const s = byFile.get(file);
+    if (!s) continue;
+    const loaded = { ...s, text: s.text.replaceAll(/(?:^|\n)\s*(?:import|export) type\b[^;]*;/g, '') };
+    for (const name of importsOf(loaded))
+      if (name.startsWith('.')) reached.add(path.normalize(path.join(path.dirname(file), name)));
+  }
+  return [...reached];
+}
 
 /** `file:line: text` of each line that matches, comments left out. */
 function findings(among: readonly Source[], pattern: RegExp): string[] {

@@ -12,7 +12,7 @@ import { EXIT_FAILED, messageOf, UserError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { cuteId, jobDirectory } from '../core/job-directory.ts';
 import type { JobState } from '../core/job.ts';
-import { difference, isJsonObject, sameJson } from '../core/json.ts';
+import { isJsonObject, sameJson } from '../core/json.ts';
 import type { JsonObject, JsonValue } from '../core/query.ts';
 import { byIds } from '../core/query.ts';
 import { jobArgv } from '../process/command.ts';
@@ -20,17 +20,15 @@ import type { ApplicationRow, HistoryLine, JobRow, NewJob, WritableField } from 
 import { checkedData, checkedValue, defaultOf, FIELD_PAIRS, shown, writableColumn } from './fields.ts';
 import type { JobFields, NewJobFields } from './fields.ts';
 import { found, insideJob } from './gateway.ts';
-import type { Change, Connection, Loaded } from './gateway.ts';
+import type { Connection, Loaded } from './gateway.ts';
 import { JobManager } from './job-manager.ts';
 import type { JobMaker, JobQuery, PendingChange } from './job-manager.ts';
+import { changeOf, copyOf, knownOf, type Known } from './known.ts';
 
 export interface SaveOptions {
   /** Inside a job: return after the commit in Postgres, not when the agent holds the change. Outside it always does. */
   durable?: boolean;
 }
-
-/** What the database is known to hold, by column; `data` is a copy. */
-type Known = Map<WritableField, JsonValue>;
 
 /** In place of fields: a row gives them all, so that nothing is made first only to be replaced. */
 const OF_A_ROW: NewJobFields = {};
@@ -433,26 +431,4 @@ export class BalsamJob implements JobFields {
     };
     return { change: { id: this.#id, ...change }, saved };
   }
-}
-
-/** A deep copy of JSON: structuredClone takes longer than all the rest of reading a row. */
-function copyOf(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(copyOf);
-  // fromEntries, not assignment: "__proto__" is a key like others.
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, copyOf(inner)]));
-}
-
-function knownOf(row: Loaded): Known {
-  return new Map(FIELD_PAIRS.map(([, column]) => [column, row[column]]));
-}
-
-/** What to send to make `known` into `values`; null when they are equal. */
-function changeOf(known: Known, values: Known): Change | null {
-  const fields = [...values].filter(
-    ([column, value]) => column !== 'data' && !sameJson(value, known.get(column)),
-  );
-  const data = difference(known.get('data') as JsonObject, values.get('data') as JsonObject);
-  if (fields.length === 0 && data.removed.length === 0 && Object.keys(data.set).length === 0) return null;
-  return { fields: Object.fromEntries(fields) as Partial<JobRow>, data };
 }

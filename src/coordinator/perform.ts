@@ -5,8 +5,8 @@
 import { WorldError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Refusals } from '../base/refusals.ts';
-import type { CoordinatorEffect, CoordinatorEvent } from '../core/coordinator/event.ts';
-import type { LauncherNote } from '../core/coordinator/batch.ts';
+import type { AppFacts, CoordinatorEffect, CoordinatorEvent } from '../core/coordinator/event.ts';
+import type { LauncherNote, LeasedJob } from '../core/coordinator/batch.ts';
 import { PROTOCOL_VERSION, type Body, type Join, type ProcessIdentity } from '../core/messages.ts';
 import { commitBatch } from '../store/commit-store.ts';
 import type { Database } from '../store/connection.ts';
@@ -162,7 +162,18 @@ export class Performer {
       anyOwner: file.anyOwner,
     });
     if (!fenced) throw new WorldError('fenced', 'the launcher row is not ours any more');
-    return { kind: 'leased', asked: e.limit, jobs, apps: await factsOf(work, jobs) };
+    return { kind: 'leased', asked: e.limit, jobs, apps: await this.#factsOfLeased(jobs) };
+  }
+
+  /** These are ours by now: whoever hears that nothing was leased would hold them for ever. A raise finds them. */
+  async #factsOfLeased(jobs: readonly LeasedJob[]): Promise<Map<string, AppFacts | null>> {
+    try {
+      return await factsOf(this.#o.work, jobs);
+    } catch (error) {
+      if (!(error instanceof WorldError) || error.code !== 'unavailable') throw error;
+      const why = `${jobs.length} jobs are leased, and their applications can't be read: ${error.message}`;
+      throw new WorldError('outcome-unknown', why, error);
+    }
   }
 
   async #commit(e: Extract<CoordinatorEffect, { kind: 'commit' }>): Promise<CoordinatorEvent> {

@@ -30,6 +30,7 @@ import { readKeyFile } from '../wire/curve.ts';
 import { RouterLink } from '../wire/router-link.ts';
 import { readCoordinatorFile, type CoordinatorFile, type ToCoordinator, type ToWarden } from './config.ts';
 import { echoFor } from './caretaker.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 import { Performer } from './perform.ts';
 import { rescueDead } from './rescuer.ts';
 import { openSession, type Session } from './session.ts';
@@ -92,18 +93,25 @@ export async function runCoordinator(path: string): Promise<number> {
   try {
     const session = await openSession(file, log, (away) => toWarden({ kind: 'database', away }));
     toWarden({ kind: 'database', away: null });
-    coordinator = new Coordinator(file, session, log, refusals, toWarden);
+    coordinator = new Coordinator(file, session, log, refusals, link, toWarden);
     const { port } = bound ?? (await link.bind({ addresses: file.addresses }));
     const { id, epoch } = session;
     log.info({ id, epoch, port, successor: predecessor !== null, rule: 'PROTOCOL 3' }, 'bound');
     toWarden({ kind: 'bound', launcher: id, systemIdentifier: session.work.systemIdentifier!, port });
     toWarden({ kind: 'beat', ...coordinator.beat() });
     for (const event of early) coordinator.post(event);
-    const end = await coordinator.run(link);
+    const end = await coordinator.run();
     toWarden({ kind: 'end', ...end });
     await Promise.all([link.close(), session.work.close(), session.heart.close()]);
     log.info({ ...end, rule: end.code === 'left' ? 'PROTOCOL 9' : 'PROTOCOL 1' }, 'ended');
     return end.code === 'left' ? 0 : EXIT_FENCED;
+  } catch (error) {
+    if (!(error instanceof WorldError) || error.code !== 'fenced') throw error;
+    // A successor whose launcher was declared dead before it came: another successor would find the same.
+    toWarden({ kind: 'end', code: 'fenced', reason: error.message });
+    await link.close();
+    log.warn({ reason: error.message, rule: 'PROTOCOL 4' }, 'ended');
+    return EXIT_FENCED;
   } finally {
     clearInterval(beats);
   }
@@ -115,7 +123,6 @@ function printable(identity: string): string {
 }
 
 class Coordinator {
-  readonly #file: CoordinatorFile;
   readonly #session: Session;
   readonly #launcher: { id: number; epoch: number };
   readonly #work: OpenDatabase;
@@ -126,8 +133,9 @@ class Coordinator {
   readonly #timers: Timers<CoordinatorEvent>;
   readonly #state: CoordinatorState;
   readonly #refusals: Refusals;
+  readonly #link: RouterLink;
+  readonly #performer: Performer;
   readonly #end = Promise.withResolvers<{ code: 'left' | 'fenced'; reason: string }>();
-  #performer!: Performer;
   #wakeAt = Infinity;
   #over = false;
 
@@ -136,9 +144,9 @@ class Coordinator {
     session: Session,
     log: Logger,
     refusals: Refusals,
+    link: RouterLink,
     toWarden: (m: ToWarden) => void,
   ) {
-    this.#file = file;
     this.#session = session;
     const launcher = session;
     this.#launcher = launcher;
@@ -146,6 +154,7 @@ class Coordinator {
     this.#heart = session.heart;
     this.#log = log;
     this.#refusals = refusals;
+    this.#link = link;
     this.#toWarden = toWarden;
     const mono = systemClock.monotonic();
     this.#state = makeCoordinatorState(
@@ -167,6 +176,20 @@ class Coordinator {
       receive: (batch) => this.#step(batch),
     });
     this.#timers = new Timers(this.#actor);
+    // Here, not in run(): what the warden says while the port is being bound is performed at once.
+    this.#performer = new Performer({
+      file,
+      launcher: launcher.id,
+      work: session.work,
+      link,
+      epoch: () => this.#state.epoch,
+      source: launcher.epoch,
+      post: (event) => this.post(event),
+      end: (end) => this.#end.resolve(end),
+      onAway: (away) => toWarden({ kind: 'database', away }),
+      log,
+      refusals,
+    });
   }
 
   post(event: CoordinatorEvent): void {
@@ -190,34 +213,22 @@ class Coordinator {
     return faultFromAgent(envelope);
   }
 
-  async run(link: RouterLink): Promise<{ code: 'left' | 'fenced'; reason: string }> {
-    this.#performer = new Performer({
-      file: this.#file,
-      launcher: this.#launcher.id,
-      work: this.#work,
-      link,
-      epoch: () => this.#state.epoch,
-      source: this.#launcher.epoch,
-      post: (event) => this.post(event),
-      end: (end) => this.#end.resolve(end),
-      onAway: (away) => this.#toWarden({ kind: 'database', away }),
-      log: this.#log,
-      refusals: this.#refusals,
-    });
+  async run(): Promise<{ code: 'left' | 'fenced'; reason: string }> {
+    const link = this.#link;
     // First: until then the core hears nothing that an agent says.
     if (this.#session.adopt) this.post({ kind: 'adopt', ...this.#session.adopt });
     const listeners = await Promise.all([
       listen(this.#heart, 'balsam_job', () => this.post({ kind: 'wake' })),
-      listen(this.#heart, 'balsam_kill', () => void this.#lookForKills()),
+      listen(this.#heart, 'balsam_kill', this.#lookForKills),
     ]);
     const loops = [
       setInterval(() => void this.#beat(), CHAIN.launcherHeartbeat),
-      setInterval(() => void this.#lookForKills(), KILL_POLL_MS),
-      setInterval(() => void this.#rescue(), RESCUE_EVERY_MS),
-      setInterval(() => void this.#tellProgress(), PROGRESS_MS),
+      setInterval(this.#lookForKills, KILL_POLL_MS),
+      setInterval(this.#rescue, RESCUE_EVERY_MS),
+      setInterval(() => this.#tellProgress(), PROGRESS_MS),
     ];
     this.post({ kind: 'tick' });
-    void this.#rescue();
+    this.#rescue();
     try {
       const failed = async (done: Promise<void>): Promise<never> => {
         await done;
@@ -299,19 +310,15 @@ class Coordinator {
     if (told !== this.#told && !this.#beating) void this.#beat();
   }
 
-  #looking = false;
-  async #lookForKills(): Promise<void> {
-    if (this.#looking || this.#over) return;
-    this.#looking = true;
+  readonly #lookForKills = oneAtATime(async () => {
+    if (this.#over) return;
     try {
       const jobs = await killedJobs(this.#heart, this.#launcher.id);
       if (jobs.length > 0) this.post({ kind: 'killed', jobs });
     } catch (error) {
       if (!(error instanceof WorldError)) throw error;
-    } finally {
-      this.#looking = false;
     }
-  }
+  });
 
   /** What the warden is told twice a second; a successor begins with it. */
   beat(): { epoch: number; confirmedAt: number } {
@@ -319,15 +326,19 @@ class Coordinator {
   }
 
   /** Looks for dead launchers; what it takes back wakes us and the others. */
-  async #rescue(): Promise<void> {
+  readonly #rescue = oneAtATime(async () => {
     if (!this.#over) await rescueDead(this.#work, this.#launcher.id, this.#log);
-  }
+  });
 
   #waiting = 0;
-  async #tellProgress(): Promise<void> {
-    this.#tellHealth();
+  readonly #count = oneAtATime(async () => {
     this.#waiting = await this.#performer.countRunnable(this.#waiting);
-    if (!this.#over) this.#tellCounts(this.#waiting);
+  });
+
+  #tellProgress(): void {
+    this.#tellHealth();
+    this.#count();
+    this.#tellCounts(this.#waiting);
   }
 
   #tellCounts(waiting: number): void {

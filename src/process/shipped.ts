@@ -5,11 +5,21 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 
-/** Absolute path of the first of these files that was shipped; throws when the installation is incomplete. */
+const found = new Map<string, string>();
+
+/**
+ * Absolute path of the first of these files that was shipped; throws when the installation is incomplete. Looked for once:
+ * an agent opens helpers while it works, and must not stand still then on a slow file system (PROTOCOL 0).
+ */
 export function shippedFile(...names: string[]): string {
+  const key = names.join();
+  const known = found.get(key);
+  if (known !== undefined) return known;
   for (const name of names) {
     const file = path.join(import.meta.dirname, name);
-    if (existsSync(file)) return file;
+    if (!existsSync(file)) continue;
+    found.set(key, file);
+    return file;
   }
   throw new Error(`not installed completely: ${names.join(' or ')} is missing in ${import.meta.dirname}`);
 }

@@ -8,6 +8,7 @@ import { COMMANDS, LATER } from '../../src/cli/commands.ts';
 import { TOPICS, topicText } from '../../src/cli/topics.ts';
 import { ROOT, run } from '../helpers/program.ts';
 import type { Ran } from '../helpers/program.ts';
+import { unless } from '../helpers/unless.ts';
 import { balsam, fresh, nth } from './_cli.ts';
 
 const bin = path.join(ROOT, 'bin');
@@ -135,20 +136,22 @@ for (const [shell, script] of [
   ['fish', 'balsam completion fish | source; complete -C "balsam job --application hel"'],
 ] as const) {
   const isHere = spawnSync(shell, ['-c', 'exit 0']).status === 0;
-  const title = isHere ? `${shell} completes` : `${shell} completes: there is no ${shell} on this machine`;
-  (isHere ? test.serial : test.serial.skip)(title, async (t) => {
-    const db = await fresh(t);
-    await db.sql`insert into application (name, executable, description) values ('hello', 'x', 'says it'), ('help me', 'x', '')`;
-    const ran: Ran = await run(shell, ['-c', script], {
-      env: { ...db.env, PATH: searchPath, HOME: db.path },
-    });
-    t.is(ran.err, '');
-    const lines = ran.out.split('\n').filter(Boolean);
-    const wanted = {
-      bash: ['hello', 'help\\ me'],
-      zsh: ['hello:says it', 'help me:'],
-      fish: ['hello\tsays it', 'help me'],
-    };
-    t.deepEqual(lines, wanted[shell]);
-  });
+  unless(isHere ? null : `there is no ${shell} on this machine`, test.serial)(
+    `${shell} completes`,
+    async (t) => {
+      const db = await fresh(t);
+      await db.sql`insert into application (name, executable, description) values ('hello', 'x', 'says it'), ('help me', 'x', '')`;
+      const ran: Ran = await run(shell, ['-c', script], {
+        env: { ...db.env, PATH: searchPath, HOME: db.path },
+      });
+      t.is(ran.err, '');
+      const lines = ran.out.split('\n').filter(Boolean);
+      const wanted = {
+        bash: ['hello', 'help\\ me'],
+        zsh: ['hello:says it', 'help me:'],
+        fish: ['hello\tsays it', 'help me'],
+      };
+      t.deepEqual(lines, wanted[shell]);
+    },
+  );
 }

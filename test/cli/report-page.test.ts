@@ -15,11 +15,10 @@ import { HOSTILE_APPLICATIONS, HOSTILE_WORKFLOW, writeDay } from '../analytics/_
 import { databaseDirectory } from '../helpers/directory.ts';
 import type { DatabaseDirectory } from '../helpers/directory.ts';
 import { balsam, run } from '../helpers/program.ts';
+import { unless } from '../helpers/unless.ts';
 
 const CHROMIUM = which('chromium');
-const inBrowser = CHROMIUM === '' ? test.serial.skip : test.serial;
-if (CHROMIUM === '')
-  console.log('report-page.test: there is no chromium; the page is not looked at in a browser');
+const inBrowser = unless(CHROMIUM === '' ? 'there is no chromium on this machine' : null, test.serial);
 
 function which(name: string): string {
   try {

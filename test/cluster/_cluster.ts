@@ -10,8 +10,6 @@ import type { ExecutionContext } from 'ava';
 import { ensureServer, initCluster, stopServer } from '../../src/cluster/index.ts';
 import { messageOf } from '../../src/base/errors.ts';
 
-export const isRoot = process.getuid?.() === 0;
-
 /** The tests' own list of known databases, and no variable of a surrounding allocation. */
 process.env['BALSAM_HOME'] = fs.mkdtempSync(path.join(os.tmpdir(), 'balsam-home-'));
 process.on('exit', () => fs.rmSync(process.env['BALSAM_HOME'] ?? '', { recursive: true, force: true }));

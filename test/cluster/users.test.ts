@@ -2,7 +2,6 @@
  * Who runs Postgres: ordinary users themselves, root's databases an unprivileged account that must be able to reach the
  * files. And what a place without room, or made by somebody else, says.
  */
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -14,12 +13,13 @@ import {
   openDatabase,
   readServerInfo,
 } from '../../src/cluster/index.ts';
-import { failure, isRoot, newDatabase, openDirectory, run, step, stopQuietly } from './_cluster.ts';
+import { NO_SMALL_DISK, smallDisk } from '../helpers/small-disk.ts';
+import { NOT_ROOT, unless } from '../helpers/unless.ts';
+import { failure, newDatabase, openDirectory, run, step, stopQuietly } from './_cluster.ts';
 
 const client = { applicationName: 'test', role: 'client', max: 1 } as const;
 const NOBODY = { uid: 65534, gid: 65534 };
-const asRoot = isRoot ? test.serial : test.serial.skip;
-if (!isRoot) console.log('users.test: the tests with several accounts need root and are left out');
+const asRoot = unless(NOT_ROOT, test.serial);
 
 /** The environment of an account without a home. */
 function strangerEnv(directory: string): NodeJS.ProcessEnv {
@@ -104,21 +104,14 @@ asRoot('a socket directory that an agent made first lets the account through', a
   t.like(await run(step('open', root), { env: { BALSAM_SOCKET_DIR: base } }), { code: 0, stderr: '' });
 });
 
-asRoot('a full disk is said in words, and nothing is left', async (t) => {
+unless(NO_SMALL_DISK, test.serial)('a full disk is said in words, and nothing is left', async (t) => {
   const directory = openDirectory(t);
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=8m,mode=755', 'tmpfs', directory], {
-    encoding: 'utf8',
-  });
-  if (mounted.status !== 0) {
-    t.log(`no tmpfs can be mounted here (${mounted.stderr.trim()}): not tested`);
-    t.pass();
-    return;
-  }
+  const disk = smallDisk(directory, 'size=8m,mode=755');
   try {
     t.regex(await failure(() => initCluster(path.join(directory, 'db'))), /disk is full|no space left/);
     t.deepEqual(fs.readdirSync(directory), []);
   } finally {
-    spawnSync('umount', [directory]);
+    disk.remove();
   }
 });
 

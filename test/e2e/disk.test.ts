@@ -7,12 +7,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { NO_SMALL_DISK, moveToSmallDisk, smallDisk } from '../helpers/small-disk.ts';
+import { unless } from '../helpers/unless.ts';
 import { locking, makeWorld, until, type World } from './_world.ts';
 import { executionsOf, ticking } from './_ticks.ts';
 import { complaints, judge } from './_verdict.ts';
 
-const onSmallDisk = NO_SMALL_DISK === null ? test : test.skip;
-const why = NO_SMALL_DISK ?? '';
+const onSmallDisk = unless(NO_SMALL_DISK, test);
 
 async function withWorld(body: (world: World) => Promise<void>): Promise<string[]> {
   const world = await makeWorld();
@@ -25,7 +25,7 @@ async function withWorld(body: (world: World) => Promise<void>): Promise<string[
   return world.close();
 }
 
-onSmallDisk(`no space for the output of jobs: FAILED with the reason, the others go on ${why}`, async (t) => {
+onSmallDisk('no space for the output of jobs: FAILED with the reason, the others go on', async (t) => {
   const left = await withWorld(async (world) => {
     const data = path.join(world.dbPath, 'data');
     fs.mkdirSync(data, { recursive: true });
@@ -70,7 +70,7 @@ onSmallDisk(`no space for the output of jobs: FAILED with the reason, the others
 });
 
 onSmallDisk(
-  `no space for Postgres: it is said, work goes on, and with space all of it ends once ${why}`,
+  'no space for Postgres: it is said, work goes on, and with space all of it ends once',
   async (t) => {
     t.timeout(240_000);
     const left = await withWorld(async (world) => {

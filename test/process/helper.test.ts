@@ -4,6 +4,7 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { chooseHelper } from '../../src/process/helper.ts';
 import { NO_SMALL_DISK, smallDisk } from '../helpers/small-disk.ts';
+import { unless } from '../helpers/unless.ts';
 import { KINDS, Rig, alive, pidsIn, until } from './_rig.ts';
 
 for (const kind of KINDS) {
@@ -234,8 +235,7 @@ for (const kind of KINDS) {
     t.is((await rig.event('ended', good)).tail, null);
   });
 
-  const onSmallDisk = NO_SMALL_DISK === null ? test : test.skip;
-  onSmallDisk(`${kind}: a full disk is named in the tail ${NO_SMALL_DISK ?? ''}`, async (t) => {
+  unless(NO_SMALL_DISK, test)(`${kind}: a full disk is named in the tail`, async (t) => {
     const rig = await Rig.open(kind);
     const cwd = path.join(rig.directory, 'small');
     fs.mkdirSync(cwd);

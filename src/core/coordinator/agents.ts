@@ -131,6 +131,7 @@ function makeAgent(s: CoordinatorState, incarnation: string, join: Join, now: No
     openBytes: 0,
     nextCommand: 1,
     sentCommand: 0,
+    leftCommand: 0,
     ackedCommand: 0,
     ackGrewAt: now.mono,
     receivedReport: 0,

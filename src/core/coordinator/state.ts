@@ -84,7 +84,10 @@ export interface Agent {
   /** Bytes, about, of the start command that is still open. */
   openBytes: number;
   nextCommand: number;
+  /** Sent and not to be sent again; goes back to what is acknowledged when that does not grow. */
   sentCommand: number;
+  /** The last that ever left: no command up to it changes any more. */
+  leftCommand: number;
   ackedCommand: number;
   ackGrewAt: number;
   receivedReport: number;

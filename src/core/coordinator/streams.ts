@@ -33,12 +33,15 @@ export function command(a: Agent, body: Omit<Command, 'seq'>): void {
   a.unacked.push({ seq: a.nextCommand++, ...body });
 }
 
-/** Adds a job to the start command that has not left yet, or opens one; the application goes along once. */
+/**
+ * Adds a job to the start command that has never left, or opens one; the application goes along once. Never to one that is
+ * only sent again: an agent that has it already takes that for a repeat, and what was added never comes.
+ */
 export function start(a: Agent, job: Job, app: App): void {
   const last = a.unacked.at(-1);
   const fits = a.openBytes < BYTES_PER_START;
   const open =
-    last && last.seq > a.sentCommand && last.start && last.start.jobs.length < JOBS_PER_START && fits
+    last && last.seq > a.leftCommand && last.start && last.start.jobs.length < JOBS_PER_START && fits
       ? last.start
       : null;
   const apps = a.knownApps.has(app.index) ? [] : [app];
@@ -60,17 +63,17 @@ function bytesOfApp(a: App): number {
   return BYTES_PER_JOB + (a.name.length + a.executable.length + a.envscript.length) * BYTES_PER_UNIT;
 }
 
-/** Adds to the unsent command of the same kind and reason, so that a thousand kills are one command. */
+/** Adds to the command of the same kind and reason that has never left, so that a thousand kills are one command. */
 export function kill(a: Agent, job: JobRef, reason: number): void {
   const last = a.unacked.at(-1);
-  const open = last && last.seq > a.sentCommand && last.kill?.reason === reason ? last.kill.jobs : null;
+  const open = last && last.seq > a.leftCommand && last.kill?.reason === reason ? last.kill.jobs : null;
   if (open && open.length < REFS_PER_COMMAND) open.push(job);
   else command(a, { kill: { jobs: [job], reason } });
 }
 
 export function retract(a: Agent, job: JobRef): void {
   const last = a.unacked.at(-1);
-  const open = last && last.seq > a.sentCommand && last.retract ? last.retract.jobs : null;
+  const open = last && last.seq > a.leftCommand && last.retract ? last.retract.jobs : null;
   if (open && open.length < REFS_PER_COMMAND) open.push(job);
   else command(a, { retract: { jobs: [job] } });
 }
@@ -82,6 +85,7 @@ export function acknowledged(a: Agent, upTo: number, now: number): void {
     a.unacked.splice(0, upTo - a.ackedCommand);
     a.ackedCommand = upTo;
     a.sentCommand = Math.max(a.sentCommand, upTo);
+    a.leftCommand = Math.max(a.leftCommand, upTo);
     a.ackGrewAt = now;
   } else if (a.sentCommand > a.ackedCommand && now - a.ackGrewAt > RESEND_MS) {
     a.sentCommand = a.ackedCommand;
@@ -96,6 +100,7 @@ export function flush(a: Agent, now: number, effects: CoordinatorEffect[]): void
     const commands = a.unacked.slice(first, first + fitting(a.unacked, first));
     if (a.sentCommand === a.ackedCommand) a.ackGrewAt = now;
     a.sentCommand += commands.length;
+    a.leftCommand = Math.max(a.leftCommand, a.sentCommand);
     effects.push({ kind: 'send', incarnation: a.incarnation, body: { commands: { commands } } });
   }
 }
@@ -156,6 +161,7 @@ export function resetCommands(a: Agent, now: number): void {
   a.unacked = [];
   a.nextCommand = 1;
   a.sentCommand = 0;
+  a.leftCommand = 0;
   a.ackedCommand = 0;
   a.ackGrewAt = now;
   a.knownApps.clear();

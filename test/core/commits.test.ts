@@ -1,0 +1,192 @@
+/** The coordinator's core, rule by rule: what becomes a row of a commit, and what each outcome of one means (PROTOCOL 6, 7). */
+import type { RowOutcome } from '../../src/core/coordinator/batch.ts';
+import { leasedJob } from './support/jobs.ts';
+import { coordinatorTest } from './support/coordinator-rig.ts';
+
+const once = { autoTimeoutRetry: false };
+
+coordinatorTest(
+  'start, patches and end of one batch are one row; a later patch wins per key, even __proto__',
+  {},
+  (t, rig) => {
+    rig.agents('n0');
+    rig.leased(leasedJob('A'));
+    rig.leased(leasedJob('B'));
+    rig.ended('n0', 'B', { exitCode: 3, tail: 'one\ntwo' });
+    rig.take();
+    const patch = (dataJson: string, removed: string[] = [], fieldsJson = '') =>
+      rig.report('n0', 'A', { patch: { dataJson, removed, fieldsJson } });
+    rig.started('n0', 'A');
+    patch('{"a":1,"b":1,"__proto__":{"x":1}}', ['c', 'd'], '{"description":"first"}');
+    patch('{"a":2,"c":3}', ['b']);
+    rig.ended('n0', 'A');
+    t.deepEqual(rig.take(), [], 'one commit at a time');
+    t.is(rig.lastCommit?.rows.ends[0]?.message, 'nonzero return 3:\n    one\n    two');
+    rig.commit();
+    t.deepEqual(rig.take(), ['commit end A#1@5 RUN_DONE JOB_FINISHED', 'n0: committed 1']);
+    t.like(rig.lastCommit?.rows.ends[0], {
+      dataJson: '{"a":2,"__proto__":{"x":1},"c":3}',
+      dataRemoved: ['c', 'd', 'b'].filter((k) => k !== 'c'),
+      description: 'first',
+    });
+    rig.commit();
+    t.deepEqual(rig.take(), ['n0: committed 5']);
+    t.deepEqual(rig.state.done, { finished: 1, failed: 1, other: 0 });
+  },
+);
+
+coordinatorTest(
+  'what an end means: exit 0 even under a kill, killed by its user, by the launcher, by a signal',
+  {},
+  (t, rig) => {
+    rig.agents('n0');
+    rig.leased(...['A', 'B', 'C'].map((id) => leasedJob(id)), leasedJob('D'));
+    rig.take();
+    rig.ended('n0', 'A', { killed: 2 });
+    rig.ended('n0', 'B', { exited: false, signal: 15, killed: 1 });
+    rig.ended('n0', 'C', { exited: false, signal: 15, killed: 2 });
+    rig.ended('n0', 'D', { exited: false, signal: 11 });
+    rig.commit();
+    t.deepEqual(rig.take(), [
+      'commit end A#1@1 RUN_DONE JOB_FINISHED',
+      'n0: start D#1',
+      'commit end B#1@2 USER_KILLED USER_KILLED, end C#1@3 RUN_TIMEOUT RESTART_READY, end D#1@4 RUN_ERROR FAILED',
+      'n0: committed 1',
+    ]);
+  },
+);
+
+coordinatorTest('an end by us says why: its launcher left, or a node of it was lost', {}, (t, rig) => {
+  rig.agents('n0');
+  for (const [id, killed, why] of [
+    ['A', 2, 'ended because its launcher left'],
+    ['B', 3, 'ended because a node of it was lost'],
+  ] as const) {
+    rig.leased(leasedJob(id));
+    rig.ended('n0', id, { exited: false, signal: 15, killed });
+    t.is(rig.lastCommit?.rows.ends[0]?.message, why);
+    rig.commit();
+  }
+  rig.take();
+});
+
+coordinatorTest('a start is committed within 200 ms, an end at once', {}, (t, rig) => {
+  rig.agents('n0');
+  rig.leased(leasedJob('A'));
+  rig.take();
+  rig.started('n0', 'A');
+  rig.pass(99);
+  t.deepEqual(rig.take(), []);
+  rig.pass(100);
+  t.deepEqual(rig.take(), ['commit start A#1@1']);
+});
+
+for (const outcome of ['not-ours', 'killed', 'rejected'] satisfies RowOutcome[]) {
+  coordinatorTest(`a start whose outcome is ${outcome}: its process is ended`, {}, (t, rig) => {
+    rig.agents('n0');
+    rig.leased(leasedJob('A'));
+    rig.started('n0', 'A');
+    rig.pass(100);
+    rig.commit({ starts: [outcome] });
+    const kill = outcome === 'killed' ? 1 : 3;
+    t.deepEqual(rig.take(), [
+      'n0: start A#1',
+      'commit start A#1@1',
+      `n0: kill ${kill} A#1`,
+      'n0: committed 1',
+    ]);
+    t.deepEqual(rig.phases(), outcome === 'killed' ? { A: 'sent' } : {});
+    rig.ended('n0', 'A', { exited: false, signal: 15, killed: kill === 1 ? 1 : 3 });
+    rig.commit({ ends: [outcome] });
+    t.is(rig.take().length, 2);
+    t.deepEqual(rig.phases(), {});
+  });
+  coordinatorTest(`a patch whose outcome is ${outcome}`, {}, (t, rig) => {
+    rig.agents('n0');
+    rig.leased(leasedJob('A'));
+    rig.report('n0', 'A', { patch: { dataJson: '{}', removed: [], fieldsJson: '' } });
+    rig.commit({ patches: [outcome] });
+    const error = {
+      'not-ours': '[over] attempt 1 of job A is over: nothing was written',
+      killed: '[over] job A was killed: nothing was written',
+      rejected: '[refused] the database refused what job A wrote',
+    }[outcome];
+    const told = ['n0: start A#1', 'commit patch A#1@1', `n0: committed 1 1=${error}`];
+    t.deepEqual(
+      rig.take().toSorted(),
+      (outcome === 'not-ours' ? [...told, 'n0: kill 3 A#1'] : told).toSorted(),
+    );
+    const acknowledged = rig.state.agents.get('n0')!.ackedCommand;
+    rig.hear('n0', {
+      heartbeat: {
+        number: 1,
+        receivedCommands: acknowledged,
+        lastReport: 1,
+        queued: 0,
+        running: 0,
+        draining: false,
+      },
+    });
+    t.deepEqual(rig.take(), ['n0: echo 1 received 1 committed 0'], 'an echo does not overtake the answer');
+    rig.beat('n0');
+    rig.beat('n0');
+    t.deepEqual(rig.take(), ['n0: echo 1 received 1 committed 1', 'n0: echo 1 received 1 committed 1']);
+  });
+  coordinatorTest(`an end or a claim whose outcome is ${outcome} is over`, {}, (t, rig) => {
+    rig.agents('n0');
+    rig.leased(leasedJob('A'), leasedJob('B', once));
+    rig.commit({ starts: [outcome] });
+    rig.ended('n0', 'A');
+    if (outcome === 'killed') rig.commit();
+    rig.commit({ ends: [outcome] });
+    t.deepEqual(rig.phases(), {});
+    t.deepEqual(rig.state.done, { finished: 0, failed: 0, other: 0 });
+    rig.take();
+  });
+}
+
+coordinatorTest(
+  'a commit that failed is asked for again, the same rows; what comes meanwhile waits',
+  {},
+  (t, rig) => {
+    rig.agents('n0');
+    rig.leased(leasedJob('A'), leasedJob('B'));
+    rig.ended('n0', 'A');
+    rig.on({ kind: 'commit-failed', why: 'away' });
+    rig.ended('n0', 'B');
+    t.not(rig.state.degraded, null);
+    rig.pass(499);
+    t.deepEqual(rig.take(), ['n0: start A#1 B#1', 'commit end A#1@1 RUN_DONE JOB_FINISHED']);
+    rig.pass(1);
+    rig.commit();
+    t.is(rig.state.degraded, null);
+    t.deepEqual(rig.take(), [
+      'commit end A#1@1 RUN_DONE JOB_FINISHED',
+      'commit end B#1@2 RUN_DONE JOB_FINISHED',
+      'n0: committed 1',
+    ]);
+  },
+);
+
+coordinatorTest(
+  'a question is asked after the rows that came before it, and answered with the commit',
+  {},
+  (t, rig) => {
+    rig.agents('n0');
+    rig.leased(leasedJob('A'));
+    rig.report('n0', 'A', { request: { op: 'job.get', json: '{}' } });
+    t.deepEqual(rig.take(), ['n0: start A#1', 'commit ask 1']);
+    const none = { starts: [], patches: [], ends: [], releases: [] };
+    rig.on({
+      kind: 'committed',
+      outcomes: none,
+      answers: [{ incarnation: 'n0', request: 1, json: '{}', error: '' }],
+    });
+    t.deepEqual(rig.take(), ['n0: committed 1 1={}']);
+    rig.raise();
+    t.true(
+      rig.take().includes('n0: committed 1 1={}'),
+      'an answer that may be lost with its stream goes again',
+    );
+  },
+);
