@@ -84,3 +84,6 @@ export const INODES_FAIL = 1_000;
 
 /** Names that shell completion offers at once. Guess: a shell asks before it shows more than a hundred. */
 export const COMPLETION_MAX = 100;
+
+/** Names of jobs are completed among so many of the newest. Measured: a few ms; all of a million would be a second a key. */
+export const COMPLETION_NEWEST = 1_000;

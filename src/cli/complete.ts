@@ -3,8 +3,9 @@
  * wrong, asks the database only when its server runs, and never starts one: somebody pressed a key.
  */
 import type { ArgDef, ArgsDef, CommandDef } from 'citty';
-import { COMPLETION_MAX } from '../base/client-limits.ts';
+import { COMPLETION_MAX, COMPLETION_NEWEST } from '../base/client-limits.ts';
 import { SETTABLE_STATES, JOB_STATES } from '../core/job.ts';
+import { EVERYTHING } from '../core/query.ts';
 import type { OpenDatabase } from '../cluster/open.ts';
 import { commandNamed, COMMANDS } from './commands.ts';
 import { SHELLS } from './completion.ts';
@@ -165,8 +166,11 @@ async function valuesOf(
       return starting(typed, await fromDatabase(workflowNames));
     case 'application':
       return starting(typed, await fromDatabase(applicationNames));
+    case 'job':
+      return fromDatabase((db) => namesAndIds(db, typed));
     case 'id':
-      return fromDatabase((db) => jobIds(db, typed));
+      // The others' --id is a filter.
+      return fromDatabase((db) => (command === 'killjob' ? namesAndIds(db, typed) : jobIds(db, typed)));
     default:
       return [];
   }
@@ -193,6 +197,25 @@ async function workflowNames(db: OpenDatabase): Promise<Suggestion[]> {
 async function applicationNames(db: OpenDatabase): Promise<Suggestion[]> {
   const { listApplications } = await import('../store/application-store.ts');
   return (await listApplications(db)).map(({ name, description }) => ({ value: name, about: description }));
+}
+
+async function namesAndIds(db: OpenDatabase, typed: string): Promise<Suggestion[]> {
+  return [...(await jobNames(db, typed)), ...(await jobIds(db, typed))];
+}
+
+/** Names that one of the newest jobs has alone: to look through all jobs at a key is too much. */
+async function jobNames(db: OpenDatabase, typed: string): Promise<Suggestion[]> {
+  const { listJobs } = await import('../store/list-store.ts');
+  const jobs = await listJobs(
+    db,
+    { where: EVERYTHING, orderBy: [], reversed: true, limit: COMPLETION_NEWEST },
+    ['job_id', 'name', 'state'],
+  );
+  return [...Map.groupBy(jobs, ({ name }) => name)].flatMap(([value, [job, ...others]]) =>
+    job === undefined || others.length > 0 || !value.startsWith(typed)
+      ? []
+      : [{ value, about: `${job.job_id.slice(0, 8)} ${job.state}` }],
+  );
 }
 
 async function jobIds(db: OpenDatabase, typed: string): Promise<Suggestion[]> {

@@ -16,18 +16,18 @@ import { tailOf } from './follow.ts';
 import { cute, escaped, workingDirectory } from './format.ts';
 import { JSON_OPTION, jsonLine } from './json.ts';
 import { inStateColour, lookOf } from './look.ts';
-import { JOB_ID, theJob } from './one-job.ts';
+import { ONE_JOB, theJob } from './one-job.ts';
 import { duration } from './progress.ts';
 import { printLine, withDatabase } from './terminal.ts';
 
 export const explainCommand = defineCommand({
   meta: { name: 'explain', description: 'Say what a job waits for, or why it failed' },
-  args: { ...JOB_ID, ...JSON_OPTION },
-  run: ({ args }) => withDatabase((db) => explainJob(db, args.id, args.json === true)),
+  args: { ...ONE_JOB, ...JSON_OPTION },
+  run: ({ args }) => withDatabase((db) => explainJob(db, args.job, args.json === true)),
 });
 
-async function explainJob(db: OpenDatabase, id: string, json: boolean): Promise<void> {
-  const job = await theJob(db, id, ['workflow', 'state', 'user_workdir']);
+async function explainJob(db: OpenDatabase, typed: string, json: boolean): Promise<void> {
+  const job = await theJob(db, typed, ['workflow', 'state', 'user_workdir']);
   const facts = await explainFacts(db, job.job_id, 2 * CHAIN.launcherHeartbeat);
   if (facts === null) throw new UserError(`job ${job.job_id} was deleted at this moment`, EXIT_FAILED);
   const found = explain(facts);

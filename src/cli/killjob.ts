@@ -1,6 +1,6 @@
 /**
- * `balsam kill ID` and `balsam killjob --id ID`: kills one job, named by the beginning of its id. A running one ends
- * within a second; what comes later never overwrites USER_KILLED.
+ * `balsam kill JOB` and `balsam killjob --id JOB`: kills one job. A running one ends within a second; what comes later
+ * never overwrites USER_KILLED.
  */
 import { defineCommand } from 'citty';
 import { UserError } from '../base/errors.ts';
@@ -8,7 +8,7 @@ import { byIds } from '../core/query.ts';
 import { killJobs } from '../store/job-store.ts';
 import { cute, escaped } from './format.ts';
 import { JSON_OPTION, jsonLine } from './json.ts';
-import { JOB_ID, theJob } from './one-job.ts';
+import { NAMES_A_JOB, ONE_JOB, theJob } from './one-job.ts';
 import { confirmed, printLine, withDatabase } from './terminal.ts';
 
 const OPTIONS = {
@@ -18,7 +18,6 @@ const OPTIONS = {
 } as const;
 
 interface Wanted {
-  readonly id: string;
   readonly recursive?: boolean | undefined;
   readonly yes?: boolean | undefined;
   readonly json?: boolean | undefined;
@@ -26,24 +25,24 @@ interface Wanted {
 
 export const killCommand = defineCommand({
   meta: { name: 'kill', description: 'Kill a job' },
-  args: { ...JOB_ID, ...OPTIONS },
-  run: ({ args }) => kill(args),
+  args: { ...ONE_JOB, ...OPTIONS },
+  run: ({ args }) => kill(args.job, args),
 });
 
 export const killjobCommand = defineCommand({
   meta: { name: 'killjob', description: 'Kill a job' },
   args: {
-    id: { type: 'string', description: 'beginning of the id, enough to be unique', required: true },
+    id: { type: 'string', description: NAMES_A_JOB, required: true },
     ...OPTIONS,
   },
-  run: ({ args }) => kill(args),
+  run: ({ args }) => kill(args.id, args),
 });
 
-async function kill(wanted: Wanted): Promise<void> {
+async function kill(typed: string, wanted: Wanted): Promise<void> {
   if (wanted.recursive === true)
     throw new UserError('--recursive is not supported yet: jobs cannot have children yet; leave it out');
   await withDatabase(async (db) => {
-    const job = await theJob(db, wanted.id, []);
+    const job = await theJob(db, typed, []);
     const question = `Really kill job ${escaped(job.name)} ${cute(job)} ?? [y/n]: `;
     if (!(await confirmed(wanted, question, 'Kill aborted'))) return;
     const { already } = await killJobs(db, byIds([job.job_id]));

@@ -1,5 +1,5 @@
 /**
- * `balsam modify ID FIELD VALUE`: changes one field of a job or an application. The text that was typed is converted by
+ * `balsam modify JOB FIELD VALUE`: changes one field of a job or an application. The text that was typed is converted by
  * the field's type, and refused when it is none: no value is ever guessed.
  */
 import fs from 'node:fs';
@@ -22,17 +22,17 @@ import type { FieldSpec, JobRow, WritableField } from '../store/rows.ts';
 import { clip, cute, escaped, fieldText, isLsField, spacedJson } from './format.ts';
 import { JSON_OPTION, jsonLine } from './json.ts';
 import { modifyApplication } from './modify-app.ts';
-import { theJob } from './one-job.ts';
+import { NAMES_A_JOB, theJob } from './one-job.ts';
 import { stateNamed } from './select.ts';
 import { printLine, withDatabase } from './terminal.ts';
 
 export const modifyCommand = defineCommand({
   meta: { name: 'modify', description: 'Change a field of a job or an application' },
   args: {
-    id: {
+    job: {
       type: 'positional',
       required: true,
-      description: "beginning of a job's id; number or name of an application",
+      description: `${NAMES_A_JOB}; of an application its number or name`,
     },
     field: {
       type: 'positional',
@@ -47,9 +47,9 @@ export const modifyCommand = defineCommand({
     last: {
       type: 'positional',
       required: false,
-      description: 'the value, when `jobs` or `apps` stands before ID',
+      description: 'the value, when `jobs` or `apps` stands before JOB',
     },
-    type: { type: 'enum', options: ['jobs', 'apps'], default: 'jobs', description: 'what ID names' },
+    type: { type: 'enum', options: ['jobs', 'apps'], default: 'jobs', description: 'what JOB names' },
     attr: { type: 'string', description: 'the field, when not given by place' },
     value: { type: 'string', description: 'the value, when not given by place' },
     ...JSON_OPTION,
@@ -67,7 +67,7 @@ export const modifyCommand = defineCommand({
 });
 
 interface Typed {
-  readonly id: string;
+  readonly job: string;
   readonly field?: string | undefined;
   readonly to?: string | undefined;
   readonly last?: string | undefined;
@@ -76,9 +76,9 @@ interface Typed {
   readonly value?: string | undefined;
 }
 
-/** `ID FIELD VALUE`, or the other spelling of the original's pages: `jobs ID --attr FIELD --value VALUE`. */
+/** `JOB FIELD VALUE`, or the other spelling of the original's pages: `jobs JOB --attr FIELD --value VALUE`. */
 function wordsOf(typed: Typed): { type: string; id: string; field: string; value: string } {
-  const words = [typed.id, typed.field, typed.to, typed.last].filter((word) => word !== undefined);
+  const words = [typed.job, typed.field, typed.to, typed.last].filter((word) => word !== undefined);
   const named = { job: 'jobs', jobs: 'jobs', app: 'apps', apps: 'apps' }[words[0] ?? ''];
   const type = named ?? typed.type;
   if (named !== undefined) words.shift();
@@ -86,7 +86,7 @@ function wordsOf(typed: Typed): { type: string; id: string; field: string; value
   const field = typed.attr ?? words.shift();
   const value = typed.value ?? words.shift();
   if (id === undefined || field === undefined || value === undefined || words.length > 0) {
-    throw new UserError('modify needs ID FIELD VALUE, as in `balsam modify 3f2a num_nodes 4`');
+    throw new UserError('modify needs JOB FIELD VALUE, as in `balsam modify 3f2a num_nodes 4`');
   }
   return { type, id, field, value };
 }
@@ -223,7 +223,7 @@ async function modifyState(db: OpenDatabase, id: string, text: string, json: boo
   const job = await theJob(db, id, ['state', 'launcher']);
   if (job.state === 'USER_KILLED' && state !== 'USER_KILLED')
     throw new UserError(
-      `Cannot mutate state of a killed job: ${cute(job)}; \`balsam reset --state USER_KILLED --id ${id}\` begins it anew`,
+      `Cannot mutate state of a killed job: ${cute(job)}; \`balsam reset ${job.job_id.slice(0, 8)}\` begins it anew`,
       EXIT_FAILED,
     );
   if (state === 'USER_KILLED') {

@@ -1,51 +1,60 @@
-/** The one job that a person means by the beginning of its id; what every command about one job begins with. */
+/** The one job that a person means by an id, the beginning of one, or a name; what every command about one job begins with. */
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import { field } from '../core/query.ts';
 import type { Condition } from '../core/query.ts';
 import type { Database } from '../store/connection.ts';
 import { listJobs } from '../store/list-store.ts';
 import type { JobField, JobRow } from '../store/rows.ts';
-import { cute } from './format.ts';
+import { escaped } from './format.ts';
 
-/** Ids named in the sentence about several jobs. Guess: enough to see which digits to add. */
-const SHOWN = 5;
+/** Jobs that the error about several names. Guess: enough to see the one that was meant, and which digits to add. */
+const SHOWN = 10;
+
+/** The digits of an id that are shown everywhere. Who gives as many means an id; fewer may as well be a name, like `10`. */
+const ID_DIGITS = 8;
+
+/** What names one job, in the words of the help. */
+export const NAMES_A_JOB = "a job's id, the beginning of one, or its name, when only one has it";
 
 /** An argument that names one job. */
-export const JOB_ID = {
-  id: { type: 'positional', required: true, description: "beginning of the job's id, enough to be unique" },
+export const ONE_JOB = {
+  job: { type: 'positional', required: true, description: NAMES_A_JOB },
 } as const;
 
+const SHOWN_FIELDS = ['job_id', 'name', 'workflow'] as const;
+type Shown = (typeof SHOWN_FIELDS)[number];
+
 /**
- * These fields of the one job whose id begins with `typed`. UserError when that is no beginning of an id, no job has it,
- * or several do.
+ * These fields of the one job that `typed` means: its id begins so, or it is named exactly so. UserError when no job
+ * answers to it, or several do: then nothing is chosen for the person. A name is looked for only where ids do not tell:
+ * when none begins so, or when it is short (no index has names, so that reads all jobs).
  */
 export async function theJob<F extends JobField>(
   db: Database,
   typed: string,
   fields: readonly F[],
-): Promise<Pick<JobRow, F | 'job_id' | 'name'>> {
-  const where = typed === '' ? null : idsFrom(typed);
-  if (where === null) {
-    throw new UserError(`${JSON.stringify(typed)} is not the beginning of a job's id (balsam ls shows them)`);
-  }
-  const found = await listJobs(
-    db,
-    {
-      where,
-      orderBy: [],
-      limit: SHOWN + 1,
-    },
-    [...new Set<F | 'job_id' | 'name'>(['job_id', 'name', ...fields])],
-  );
+): Promise<Pick<JobRow, F | Shown>> {
+  if (typed === '') throw new UserError('"" names no job: give its id, the beginning of it, or its name');
+  const columns = [...new Set<F | Shown>([...SHOWN_FIELDS, ...fields])];
+  const newest = (where: Condition): Promise<Pick<JobRow, F | Shown>[]> =>
+    listJobs(db, { where, orderBy: [], reversed: true, limit: SHOWN + 1 }, columns);
+  const ids = idsFrom(typed);
+  const byId = ids === null ? [] : await newest(ids);
+  const mayBeName = byId.length === 0 || typed.length < ID_DIGITS;
+  const byName = mayBeName ? await newest(field('name', 'equals', typed)) : [];
+  const found = [...new Map([...byId, ...byName].map((job) => [job.job_id, job])).values()];
   const [only] = found;
-  if (only === undefined) throw new UserError(`no job's id begins with ${typed}`, EXIT_FAILED);
+  const words = escaped(JSON.stringify(typed));
+  if (only === undefined) {
+    const what = ids === null ? 'is named' : 'has an id that begins with, or is named,';
+    throw new UserError(`no job ${what} ${words} (balsam ls shows them)`, EXIT_FAILED);
+  }
   if (found.length === 1) return only;
-  const some = found.slice(0, SHOWN).map((job) => cute(job));
   const number = found.length > SHOWN ? `more than ${SHOWN}` : String(found.length);
-  throw new UserError(
-    `${number} jobs have ids that begin with ${typed}: ${some.join(', ')}; give more of the id`,
-    EXIT_FAILED,
-  );
+  const lines = found.slice(0, SHOWN).map(({ job_id, name, workflow }) => {
+    return `  ${job_id}  ${escaped(name)}  (workflow ${escaped(workflow)})`;
+  });
+  throw new UserError([`${words} may be any of ${number} jobs; give more of an id:`, ...lines].join('\n'));
 }
 
 /** The jobs whose id begins with `typed`; null when that is no beginning of an id. */

@@ -17,7 +17,7 @@ import type { JobRow } from '../store/rows.ts';
 import { cute, escaped, workingDirectory } from './format.ts';
 import { endOf, GrowingFile, tailOf } from './follow.ts';
 import { JSON_OPTION, jsonLine } from './json.ts';
-import { JOB_ID, theJob } from './one-job.ts';
+import { ONE_JOB, theJob } from './one-job.ts';
 import { integer } from './options.ts';
 import { print, printLine, withDatabase } from './terminal.ts';
 
@@ -27,14 +27,14 @@ type Job = Pick<JobRow, (typeof FIELDS)[number]>;
 export const outputCommand = defineCommand({
   meta: { name: 'output', description: 'Show what a job wrote' },
   args: {
-    ...JOB_ID,
+    ...ONE_JOB,
     follow: { type: 'boolean', alias: 'f', description: 'go on until the job is at an end' },
     lines: { type: 'string', alias: 'n', valueHint: 'N', description: 'only the last lines' },
     ...JSON_OPTION,
   },
   run: ({ args }) =>
     withDatabase(async (db) => {
-      const job = await theJob(db, args.id, FIELDS);
+      const job = await theJob(db, args.job, FIELDS);
       const file = path.join(workingDirectory(db.path, job), outputName(job));
       const lines = integer('--lines', args.lines, 0);
       if (args.follow === true) {
@@ -53,10 +53,10 @@ export const outputCommand = defineCommand({
 
 export const cdCommand = defineCommand({
   meta: { name: 'cd', description: 'Print the directory of a job (bcd goes there)' },
-  args: { ...JOB_ID, ...JSON_OPTION },
+  args: { ...ONE_JOB, ...JSON_OPTION },
   run: ({ args }) =>
     withDatabase(async (db) => {
-      const job = await theJob(db, args.id, FIELDS);
+      const job = await theJob(db, args.job, FIELDS);
       const directory = workingDirectory(db.path, job);
       const exists = fs.existsSync(directory);
       if (args.json === true) {

@@ -1,25 +1,29 @@
 /**
- * `balsam retry` and `balsam reset`: run again what failed, chosen by the filters of `ls`. A retry goes on from where the
- * job stands (RESTART_READY); a reset begins it anew (CREATED). Both forget the counts of starts and losses, or the limit
- * that ended the job would end it again; `data` stays as it is.
+ * `balsam retry` and `balsam reset`: run again what failed, chosen by the filters of `ls`, or the one job that is named. A
+ * retry goes on from where the job stands (RESTART_READY); a reset begins it anew (CREATED). Both forget the counts of
+ * starts and losses, or the limit that ended the job would end it again; `data` stays as it is.
  */
 import { defineCommand } from 'citty';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import { END_STATES, isEnd } from '../core/job.ts';
 import type { JobState, SettableState } from '../core/job.ts';
-import { all, field, queryOf } from '../core/query.ts';
+import { all, byIds, EVERYTHING, field, queryOf } from '../core/query.ts';
 import { countJobs } from '../store/job-store.ts';
 import { putState } from '../store/put-state-store.ts';
-import { escaped } from './format.ts';
+import { cute, escaped } from './format.ts';
 import { JSON_OPTION, jsonLine } from './json.ts';
+import { NAMES_A_JOB, theJob } from './one-job.ts';
 import { conditionOf, FILTERS, matching, stateNamed } from './select.ts';
 import type { Filters } from './select.ts';
 import { confirmed, printLine, withDatabase } from './terminal.ts';
 
 interface Wanted extends Filters {
+  readonly job?: string | undefined;
   readonly force?: boolean | undefined;
   readonly json?: boolean | undefined;
 }
+
+const OPTIONAL_JOB = { job: { type: 'positional', required: false, description: NAMES_A_JOB } } as const;
 
 const OPTIONS = {
   force: { type: 'boolean', alias: 'yes', description: 'do not ask' },
@@ -29,6 +33,7 @@ const OPTIONS = {
 export const retryCommand = defineCommand({
   meta: { name: 'retry', description: 'Run failed jobs again' },
   args: {
+    ...OPTIONAL_JOB,
     ...FILTERS,
     state: { type: 'string', description: 'FAILED (as without it) or JOB_FINISHED' },
     ...OPTIONS,
@@ -39,6 +44,7 @@ export const retryCommand = defineCommand({
 export const resetCommand = defineCommand({
   meta: { name: 'reset', description: 'Begin failed, killed or finished jobs anew' },
   args: {
+    ...OPTIONAL_JOB,
     ...FILTERS,
     state: { type: 'string', description: 'FAILED (as without it), USER_KILLED or JOB_FINISHED' },
     ...OPTIONS,
@@ -52,20 +58,31 @@ async function again(
   to: SettableState,
   allowed: readonly JobState[],
 ): Promise<void> {
-  const state = stateNamed('--state', wanted.state ?? 'FAILED');
-  if (!allowed.includes(state)) {
-    const hint = isEnd(state) ? '; balsam reset begins them anew' : '';
-    throw new UserError(`balsam ${verb} takes jobs that are ${allowed.join(' or ')}, not ${state}${hint}`);
+  const asked = wanted.state === undefined ? null : stateNamed('--state', wanted.state);
+  const takes = `balsam ${verb} takes jobs that are ${allowed.join(' or ')}`;
+  if (asked !== null && !allowed.includes(asked)) {
+    const hint = isEnd(asked) ? '; balsam reset begins them anew' : '';
+    throw new UserError(`${takes}, not ${asked}${hint}`);
   }
   await withDatabase(async (db) => {
-    const where = all(conditionOf({ ...wanted, state: undefined }), field('state', 'equals', state));
+    const job = wanted.job === undefined ? null : await theJob(db, wanted.job, ['state']);
+    // Who names one job means it as it is; of many, what failed.
+    const state = asked ?? job?.state ?? 'FAILED';
+    if (job !== null && !allowed.includes(state))
+      throw new UserError(`job ${cute(job)} is ${state}: ${takes}`, EXIT_FAILED);
+    const where = all(
+      conditionOf({ ...wanted, state: undefined }),
+      field('state', 'equals', state),
+      job === null ? EVERYTHING : byIds([job.job_id]),
+    );
     const count = await countJobs(db, queryOf(where));
     if (count === 0) {
       if (wanted.json !== true) await printLine(`No ${state} jobs found matching query`);
       return;
     }
-    const which = matching({ ...wanted, state: undefined });
-    const question = `${verb === 'retry' ? 'Retry' : 'Reset'} ${count} ${state} jobs${escaped(which)}? [y/n]: `;
+    const matches = escaped(matching({ ...wanted, state: undefined }));
+    const which = job === null ? `${count} ${state} jobs${matches}` : `${state} job ${cute(job)}`;
+    const question = `${verb === 'retry' ? 'Retry' : 'Reset'} ${which}? [y/n]: `;
     if (!(await confirmed(wanted, question, `${verb === 'retry' ? 'Retry' : 'Reset'} aborted`))) return;
     const message = verb === 'retry' ? 'retried by a person' : 'reset by a person';
     const { moved, held } = await putState(db, where, { from: [state], to, afresh: true, message });

@@ -17,7 +17,7 @@ const TOUR = `From nothing to results:
   $ balsam launcher --consume-all --job-mode serial --idle-exit-seconds 0
   $ balsam ls --by-states
   $ balsam ls --name first --history
-  $ balsam output $(balsam ls --name first --json | sed 's/.*"job_id":"\\([^"]*\\)".*/\\1/')
+  $ balsam output first
 
 In a shell of your own, \`source balsamactivate ./mydb\` sets BALSAM_DB_PATH and the prompt, and starts the server;
 \`source balsamdeactivate\` undoes it. On a cluster, \`balsam submit-launch\` hands the launcher to the batch queue.
@@ -38,11 +38,15 @@ const FILTERS = `ls, rm, retry and reset take the same filters; jobs must meet a
   $ balsam retry --wf dummy --yes
   $ balsam rm jobs --name dummy19 --state JOB_FINISHED --force
 
-kill, explain, output, cd and modify take one job: the beginning of its id, as many digits as make it unique.
+kill, explain, output, cd, modify, retry and reset take one job, JOB: its id or the beginning of it, as many digits as make
+it unique, or its name, when no other job has it. What may mean several jobs is refused, and they are listed.
+
+  $ balsam explain first
+  $ balsam modify dummy2 description "a dummy"
 `;
 
 const FIELDS = `BALSAM_LS_FIELDS adds columns to \`balsam ls\`, names joined by colons; BALSAM_LS_LIMIT bounds its rows (5000).
-\`balsam modify ID FIELD VALUE\` changes a field; the value is read by the type of the field.
+\`balsam modify JOB FIELD VALUE\` changes a field; the value is read by the type of the field.
 
   $ BALSAM_LS_FIELDS=num_nodes:data balsam ls --wf dummy
   $ BALSAM_LS_LIMIT=3 balsam ls
@@ -50,7 +54,7 @@ const FIELDS = `BALSAM_LS_FIELDS adds columns to \`balsam ls\`, names joined by 
 
 data is a JSON object; data.KEY is one key of it:
 
-  $ id=$(balsam ls --name first --json | sed 's/.*"job_id":"\\([^"]*\\)".*/\\1/'); balsam modify $id data.x 3
+  $ balsam modify first data.x 3
 `;
 
 const ENVIRONMENT = `BALSAM_DB_PATH     the database directory; set by balsamactivate
@@ -86,7 +90,7 @@ The reason is one sentence on stderr.
   $ balsam cd ffffffff; test $? -eq 1
 `;
 
-const COMPLETION = `Completes commands, options, states, workflows, applications and ids of jobs:
+const COMPLETION = `Completes commands, options, states, workflows, applications, names and ids of jobs:
 
   bash   eval "$(balsam completion bash)"                                   in ~/.bashrc
   zsh    eval "$(balsam completion zsh)"                                    in ~/.zshrc, after compinit
@@ -103,7 +107,7 @@ function states(): string {
   );
   return `${lines.join('\n')}
 
-Every state but ${END_STATES.join(', ')} may become USER_KILLED. \`balsam modify ID state X\` puts a job that no launcher holds
+Every state but ${END_STATES.join(', ')} may become USER_KILLED. \`balsam modify JOB state X\` puts a job that no launcher holds
 into ${SETTABLE_STATES.join(', ')}.
 
   $ balsam ls --state created

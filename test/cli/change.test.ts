@@ -61,7 +61,10 @@ test.serial('modify converts by the type of the field, and refuses what it canno
     t.regex(ran.err, pattern);
   }
   const none = await db.run('modify', 'ffff', 'num_nodes', '3');
-  t.deepEqual([none.code, none.err], [1, "balsam: no job's id begins with ffff\n"]);
+  t.deepEqual(
+    [none.code, none.err],
+    [1, 'balsam: no job has an id that begins with, or is named, "ffff" (balsam ls shows them)\n'],
+  );
   t.is((await db.run('modify', '00000001', 'num_nodes')).code, 2);
 });
 

@@ -56,7 +56,10 @@ test.serial('explain, output and cd of jobs that ran', async (t) => {
   const activated = await inShell(`source balsamactivate '${db.path}' >&2; bcd 00000001; pwd`);
   t.is(activated.out, `${directory}\n`, activated.err);
   const lost = await inShell('cd /; . bcd ffff; pwd');
-  t.deepEqual([lost.out, lost.err], ['/\n', "balsam: no job's id begins with ffff\n"]);
+  t.deepEqual(
+    [lost.out, lost.err],
+    ['/\n', 'balsam: no job has an id that begins with, or is named, "ffff" (balsam ls shows them)\n'],
+  );
   t.is((await db.run('output', '00000001', '-f', '--json')).code, 2);
   t.is((await db.run('explain', 'ffff')).code, 1);
   t.is((await db.run('explain')).code, 2);

@@ -107,6 +107,13 @@ test.serial('completion knows commands, options, states, workflows, applications
   t.deepEqual(await ask('kill', '0000'), ['00000002', '00000001']);
   t.deepEqual(await ask('kill', '00000001-'), [nth(1)]);
   t.deepEqual(await ask('kill', 'zz'), []);
+  // A name that is alone among the newest; a filter takes none.
+  await db.sql`insert into job (id, name) values (${nth(3)}, 'anneal'), (${nth(4)}, 'twin'), (${nth(5)}, 'twin')`;
+  t.deepEqual(await ask('explain', 'ann'), ['anneal']);
+  t.deepEqual(await ask('retry', 'a'), ['anneal', 'a']);
+  t.deepEqual(await ask('killjob', '--id', 'ann'), ['anneal']);
+  t.deepEqual(await ask('cd', 'tw'), []);
+  t.deepEqual(await ask('ls', '--id', 'ann'), []);
   t.deepEqual(await ask('rm', 'jobs', '--id', '00000002'), ['00000002']);
   t.deepEqual(await ask('modify', '0001', 'num_n'), ['num_nodes']);
   t.deepEqual(await ask('modify', '0001', 'state', 'JOB'), ['JOB_FINISHED']);

@@ -192,7 +192,8 @@ test.serial(
       command(['explain', last.id.slice(0, 13)], LIST),
       command(['modify', last.id.slice(0, 13), 'description', 'modified'], FEW),
       command(['kill', last.id.slice(0, 13), '--yes'], FEW),
-      // A part of a name or of an id may be anywhere: every job is looked at, once.
+      // A part of a name or of an id may be anywhere: every job is looked at, once. So may a name.
+      command(['explain', 'square999000'], ALL, true),
       command(['ls', '--name', 'E99999'], ALL, true),
       command(['ls', '--id', last.id.slice(9, 13)], ALL, true),
     ]);
