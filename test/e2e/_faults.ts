@@ -5,7 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Chaos, Fault } from './_chaos.ts';
 import { DOORS } from './_doors.ts';
-import { partsOf, postgresOf, signal, type Kind, type Part } from './_parts.ts';
+import { agentOf, guardOf, partsOf, postgresOf, signal, type Kind, type Part } from './_parts.ts';
 import { readMaybe } from './_world.ts';
 
 /** How long a process is stopped: longer than an agent's lease and than the time until it is called dead. */
@@ -78,27 +78,16 @@ function sent(parts: readonly Part[], name: NodeJS.Signals): string | null {
  * could end its jobs, and what is promised assumes that one of them can (PROTOCOL 12). */
 function one(c: Chaos, kind: Kind): Part[] {
   const stopped = c.frozenPids;
-  const free = (p: Part): boolean =>
-    !stopped.has(p.pid) && !(kind === 'guard' && stopped.has(Number(lastWord(p.pid))));
+  const free = (p: Part): boolean => !stopped.has(p.pid) && !(kind === 'guard' && stopped.has(agentOf(p)));
   const found = partsOf(c.world).filter((p) => p.kind === kind && free(p));
   const chosen = c.pick(found);
   return chosen ? [chosen] : [];
 }
 
-/** The guard's last word is the agent's pid. */
 function agentWithGuard(c: Chaos): Part[] {
   const [agent] = one(c, 'agent');
-  if (!agent) return [];
-  const guard = partsOf(c.world).find((p) => p.kind === 'guard' && lastWord(p.pid) === String(agent.pid));
+  const guard = agent && guardOf(c.world, agent);
   return guard ? [agent, guard] : [];
-}
-
-function lastWord(pid: number): string {
-  return (
-    readMaybe(`/proc/${pid}/cmdline`)
-      .split('\0')
-      .findLast((word) => word !== '') ?? ''
-  );
 }
 
 /** Both of one launcher: nobody replaces the coordinator, so its agents must end their jobs themselves. */

@@ -40,6 +40,16 @@ function kindOf(argv: readonly string[], incarnation: string): Kind | null {
   return incarnation === '' ? null : 'job';
 }
 
+/** The pid of a guard's agent: its last word. */
+export function agentOf(guard: Part): number {
+  const words = readMaybe(`/proc/${guard.pid}/cmdline`).split('\0');
+  return Number(words.findLast((word) => word !== ''));
+}
+
+export function guardOf(world: World, agent: Part): Part | undefined {
+  return partsOf(world).find((p) => p.kind === 'guard' && agentOf(p) === agent.pid);
+}
+
 /** The postmaster, then its backends; empty when it does not run. */
 export function postgresOf(world: World): Part[] {
   const file = path.join(world.dbPath, 'balsamdb/postmaster.pid');

@@ -1,0 +1,82 @@
+/**
+ * A whole node stands still for longer than D, its jobs too, and wakes up: nobody could end the old attempt in time, and by
+ * now another has run. The old one may live for a moment (PROTOCOL 12); it never changes the database, whatever it tries.
+ */
+import fs from 'node:fs';
+import test from 'ava';
+import { history } from '../../src/store/event-store.ts';
+import { readStat } from '../../src/process/proc.ts';
+import { guardOf, partsOf, signal } from './_parts.ts';
+import { lives, makeWorld, until, type World } from './_world.ts';
+
+let world: World;
+test.before(async () => {
+  world = await makeWorld();
+  // The first attempt waits, and writes as soon as it may; the second writes at once.
+  await world.app(
+    'job',
+    `#!/usr/bin/env python3
+import json, os, socket, time
+first = os.environ["BALSAM_ATTEMPT"] == "1"
+s = socket.socket(socket.AF_UNIX)
+s.connect(os.environ["BALSAM_JOB_SOCKET"])
+f = s.makefile("rw", encoding="utf-8", newline="\\n")
+def ask(line):
+    f.write(json.dumps(line) + "\\n")
+    f.flush()
+    if os.path.exists("${world.home}/awake"):
+        open("${world.home}/said", "w").close()
+    return f.readline()
+ask({"v": 1, "token": os.environ["BALSAM_JOB_TOKEN"]})
+if first:
+    print(f"pid {os.getpid()}", flush=True)
+    while not os.path.exists("${world.home}/awake"):
+        time.sleep(0.01)
+print(ask({"id": 1, "op": "job.patch", "set": {"by": os.environ["BALSAM_ATTEMPT"]}, "durable": not first}), flush=True)
+`,
+  );
+});
+test.after.always('nothing is left behind', async (t) => {
+  t.deepEqual(await world.close(), []);
+});
+
+test('a node that was suspended with its jobs and wakes up changes nothing', async (t) => {
+  const [id] = (await world.jobs([{ application: 'job' }])) as [string];
+  const launcher = world.launcher(['--consume-all', '--nodes', '2', '--persistent']);
+  await world.until([id], ['RUNNING']);
+  await until(async () => /^pid \d+$/m.test(await world.output(id)), 'the first attempt waits');
+  const pid = Number(/^pid (\d+)$/m.exec(await world.output(id))?.[1]);
+  const { incarnation } = partsOf(world).find((p) => p.pid === pid)!;
+  const its = partsOf(world).filter((p) => p.incarnation === incarnation);
+  const [helper] = its.filter((p) => p.kind === 'helper');
+  const agent = partsOf(world).find((p) => p.kind === 'agent' && p.pid === readStat(helper!.pid)?.parent)!;
+  const node = [agent, guardOf(world, agent)!, ...its];
+
+  signal(node, 'SIGSTOP');
+  await world.until([id], ['JOB_FINISHED']);
+  t.true(lives(pid), 'the first attempt is still there');
+  const before = [await world.row(id), (await history(world.db, [id])).get(id)];
+  t.is((await world.row(id)).attempt, 2);
+  t.deepEqual((await world.row(id)).data, { by: '2' });
+  t.regex(await world.messages(id), /node lost|no word|called dead|is lost/);
+
+  fs.writeFileSync(`${world.home}/awake`, '');
+  // The job first: what it says is in the socket when its agent wakes up.
+  signal(
+    node.filter((p) => p.pid === pid),
+    'SIGCONT',
+  );
+  await until(() => fs.existsSync(`${world.home}/said`), 'it writes');
+  signal(node, 'SIGCONT');
+  await until(() => !lives(pid), 'the old attempt ends');
+  await until(
+    () => !partsOf(world).some((p) => p.incarnation === incarnation && p.kind !== 'agent'),
+    'nothing of the old incarnation is left',
+  );
+  const [again] = (await world.jobs([{ application: 'job', num_nodes: 2 }])) as [string];
+  await world.until([again], ['JOB_FINISHED', 'RUNNING']);
+  t.deepEqual([await world.row(id), (await history(world.db, [id])).get(id)], before);
+  launcher.child.kill('SIGTERM');
+  t.is(await launcher.exit(), 0, launcher.err);
+  t.deepEqual([await world.row(id), (await history(world.db, [id])).get(id)], before);
+});
