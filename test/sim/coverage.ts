@@ -38,7 +38,6 @@ const NOT_TAKEN: Record<string, readonly string[]> = {
     'job RUN_TIMEOUT→USER_KILLED',
     'job RUN_ERROR→USER_KILLED',
   ],
-  'no launcher lives to see a thousand agents die; test/core/phases.test.ts does': ['agent dead→gone'],
 };
 
 /** Below this number of seeds a step is worth a line. */

@@ -205,6 +205,8 @@ class Scenario implements Breakable {
           idleExitMs: calm || this.kind === 'cut' ? LAST_IDLE_EXIT_MS : IDLE_EXIT_MS,
           endAt,
           chain: this.#broken.chain ?? CHAIN,
+          // So few that they are forgotten in a run, and speak up again.
+          deadRemembered: 4,
         }),
         behave: (job, _attempt, node) => this.#behave(job, node),
         kept: (job, attempt, value) => this.#keep(job, attempt, value),

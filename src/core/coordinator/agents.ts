@@ -17,8 +17,6 @@ import { onReport } from './reports.ts';
 import { isLive, type Agent, type CoordinatorState, type Entry } from './state.ts';
 import { acknowledged, command, inOrder, kill, resetCommands } from './streams.ts';
 
-/** Dead incarnations that are remembered, to refuse them; older ones are gone for good. */
-const DEAD_REMEMBERED = 1_000;
 /** Why an agent is given up: silent for D while we lived, or by the word of the incarnation that follows it. */
 const NODE_LOST = 'node lost';
 const CRASHED = 'its agent died';
@@ -289,7 +287,7 @@ function giveUp(s: CoordinatorState, a: Agent, why: string, now: Now, effects: C
   if (why === LEFT) note(s, now, 'agent-left', { agent: a, message: why });
   else note(s, now, 'agent-lost', { agent: a, message: `${why}; it held ${held} jobs` });
   const dead = [...s.agents.values()].filter((x) => x.status === 'dead');
-  if (dead.length > DEAD_REMEMBERED) dropAgent(s, dead[0]!);
+  if (dead.length > s.config.deadRemembered) dropAgent(s, dead[0]!);
 }
 
 function giveUpEntry(s: CoordinatorState, a: Agent, entry: Entry, why: string): void {

@@ -50,7 +50,7 @@ const AGENT = new PhaseTable<AgentStatus>('agent', [
   { from: 'live', to: 'dead', when: 'its node says that it has ended, or D passed unseen' },
   { from: 'suspect', to: 'live', when: 'it is heard again' },
   { from: 'suspect', to: 'dead', when: 'silent for D, or its node says that it has ended' },
-  { from: 'dead', to: 'gone', when: 'a thousand died after it' },
+  { from: 'dead', to: 'gone', when: 'so many died after it that it is forgotten' },
 ]);
 
 /**

@@ -28,9 +28,11 @@ export interface CoordinatorConfig {
   /** Idle for this long, the launcher leaves; null = persistent. */
   idleExitMs: number | null;
   chain: Chain;
+  /** Dead incarnations that are remembered, to refuse them; older ones are gone for good. */
+  deadRemembered: number;
 }
 
-export const COORDINATOR_DEFAULTS = { chain: CHAIN };
+export const COORDINATOR_DEFAULTS = { chain: CHAIN, deadRemembered: 1_000 };
 
 export interface Entry {
   job: LeasedJob;

@@ -6,7 +6,7 @@ import { CHAIN } from '../../../src/base/limits.ts';
 import type { AgentConfig } from '../../../src/core/agent/state.ts';
 import type { LeasedJob } from '../../../src/core/coordinator/batch.ts';
 import type { AppFacts } from '../../../src/core/coordinator/event.ts';
-import type { CoordinatorConfig } from '../../../src/core/coordinator/state.ts';
+import { COORDINATOR_DEFAULTS, type CoordinatorConfig } from '../../../src/core/coordinator/state.ts';
 import type { App, Job } from '../../../src/core/messages.ts';
 
 export const APP: App = { index: 1, name: 'app', executable: '/bin/app', envscript: '' };
@@ -93,7 +93,7 @@ export function coordinatorConfig(over: Partial<CoordinatorConfig> = {}): Coordi
     nodes: [0, 1, 2, 3],
     endAt: null,
     idleExitMs: null,
-    chain: CHAIN,
+    ...COORDINATOR_DEFAULTS,
     ...over,
   };
 }
