@@ -50,15 +50,26 @@ export const CHAIN: Chain = {
   rescue: 180_000,
 };
 
-/** Stops the process when the durations cannot keep the promise (PROTOCOL 0); called at start by every part. */
+/**
+ * Stops the process when the durations cannot keep the promise (PROTOCOL 0), with the relation and its figures; called at
+ * start by every part.
+ */
 export function assertChain(c: Chain): void {
-  assert(c.agentDead >= 1.01 * c.agentLease + c.killWorks + 2_000, 'D >= 1.01 A + K + 2 s');
-  assert(c.takeover + 2 * c.heartbeat + 500 <= 0.8 * c.agentLease, 'T + 2 h + 0.5 s <= 0.8 A');
-  assert(
-    c.rescue >= 1.01 * (c.pause + c.agentLease + c.killWorks) + c.launcherHeartbeat + 30_000,
-    'R >= 1.01 (S + A + K) + B + 30 s',
-  );
-  assert(c.agentTerm < c.agentLease, 'TERM comes before KILL');
+  atLeast('D >= 1.01 A + K + 2 s', c.agentDead, 1.01 * c.agentLease + c.killWorks + 2_000);
+  atLeast('0.8 A >= T + 2 h + 0.5 s', 0.8 * c.agentLease, c.takeover + 2 * c.heartbeat + 500);
+  const ended = c.pause + c.agentLease + c.killWorks;
+  atLeast('R >= 1.01 (S + A + K) + B + 30 s', c.rescue, 1.01 * ended + c.launcherHeartbeat + 30_000);
+  // TERM is 0.8 A; who sets it apart must keep the same: no job ends because a coordinator is replaced.
+  atLeast('TERM >= T + 2 h + 0.5 s', c.agentTerm, c.takeover + 2 * c.heartbeat + 500);
+  atLeast('A >= TERM + 1 ms', c.agentLease, c.agentTerm + 1);
+  atLeast('T >= the silence of the beat', c.takeover, c.beatSilence);
+  atLeast('the silence of the beat >= 2 beats', c.beatSilence, 2 * c.beat);
+  atLeast('S >= 2 B', c.pause, 2 * c.launcherHeartbeat);
+}
+
+/** Also false for what is no number. */
+function atLeast(relation: string, left: number, right: number): void {
+  assert(left >= right, `${relation} does not hold: ${left} ms is less than ${right} ms`);
 }
 
 /** Largest message on the wire, bytes: a batch of MAX_BATCH jobs of a few kB each; larger ones are refused unread. */

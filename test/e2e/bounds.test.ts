@@ -1,5 +1,6 @@
 /**
- * Bounds that are promised: a dead agent's jobs run again within D + 2 s; a coordinator is replaced within T and no job
+ * Bounds that are promised: a dead agent's jobs run again within D + 2 s, and not before D where only time proves its death;
+ * a coordinator is replaced within T and no job
  * notices, with Postgres away too; a dead launcher is rescued within 5 s by the next one of its host.
  */
 import net from 'node:net';
@@ -65,9 +66,20 @@ async function finished(
   return [...wrong, ...(await world.violations()).split('\n').filter(Boolean)];
 }
 
-for (const [what, name, deadMs] of [
-  ['an agent dies: its jobs are dead within K', 'SIGKILL', CHAIN.killWorks],
-  ['an agent stands still: its jobs are dead within A + K', 'SIGSTOP', CHAIN.agentLease + CHAIN.killWorks],
+/**
+ * D counts from the receipt of the last heartbeat: h before the agent stood still, and a little more where its timer was
+ * late. Beyond A + K from there, by which its jobs are dead.
+ */
+const NOT_BEFORE_MS = CHAIN.agentDead - 2 * CHAIN.heartbeat;
+
+for (const [what, name, deadMs, againMs] of [
+  ['an agent dies: its jobs are dead within K', 'SIGKILL', CHAIN.killWorks, 0],
+  [
+    'an agent stands still: its jobs are dead within A + K, start nowhere else before D',
+    'SIGSTOP',
+    CHAIN.agentLease + CHAIN.killWorks,
+    NOT_BEFORE_MS,
+  ],
 ] as const)
   test.serial(`${what}, and run again within D + 2 s`, async (t) => {
     t.timeout(PATIENCE_MS);
@@ -93,7 +105,10 @@ for (const [what, name, deadMs] of [
       const all = await Promise.all(ids.map((id) => executionsOf(world.ticks, id)));
       const again = all.filter((runs) => runs.length > 1);
       t.true(again.length > 0 && again.length < ids.length, `${again.length} of ${ids.length} were there`);
-      for (const [first] of again) t.true(first!.to <= at + deadMs / 1_000, `${first!.to - at} s`);
+      for (const [first, second] of again) {
+        t.true(first!.to <= at + deadMs / 1_000, `dead after ${first!.to - at} s`);
+        t.true(second!.from >= at + againMs / 1_000, `again after ${second!.from - at} s`);
+      }
       return Math.max(...again.map(([, second]) => second!.from - at)) * 1_000;
     });
   });
