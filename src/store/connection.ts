@@ -84,9 +84,10 @@ const COORDINATOR_SETTINGS = {
   tcp_user_timeout: String(STATEMENT_DEADLINE_MS),
 };
 
-/** Of every session: the guards and the fence count on a statement seeing a row as it is when the wait for it is over,
- * whatever the site has set (PROTOCOL 1; under `repeatable read` it fails instead). */
-const SETTINGS = { default_transaction_isolation: 'read committed' };
+/** Of every session, whatever the site has set. The guards and the fence count on a statement seeing a row as it is when the
+ * wait for it is over (PROTOCOL 1; under `repeatable read` it fails instead); and what was acknowledged is forgotten
+ * elsewhere, so that a crash must not undo it (PROTOCOL 6, 12; with `off` it does). */
+const SETTINGS = { default_transaction_isolation: 'read committed', synchronous_commit: 'on' };
 /** Settings of everybody else's: the tables are in memory more often than not, and with Postgres' own figure for a random
  * page a count of a million jobs reads the whole table instead of an index (measured). Compiling costs more than it gains. */
 const CLIENT_SETTINGS = { random_page_cost: '1.1', jit: 'off' };

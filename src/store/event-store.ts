@@ -144,9 +144,9 @@ function attemptLines(
   return lines;
 }
 
-/** A second one says so. */
+/** A second one says so, and that it goes on from what the first ones left (PROTOCOL 11). */
 function whereOf({ node, attempt }: AttemptPart): string {
-  const again = attempt > 1 ? `attempt ${attempt}` : '';
+  const again = attempt > 1 ? `attempt ${attempt}, from the data that is there` : '';
   return [node === '' ? '' : `on ${node}`, again].filter(Boolean).join(', ');
 }
 
