@@ -71,7 +71,8 @@ export class Incarnation {
   readonly #helpers = new Map<number, Helper>();
   /** Job of each token, for the job channel. */
   readonly #jobs = new Map<number, string>();
-  readonly #killedEarly = new Set<number>();
+  /** Starts that still look for their mpirun, by token, and whether a kill has come meanwhile. */
+  readonly #starting = new Map<number, { killed: boolean }>();
   readonly #end = Promise.withResolvers<IncarnationEnd>();
   #directory = '';
   #channel!: JobChannel;
@@ -113,7 +114,6 @@ export class Incarnation {
       post: (event) => this.#post(event),
       refused: (rule) => this.#refusals.note('refused at the job channel', { incarnation: this.id, rule }),
     });
-    await this.#channel.listen();
     this.#facts = {
       dbPath: file.dbPath,
       socket: this.#channel.socket,
@@ -143,9 +143,11 @@ export class Incarnation {
       },
       clock.monotonic(),
     );
-    this.#link.connect(file.endpoints);
-    this.#post({ kind: 'tick' });
+    // All of it before the first await: a signal may come at any later moment, and the core answers it.
     try {
+      await this.#channel.listen();
+      this.#link.connect(file.endpoints);
+      this.#post({ kind: 'tick' });
       return await Promise.race([
         this.#end.promise,
         this.#fails(this.#actor.done),
@@ -232,10 +234,12 @@ export class Incarnation {
           this.#forget(token);
           this.#post({ kind: 'job-failed', helper, token, stage: 'exec', message: messageOf(error) });
         });
-      case 'kill':
+      case 'kill': {
         // A start that still looks for its mpirun must not win against the kill that came after it.
-        if (!this.#jobs.has(e.token)) this.#killedEarly.add(e.token);
+        const starting = this.#starting.get(e.token);
+        if (starting) starting.killed = true;
         return this.#helpers.get(e.helper)?.kill(e.token, e.graceMs);
+      }
       case 'recall':
         return this.#helpers.get(e.helper)?.retract(e.token);
       case 'lease':
@@ -392,13 +396,19 @@ export class Incarnation {
   async #start(e: Extract<AgentEffect, { kind: 'start' }>): Promise<void> {
     let mpi: MpiFlavour | null = null;
     if (isParallel(e.job)) {
-      mpi = await (this.#mpi ??= detectMpi(this.#setup.file.mpi ?? undefined));
+      const starting = { killed: false };
+      this.#starting.set(e.token, starting);
+      try {
+        mpi = await (this.#mpi ??= detectMpi(this.#setup.file.mpi ?? undefined));
+      } finally {
+        this.#starting.delete(e.token);
+      }
+      if (starting.killed) throw new Error('killed before it was started');
       if (!mpi)
         throw new Error(
           'no mpirun was found on this node for a job of several ranks: load an MPI module, or name one with --mpi',
         );
     }
-    if (this.#killedEarly.delete(e.token)) throw new Error('killed before it was started');
     const cwd = workingDirectory(this.#setup.file.dbPath, e.job);
     const channelToken = this.#channel.admit(e.job.id, e.job.attempt, cwd);
     this.#jobs.set(e.token, e.job.id);

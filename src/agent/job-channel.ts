@@ -95,7 +95,8 @@ export class JobChannel {
     }
     // A connection without a pending answer has nothing to wait for; the others close when they were answered.
     for (const c of attempt.connections) if (c.pending === 0) c.end();
-    this.#attempts.delete(job);
+    // Its helper may have died meanwhile, and the job be here again: that one speaks on.
+    if (this.#attempts.get(job) === attempt) this.#attempts.delete(job);
   }
 
   /** Whether an attempt has open connections: only then its end has to wait for them. */

@@ -57,7 +57,6 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   let before: Before = { incarnation: died, crashed: died !== '' };
   for (;;) {
     current = new Incarnation(setup, newId(), before);
-    if (stopping) current.stop();
     const end: IncarnationEnd = await current.run();
     log.info({ incarnation: current.id, end, rule: 'PROTOCOL 5' }, 'incarnation ended');
     if (end === 'left' || stopping) {

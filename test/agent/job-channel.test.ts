@@ -310,3 +310,19 @@ test('a record shows every patch of its attempt, also those that came while it w
   const last = (await client.ask({ id: 10, op: 'job.get' })) as { result: { data: object } };
   t.deepEqual(last.result.data, { y: 1, z: 1 });
 });
+
+test.serial(
+  'the end of an attempt that still waits for a connection leaves the next one alone',
+  async (t) => {
+    const rig = await ChannelRig.start();
+    t.teardown(() => rig.close());
+    const { job, hello } = rig.admit();
+    const lingers = await rig.client(hello);
+    await lingers.ask({ id: 1, op: 'job.get' });
+    const over = rig.channel.over(job);
+    const token = rig.channel.admit(job, 2, '/work-directory');
+    await over;
+    const next = await rig.client(`${JSON.stringify({ v: 1, token })}\n`);
+    t.true((await next.ask({ id: 1, op: 'job.patch', set: { a: 1 } }))['ok']);
+  },
+);
