@@ -2,15 +2,12 @@
 // `--check` writes nothing and fails when the page is not what it would write. Run by `npm run generate` and
 // `npm run verify:generated`. It reads tsc's own output, whose layout is always the same; what it does not
 // understand stops it.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { WORDS } from '../src/client/conditions.ts';
 import { writeDeclarations } from './declarations.mjs';
-
-const root = fileURLToPath(new URL('..', import.meta.url));
-const page = `${root}docs/api.md`;
+import { publish, root } from './generated.mjs';
 
 const types = mkdtempSync(path.join(tmpdir(), 'balsam-api-'));
 let text;
@@ -20,11 +17,7 @@ try {
 } finally {
   rmSync(types, { recursive: true, force: true });
 }
-if (!process.argv.includes('--check')) writeFileSync(page, text);
-else if (readFileSync(page, 'utf8') !== text) {
-  console.error('docs/api.md is not what bin/api-docs.mjs makes of the sources: run `npm run generate`');
-  process.exitCode = 1;
-}
+publish('docs/api.md', text);
 
 function document() {
   const index = readFileSync(`${root}src/client/index.ts`, 'utf8');

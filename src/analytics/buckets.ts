@@ -11,16 +11,26 @@ const DAY_S = 86_400;
  * since 1970); at least one.
  */
 export function bucketsOf(firstMs: number, lastMs: number, limit: number = REPORT_BUCKETS): TimeBuckets {
-  const within = (widthS: number): TimeBuckets => {
-    const widthMs = widthS * 1_000;
+  const countOf = (widthMs: number): number =>
+    Math.max(1, Math.floor(lastMs / widthMs) - Math.floor(firstMs / widthMs) + 1);
+  const within = (widthMs: number): TimeBuckets => {
     const fromMs = Math.floor(firstMs / widthMs) * widthMs;
-    return { fromMs, widthMs, count: Math.max(1, Math.floor((lastMs - fromMs) / widthMs) + 1) };
+    return { widthMs, edgesMs: Array.from({ length: countOf(widthMs) + 1 }, (_, i) => fromMs + i * widthMs) };
   };
-  for (const width of WIDTHS_S) {
-    const buckets = within(width);
-    if (buckets.count <= limit) return buckets;
-  }
+  const width = WIDTHS_S.find((widthS) => countOf(widthS * 1_000) <= limit);
+  if (width !== undefined) return within(width * 1_000);
   // Whole days: one more for a span that begins late on its first.
   const days = Math.ceil((lastMs - firstMs) / 1_000 / DAY_S / Math.max(1, limit - 1));
-  return within(Math.max(1, days) * DAY_S);
+  return within(Math.max(1, days) * DAY_S * 1_000);
+}
+
+/** The same buckets from `sinceMs` on and until `untilMs`, which lie within them or at their end; null cuts nothing. */
+export function cutTo(
+  { edgesMs, widthMs }: TimeBuckets,
+  sinceMs: number | null,
+  untilMs: number | null,
+): TimeBuckets {
+  const inside = edgesMs.filter((edge) => edge > (sinceMs ?? -Infinity) && edge < (untilMs ?? Infinity));
+  const ends = (ms: number | null): number[] => (ms === null ? [] : [ms]);
+  return { widthMs, edgesMs: [...ends(sinceMs), ...inside, ...ends(untilMs)] };
 }

@@ -8,7 +8,7 @@ import { REPORT_GROUPS } from '../base/client-limits.ts';
 import { CHAIN } from '../base/limits.ts';
 import type { Database, Queries } from '../store/connection.ts';
 import { launcherLedger, ledgerLaunchers } from '../store/ledger-store.ts';
-import type { LedgerLauncher } from '../store/report-rows.ts';
+import type { LedgerLauncher, TimeBuckets } from '../store/report-rows.ts';
 import {
   applicationTimes,
   failureGroups,
@@ -16,47 +16,84 @@ import {
   recordedSpan,
   stateChanges,
 } from '../store/report-store.ts';
-import { bucketsOf } from './buckets.ts';
+import type { RecordedSpan } from '../store/report-store.ts';
+import { UserError } from '../base/errors.ts';
+import { bucketsOf, cutTo } from './buckets.ts';
+import { millisecondsOf } from './interval.ts';
 import { statesOverTime, throughputOverTime } from './states.ts';
-import type { Report, ReportLauncher, ReportOptions } from './shape.ts';
+import type { Asked, Report, ReportLauncher } from './shape.ts';
 import { noWaste, utilisationOf, wasteOf, wasteOverTime } from './waste.ts';
 import type { Waste } from './waste.ts';
 
-/** Reads and counts. UserError never; WorldError when Postgres is away. Its cost is a few sorts of all rows of the jobs. */
-export function makeReport(db: Database, options: ReportOptions = {}): Promise<Report> {
-  const workflow = (options.workflow ?? '').replaceAll('\0', '�');
-  return inSnapshot(db, (sql) => read(sql, workflow));
+/**
+ * Reads and counts. UserError when `since` is not before `until`; WorldError when Postgres is away. Its cost is a few sorts
+ * of all rows of the jobs that are in it.
+ */
+export function makeReport(db: Database, asked: Asked = {}): Promise<Report> {
+  const workflow = (asked.workflow ?? '').replaceAll('\0', '�');
+  return inSnapshot(db, (sql) => read(sql, { ...asked, workflow }));
 }
 
-async function read(sql: Queries, workflow: string): Promise<Report> {
+/** Where a report begins and ends, and how its time is cut; null when nothing on record is within it. */
+function timeOf(span: RecordedSpan, { since, until }: Asked): ReportTime | null {
+  const { firstMs, nowMs } = span;
+  const sinceMs = since === undefined ? -Infinity : millisecondsOf(since, nowMs);
+  const untilMs = until === undefined ? Infinity : millisecondsOf(until, nowMs);
+  if (sinceMs >= untilMs)
+    throw new UserError('the report would end before it begins: since must be before until');
+  if (firstMs === null) return null;
+  // Who asks what happened since then means until now, also when nothing did.
+  const isNow = span.live || since !== undefined;
+  const lastMs = Math.max(firstMs, isNow ? nowMs : 0, span.lastMs ?? 0);
+  const fromMs = Math.max(firstMs, sinceMs);
+  const toMs = Math.min(lastMs, untilMs);
+  if (fromMs > toMs || fromMs >= untilMs) return null;
+  const buckets = cutTo(
+    bucketsOf(fromMs, toMs),
+    sinceMs > firstMs ? sinceMs : null,
+    untilMs <= lastMs ? untilMs : null,
+  );
+  return { fromMs, toMs, buckets };
+}
+
+interface ReportTime {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly buckets: TimeBuckets;
+}
+
+async function read(sql: Queries, asked: Asked & { readonly workflow: string }): Promise<Report> {
+  const { workflow } = asked;
   const silentMs = CHAIN.rescue;
   const span = await recordedSpan(sql, workflow, silentMs);
-  const { firstMs, nowMs } = span;
-  if (firstMs === null) return nothing(workflow, nowMs);
-  const lastMs = Math.max(firstMs, span.live ? nowMs : 0, span.lastMs ?? 0);
-  const buckets = bucketsOf(firstMs, lastMs);
+  const { nowMs } = span;
+  const time = timeOf(span, asked);
+  if (time === null) return nothing(workflow, nowMs);
+  const { fromMs, toMs, buckets } = time;
+  const count = buckets.edgesMs.length - 1;
   const changes = await stateChanges(sql, workflow, buckets);
-  const applications = await applicationTimes(sql, workflow, REPORT_GROUPS + 1);
-  const failures = await failureGroups(sql, workflow, REPORT_GROUPS + 1);
+  const applications = await applicationTimes(sql, workflow, buckets, REPORT_GROUPS + 1);
+  const failures = await failureGroups(sql, workflow, buckets, REPORT_GROUPS + 1);
   const launchers = await ledgerLaunchers(sql, workflow, buckets, silentMs);
   const ledger = launchers.length === 0 ? [] : await launcherLedger(sql, workflow, buckets, silentMs);
-  const states = statesOverTime(changes, buckets.count);
-  const throughput = throughputOverTime(changes, buckets.count);
-  const wasteAt = wasteOverTime(ledger, buckets.count);
+  const states = statesOverTime(changes, count);
+  const atEnd = states.at(-1) ?? {};
+  const throughput = throughputOverTime(changes, count);
+  const wasteAt = wasteOverTime(ledger, count);
   const ofLauncher = Map.groupBy(ledger, (row) => row.launcher);
   const nodeSeconds = wasteOf(ledger);
   return {
     workflow,
     madeAt: new Date(nowMs),
-    from: new Date(firstMs),
-    to: new Date(lastMs),
+    from: new Date(fromMs),
+    to: new Date(toMs),
     bucketSeconds: buckets.widthMs / 1_000,
-    jobs: span.jobs,
-    states: states.at(-1) ?? {},
+    jobs: Object.values(atEnd).reduce((sum, jobs) => sum + jobs, 0),
+    states: atEnd,
     buckets: states.map((counts, i) => {
       const spent = wasteAt[i] ?? noWaste();
       return {
-        at: new Date(buckets.fromMs + i * buckets.widthMs),
+        at: new Date(buckets.edgesMs[i]!),
         states: counts,
         ...throughput[i]!,
         nodeSeconds: spent,

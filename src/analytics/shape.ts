@@ -1,4 +1,5 @@
 /** What a report is: plain data, with the same names for scripts and, in snake_case, for programs. */
+import type { Moment } from './interval.ts';
 import type { ApplicationTimes, FailureGroup } from '../store/report-rows.ts';
 import type { StateCounts, Throughput } from './states.ts';
 import type { Waste } from './waste.ts';
@@ -31,12 +32,16 @@ export interface Report {
   /** Only workflows that contain this text; '' for all. */
   workflow: string;
   madeAt: Date;
-  /** From the first thing on record to the last, or to now while something goes on; null when there is nothing. */
+  /**
+   * From the first thing on record to the last, or to now while something goes on, within `since` and `until`; null when
+   * there is nothing.
+   */
   from: Date | null;
   to: Date | null;
   bucketSeconds: number;
+  /** Jobs that were there and not over before it, or to which something happened in it. */
   jobs: number;
-  /** Jobs by state at the end. */
+  /** They by state at the end. */
   states: StateCounts;
   buckets: ReportBucket[];
   applications: ApplicationTimes[];
@@ -52,4 +57,17 @@ export interface Report {
 export interface ReportOptions {
   /** Only workflows whose name contains this (case counts). */
   workflow?: string;
+  /**
+   * Only what happened from then on, and before `until`: a Date, a text like `2026-01-31T12:00Z` (UTC where it names no
+   * zone), or how long ago: `90m`, `2h`, `1d12h`.
+   */
+  since?: Date | string;
+  until?: Date | string;
+}
+
+/** The same, read. */
+export interface Asked {
+  readonly workflow?: string | undefined;
+  readonly since?: Moment | undefined;
+  readonly until?: Moment | undefined;
 }

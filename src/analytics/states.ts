@@ -20,11 +20,16 @@ export interface Throughput {
 export function statesOverTime(changes: readonly StateChange[], count: number): StateCounts[] {
   const now = new Map<JobState, number>();
   const ofBucket = Map.groupBy(changes, (change) => change.bucket);
-  return Array.from({ length: count }, (_, bucket) => {
+  const goThrough = (bucket: number): void => {
     for (const { before, state, jobs } of ofBucket.get(bucket) ?? []) {
       now.set(state, (now.get(state) ?? 0) + jobs);
       if (before !== null) now.set(before, (now.get(before) ?? 0) - jobs);
     }
+  };
+  // Where jobs stood when the first one began.
+  goThrough(-1);
+  return Array.from({ length: count }, (_, bucket) => {
+    goThrough(bucket);
     return Object.fromEntries([...now].filter(([, jobs]) => jobs !== 0));
   });
 }

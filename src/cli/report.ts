@@ -4,6 +4,7 @@
  */
 import fs from 'node:fs';
 import { defineCommand } from 'citty';
+import { momentOf } from '../analytics/interval.ts';
 import { makeReport } from '../analytics/report.ts';
 import type { Report } from '../analytics/shape.ts';
 import { EXIT_FAILED, messageOf, UserError } from '../base/errors.ts';
@@ -20,6 +21,12 @@ export const reportCommand = defineCommand({
   },
   args: {
     wf: { type: 'string', description: 'only workflows whose name contains this' },
+    since: {
+      type: 'string',
+      valueHint: 'TIME',
+      description: 'only what happened from then on: 2h, 1d12h (ago), or 2026-01-31T12:00Z',
+    },
+    until: { type: 'string', valueHint: 'TIME', description: 'only what happened before' },
     ...JSON_OPTION,
     csv: { type: 'boolean', description: 'one table with a line for each figure' },
     html: { type: 'string', description: 'write a page with plots that stands alone', valueHint: 'FILE' },
@@ -31,12 +38,16 @@ export const reportCommand = defineCommand({
     );
     if (forms.length > 1) throw new UserError(`report gives one form at a time: ${forms.join(' or ')}`);
     if (html?.trim() === '') throw new UserError('--html needs the name of a file');
-    const report = await withDatabase((db) => makeReport(db, wf === undefined ? {} : { workflow: wf }));
+    const since = args.since === undefined ? undefined : momentOf('--since', args.since);
+    const until = args.until === undefined ? undefined : momentOf('--until', args.until);
+    const report = await withDatabase((db) => makeReport(db, { workflow: wf, since, until }));
     if (json === true) await printLine(reportJson(report));
     else if (csv === true) for (const line of reportCsv(report)) await print(line);
     else if (html !== undefined) await writePage(report, html);
-    else if (report.from === null) await printLine('No jobs found matching query');
-    else await print(reportText(report, process.stdout.columns ?? 100));
+    else if (report.from === null) {
+      const isAll = since === undefined && until === undefined;
+      await printLine(isAll ? 'No jobs found matching query' : 'Nothing is on record in this time');
+    } else await print(reportText(report, process.stdout.columns ?? 100));
   },
 });
 

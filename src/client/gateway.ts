@@ -5,7 +5,7 @@
  *
  * Called by the models and managers. Each connection is of one database; `found` is the one that nobody named.
  */
-import type { Report, ReportOptions } from '../analytics/shape.ts';
+import type { Asked, Report } from '../analytics/shape.ts';
 import type { ApplicationFields } from '../core/job-channel.ts';
 import type { Difference } from '../core/json.ts';
 import type { JobState } from '../core/job.ts';
@@ -72,7 +72,7 @@ export interface Gateway {
   saveApplications(changes: readonly ApplicationChange[]): Promise<ApplicationRow[]>;
   deleteApplications(ids: readonly number[]): Promise<number>;
   /** What happened; not from inside a job. */
-  report?(options: ReportOptions): Promise<Report>;
+  report?(asked: Asked): Promise<Report>;
   close(): Promise<void>;
 }
 

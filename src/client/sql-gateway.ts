@@ -5,7 +5,7 @@
  * It adds to the store what only the client knows: jobs that ask for what is not there yet are refused before they are
  * sent, and waiting for ends is shared by all calls of the process.
  */
-import type { Report, ReportOptions } from '../analytics/shape.ts';
+import type { Asked, Report } from '../analytics/shape.ts';
 import { APPLICATION_CACHE_MS, APPLICATION_CACHE_SIZE, CLIENT_CONNECTIONS } from '../base/client-limits.ts';
 import { assert } from '../base/assert.ts';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
@@ -186,10 +186,10 @@ export class SqlGateway implements Gateway {
     return deleteApplications(this.#db, ids);
   }
 
-  async report(options: ReportOptions): Promise<Report> {
+  async report(asked: Asked): Promise<Report> {
     // Few scripts want one: the others do not read it.
     const { makeReport } = await import('../analytics/report.ts');
-    return makeReport(this.#db, options);
+    return makeReport(this.#db, asked);
   }
 
   async close(): Promise<void> {

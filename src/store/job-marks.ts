@@ -5,6 +5,8 @@
  * Called by report-store and ledger-store. One sort by job serves all windows; nothing is kept in memory but by Postgres,
  * which spills. Times are event times; where the clocks of two hosts disagree, a mark is never earlier than the one before.
  */
+import { END_STATES } from '../core/job.ts';
+
 /** Number of the bucket that holds the time `at`, by the array of edges `$edges`; -1 before the first. */
 export function bucketSql(at: string, edges: string): string {
   return `(width_bucket(${at}, ${edges}::timestamptz[]) - 1)`;
@@ -12,6 +14,12 @@ export function bucketSql(at: string, edges: string): string {
 
 /** A window over the marks of one job; the order in which they are made, so that nothing is sorted twice. */
 export const MARK_ORDER = 'partition by job_id order by rank, told_at, ord';
+
+/** The first and the last of the edges `$2`: nothing after the last is of interest. */
+export const FIRST_EDGE = '($2::timestamptz[])[1]';
+export const LAST_EDGE = '($2::timestamptz[])[array_upper($2::timestamptz[], 1)]';
+
+export const ENDED = `(${END_STATES.map((state) => `'${state}'`).join(', ')})`;
 
 /** When a job that nobody holds can be leased: the two halves of RUNNABLE in lease-store.ts. */
 const FREE_STATES = `('PREPROCESSED', 'RESTART_READY')`;
@@ -22,12 +30,15 @@ const FREE_WHEN_CREATED = `stage_in_url = '' and (parents = '{}' or (not wait_fo
  * free (a launcher could lease it from then on), was_free, holder (the launcher that holds it from then on without
  * running it), next_at (null at the last), started (of the attempt that starts there), run_s (how long that ran, when it
  * ended by itself).
- * `$1`: only workflows that contain this text; '' for all of them. Columns of job are joined by whoever needs them.
+ * `$1`: only workflows that contain this text; '' for all of them. `$2`: edges of buckets; jobs that were over long before
+ * the first, or made after the last, are left out (an hour is more than clocks differ). Columns of job are joined by whoever
+ * needs them.
  */
 export const MARKS = `
   chosen as materialized (
     select id, state, launcher, created_at, updated_at, (${FREE_WHEN_CREATED}) as free_when_created
-    from job where position($1::text in workflow) > 0),
+    from job where position($1::text in workflow) > 0 and created_at < ${LAST_EDGE}
+      and (updated_at >= ${FIRST_EDGE} - interval '1 hour' or state not in ${ENDED})),
   raw as (
     select id as job_id, 0 as rank, 0::bigint as ord, created_at as at, 'CREATED' as state, free_when_created as free, null::int as holder,
       false as started, null::float8 as run_s from chosen

@@ -1,14 +1,17 @@
 /** The rows that reports are made of, as plain types: what report-store and ledger-store give, and scripts may see. */
 import type { JobState } from '../core/job.ts';
 
-/** Time cut into `count` buckets of `widthMs`, from `fromMs` (milliseconds since 1970); both whole numbers. */
+/** Time cut into buckets: each from one edge to before the next. Milliseconds since 1970, ascending, two at least. */
 export interface TimeBuckets {
-  readonly fromMs: number;
+  readonly edgesMs: readonly number[];
+  /** Of every bucket; the first and the last may be cut shorter. */
   readonly widthMs: number;
-  readonly count: number;
 }
 
-/** So many jobs went from one state to another in a bucket; `before` is null for what was created. */
+/**
+ * So many jobs went from one state to another in a bucket; `before` is null for what was created. Bucket -1 is all that was
+ * before the first edge.
+ */
 export interface StateChange {
   bucket: number;
   before: JobState | null;

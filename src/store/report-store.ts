@@ -5,13 +5,13 @@
  * Called by src/analytics inside one snapshot, so that the numbers of one report agree. Reads only.
  */
 import type { Database, Queries } from './connection.ts';
-import { bucketSql, MARK_ORDER, MARKS } from './job-marks.ts';
+import { bucketSql, ENDED, FIRST_EDGE, LAST_EDGE, MARK_ORDER, MARKS } from './job-marks.ts';
 import type { ApplicationTimes, FailureGroup, Spread, StateChange, TimeBuckets } from './report-rows.ts';
 import { textArray } from './sql-array.ts';
 
 /** Where the buckets begin, and where the last one ends, as an array for Postgres. */
-export function edgesOf({ fromMs, widthMs, count }: TimeBuckets): string {
-  return textArray(Array.from({ length: count + 1 }, (_, i) => new Date(fromMs + i * widthMs).toISOString()));
+export function edgesOf({ edgesMs }: TimeBuckets): string {
+  return textArray(edgesMs.map((ms) => new Date(ms).toISOString()));
 }
 
 /** What there is, and when it happened. */
@@ -22,7 +22,6 @@ export interface RecordedSpan {
   nowMs: number;
   /** Something goes on: a launcher lives, or holds jobs. */
   live: boolean;
-  jobs: number;
 }
 
 /** Runs `work` in one snapshot, read only, with room to sort. */
@@ -49,21 +48,27 @@ export async function recordedSpan(sql: Queries, workflow: string, silentMs: num
        union all select started_at, last_at from l)
      select (extract(epoch from min(first_at)) * 1000)::float8 as "firstMs", (extract(epoch from max(last_at)) * 1000)::float8 as "lastMs",
        (extract(epoch from now()) * 1000)::float8 as "nowMs",
-       exists (select from j where launcher is not null) or exists (select from l where live) as live,
-       (select count(*)::float8 from j) as jobs from t`,
+       exists (select from j where launcher is not null) or exists (select from l where live) as live from t`,
     [workflow, silentMs],
   );
   return row!;
 }
 
-/** How many jobs of these workflows went from which state to which, by bucket; what is outside counts in the outermost. */
+/**
+ * How many jobs of these workflows went from which state to which, by bucket. A job that was over before the first edge, and
+ * to which nothing happened since, is not counted at all.
+ */
 export async function stateChanges(sql: Queries, workflow: string, b: TimeBuckets): Promise<StateChange[]> {
   return [
     ...(await sql.unsafe<StateChange[]>(
-      `with ${MARKS}
-       select least(greatest(${bucketSql('at', '$2')}, 0), $3::int - 1) as bucket, before, state, count(*)::float8 as jobs
-       from marks where state is distinct from before group by 1, 2, 3 order by 1, 2 nulls first, 3`,
-      [workflow, edgesOf(b), b.count],
+      `with ${MARKS},
+       told as (
+         select *, bool_or(at < ${LAST_EDGE} and (at >= ${FIRST_EDGE}
+             or (state not in ${ENDED} and coalesce(next_at, 'infinity') > ${FIRST_EDGE}))) over (partition by job_id) as counts
+         from marks)
+       select ${bucketSql('at', '$2')} as bucket, before, state, count(*)::float8 as jobs
+       from told where counts and at < ${LAST_EDGE} and state is distinct from before group by 1, 2, 3 order by 1, 2 nulls first, 3`,
+      [workflow, edgesOf(b)],
     )),
   ];
 }
@@ -71,13 +76,14 @@ export async function stateChanges(sql: Queries, workflow: string, b: TimeBucket
 const SPREAD = [0.5, 0.9, 0.99];
 
 /**
- * Waits and run times by application, those with most starts first, `limit` at most. A wait is from the time when the job
- * could be leased (made, its parents done, or the end of the attempt before) to the start; run times are of processes that
- * ended by themselves.
+ * Waits and run times of the attempts that started within the buckets, by application, those with most starts first,
+ * `limit` at most. A wait is from the time when the job could be leased (made, its parents done, or the end of the attempt
+ * before) to the start; run times are of processes that ended by themselves, within the buckets too.
  */
 export async function applicationTimes(
   sql: Queries,
   workflow: string,
+  b: TimeBuckets,
   limit: number,
 ): Promise<ApplicationTimes[]> {
   const rows = await sql.unsafe<
@@ -85,15 +91,15 @@ export async function applicationTimes(
   >(
     `with ${MARKS},
      waited as (
-       select job_id, run_s, started, date_part('epoch', at - coalesce(max(case when free and not was_free then at end) over w,
+       select job_id, at, started, case when at + run_s * interval '1 s' < ${LAST_EDGE} then run_s end as run_s, date_part('epoch', at - coalesce(max(case when free and not was_free then at end) over w,
          min(at) over w)) as wait_s
        from marks window w as (${MARK_ORDER}))
      select j.application, count(*)::float8 as started, count(run_s)::float8 as ran,
        array_to_json(percentile_cont(array[${SPREAD.join(', ')}]) within group (order by wait_s) || max(wait_s)) as waits,
        array_to_json(percentile_cont(array[${SPREAD.join(', ')}]) within group (order by run_s) || max(run_s)) as runs
-     from waited w join job j on j.id = w.job_id where started
-     group by j.application order by count(*) desc, j.application limit $2::int`,
-    [workflow, limit],
+     from waited w join job j on j.id = w.job_id where started and at >= ${FIRST_EDGE} and at < ${LAST_EDGE}
+     group by j.application order by count(*) desc, j.application limit $3::int`,
+    [workflow, edgesOf(b), limit],
   );
   return rows.map(({ waits, runs, ...row }) => ({ ...row, wait: spreadOf(waits), run: spreadOf(runs) }));
 }
@@ -105,8 +111,14 @@ function spreadOf(q: Quantiles): Spread {
   return { p50, p90, p99, max: q?.at(-1) ?? null };
 }
 
-/** Failures by application and reason, the commonest first, `limit` at most. Names of nodes and launchers become `…`. */
-export async function failureGroups(sql: Queries, workflow: string, limit: number): Promise<FailureGroup[]> {
+/** Failures within the buckets by application and reason, the commonest first, `limit` at most. Names of nodes and launchers
+ * become `…`. */
+export async function failureGroups(
+  sql: Queries,
+  workflow: string,
+  b: TimeBuckets,
+  limit: number,
+): Promise<FailureGroup[]> {
   return [
     ...(await sql.unsafe<FailureGroup[]>(
       `with j as materialized (select id, application from job where position($1::text in workflow) > 0),
@@ -118,13 +130,13 @@ export async function failureGroups(sql: Queries, workflow: string, limit: numbe
          from job_event e join j on j.id = e.job_id where e.state in ('FAILED', 'RUN_ERROR', 'RUN_TIMEOUT', 'USER_KILLED')),
        said as (
          select bad.*, split_part(message, E'\\n', 1) as head, btrim(substring(message from '\\n[^\\n]*\\S[^\\n]*\\s*$'), E' \\n\\t') as tail
-         from bad)
+         from bad where at >= ${FIRST_EDGE} and at < ${LAST_EDGE})
        select application, kind, reason, count(*)::float8 as count, count(distinct id)::float8 as jobs,
          count(*) filter (where final)::float8 as final, min(at) as first, max(at) as last, coalesce(min(nullif(tail, '')), '') as example
        from (select *, btrim(regexp_replace(regexp_replace(head, '(launcher) \\S+?(?=,|$| )', '\\1 …', 'g'), ' on [^ :]+', ' on …'), ' :') as reason
          from said) r
-       group by application, kind, reason order by count(*) desc, application, kind, reason limit $2::int`,
-      [workflow, limit],
+       group by application, kind, reason order by count(*) desc, application, kind, reason limit $3::int`,
+      [workflow, edgesOf(b), limit],
     )),
   ];
 }

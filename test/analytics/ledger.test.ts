@@ -6,6 +6,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { statesOverTime, throughputOverTime } from '../../src/analytics/states.ts';
 import { WASTE_PARTS } from '../../src/analytics/waste.ts';
+import { isEnd } from '../../src/core/job.ts';
 import type { Database } from '../../src/store/connection.ts';
 import { launcherLedger, ledgerLaunchers } from '../../src/store/ledger-store.ts';
 import { inSnapshot, stateChanges } from '../../src/store/report-store.ts';
@@ -26,11 +27,23 @@ test.after.always(() => db?.close());
 const near = (a: number, b: number): boolean => Math.abs(a - b) < 1e-6;
 
 /** Widths that divide nothing, and a first bucket that begins before, at or after second 0. */
-const cuts: fc.Arbitrary<TimeBuckets> = fc.record({
-  fromMs: fc.integer({ min: -5, max: 15 }).map((s) => ZERO + s * 1_000),
-  widthMs: fc.integer({ min: 1, max: 40 }).map((s) => s * 1_000),
-  count: fc.integer({ min: 1, max: 8 }),
-});
+const cuts = fc
+  .record({
+    fromMs: fc.integer({ min: -5, max: 15 }).map((s) => ZERO + s * 1_000),
+    widthMs: fc.integer({ min: 1, max: 40 }).map((s) => s * 1_000),
+    count: fc.integer({ min: 1, max: 8 }),
+  })
+  .map(cutOf);
+
+interface Cut {
+  fromMs: number;
+  widthMs: number;
+  count: number;
+}
+
+function cutOf(cut: Cut): TimeBuckets & Cut {
+  return { ...cut, edgesMs: Array.from({ length: cut.count + 1 }, (_, i) => cut.fromMs + i * cut.widthMs) };
+}
 
 test.serial(
   'the ledger is what a simulation by the second gives, in every bucket, and adds up',
@@ -95,7 +108,7 @@ test.serial('states and throughput over time are what a simulation by the second
       fc.constantFrom('', 'a'),
       async (h, width, workflow) => {
         await write(db, h);
-        const cut = { fromMs: ZERO, widthMs: width * 1_000, count: Math.ceil((LAST * 3) / width) };
+        const cut = cutOf({ fromMs: ZERO, widthMs: width * 1_000, count: Math.ceil((LAST * 3) / width) });
         const changes = await inSnapshot(db, (sql) => stateChanges(sql, workflow, cut));
         const states = statesOverTime(changes, cut.count);
         const jobs = h.jobs.filter((j) => j.workflow.includes(workflow));
@@ -120,3 +133,39 @@ test.serial('states and throughput over time are what a simulation by the second
   );
   t.true(compared > RUNS);
 });
+
+test.serial(
+  'an interval holds the changes within it, and the jobs that were there and not over',
+  async (t) => {
+    let [compared, left] = [0, 0];
+    await fc.assert(
+      fc.asyncProperty(histories, cuts, async (h, cut) => {
+        await write(db, h);
+        const changes = await inSnapshot(db, (sql) => stateChanges(sql, '', cut));
+        const [first, end] = [cut.fromMs, cut.fromMs + cut.widthMs * cut.count].map(
+          (ms) => (ms - ZERO) / 1_000,
+        );
+        const within = (at: number | null): boolean => at !== null && at >= first! && at < end!;
+        const jobs = h.jobs.filter((j) => {
+          const before = jobAt(j, first! - 1);
+          const times = [j.created, j.killed, ...j.attempts.flatMap((a) => [a.leased, a.started, a.ended])];
+          return (before !== null && !isEnd(before.state)) || times.some(within);
+        });
+        left += h.jobs.length - jobs.length;
+        for (const [bucket, counts] of statesOverTime(changes, cut.count).entries()) {
+          const last = first! + ((bucket + 1) * cut.widthMs) / 1_000 - 1;
+          const states = jobs.flatMap((j) => jobAt(j, last)?.state ?? []);
+          t.deepEqual(
+            counts,
+            Object.fromEntries([...Map.groupBy(states, (s) => s)].map(([s, all]) => [s, all.length])),
+          );
+          compared += 1;
+        }
+        const started = throughputOverTime(changes, cut.count).reduce((sum, b) => sum + b.started, 0);
+        t.is(started, h.jobs.flatMap((j) => j.attempts).filter((a) => within(a.started)).length);
+      }),
+      { numRuns: RUNS },
+    );
+    t.true(compared > RUNS && left > 10, `${compared} buckets, ${left} jobs left out`);
+  },
+);

@@ -6,6 +6,7 @@ import test from 'ava';
 import { makeReport } from '../../src/analytics/report.ts';
 import type { Report } from '../../src/analytics/shape.ts';
 import { WASTE_PARTS } from '../../src/analytics/waste.ts';
+import { UserError } from '../../src/base/errors.ts';
 import { byIds } from '../../src/core/query.ts';
 import { commitBatch } from '../../src/store/commit-store.ts';
 import type { Database } from '../../src/store/connection.ts';
@@ -269,4 +270,87 @@ test('one that lives: what runs counts until now, drained and lost nodes too', a
   close(idleNothingFitted, total - busy - drained - lost - 40);
   t.deepEqual(r.states, { CREATED: 1, RUNNING: 1 });
   t.is(l!.state, 'alive');
+});
+
+test('an interval: only what happened in it, cut to the moment', async (t) => {
+  await using b = await bench();
+  const day = 86_400;
+  const jobs = ['early', 'across', 'within', 'waits'].map((name) => ({ name, application: name }));
+  await madeAtZero(b.client, jobs);
+  const of = byName(await lease(b));
+  await b.client.sql`update launcher set mode = 'mixed'`;
+  const failed = { outcome: 'RUN_ERROR', state: 'FAILED', exitCode: 1, message: 'nonzero return 1' } as const;
+  const ran = (name: string, from: number, to: number, changes = {}) =>
+    end(of(name), 2, { leasedAt: at(1), startedAt: at(from), endedAt: at(to), ...changes });
+  await commitBatch(
+    b.db,
+    batch(b, {
+      ends: [
+        ran('early', 10, 20, failed),
+        ran('across', 15, day + 50),
+        ran('within', day + 20, day + 40, failed),
+      ],
+      releases: [release(of('waits'))],
+    }),
+  );
+  await leave(b.db, b.launcher, b.epoch);
+  await existed(b.client, b.launcher, 0, day + 100);
+  // As it would be after such a day: who was over, or waits, was not written since.
+  await b.client.sql`update job set updated_at = case name when 'across' then ${when(day + 50)}::timestamptz
+    when 'within' then ${when(day + 40)} else ${when(20)} end`;
+  await b.client.sql`update job_event set at = ${when(2)}`;
+
+  const [since, until] = [{ atMs: at(day + 30) }, { atMs: at(day + 90) }];
+  const r = await makeReport(b.client, { since, until });
+  t.deepEqual([r.from, r.to], [when(day + 30), when(day + 90)]);
+  t.is(r.jobs, 3);
+  t.deepEqual(r.states, { JOB_FINISHED: 1, FAILED: 1, PREPROCESSED: 1 });
+  t.deepEqual(
+    [r.buckets.length, r.buckets[0]!.at, r.buckets.at(-1)!.at],
+    [60, when(day + 30), when(day + 89)],
+  );
+  t.deepEqual(r.buckets[0]!.states, { RUNNING: 2, PREPROCESSED: 1 });
+  t.like(r.buckets[10]!, { failed: 1, started: 0, states: { RUNNING: 1, PREPROCESSED: 1, FAILED: 1 } });
+  t.is(
+    r.buckets.reduce((sum, bucket) => sum + bucket.started, 0),
+    0,
+  );
+  t.like(r.nodeSeconds, { total: 240, busy: 10 + 20, idleNothingFitted: 210 });
+  t.is(addsUp(r), 0);
+  t.deepEqual(
+    r.launchers.map((l) => [l.from, l.to]),
+    [[when(day + 30), when(day + 90)]],
+  );
+  t.deepEqual(r.applications, []);
+  t.deepEqual(
+    r.failures.map(({ application, count }) => [application, count]),
+    [['within', 1]],
+  );
+
+  // Its own edges: what starts at the first counts, what ends at the last does not.
+  const edges = await makeReport(b.client, { since: { atMs: at(day + 20) }, until: { atMs: at(day + 40) } });
+  t.deepEqual(
+    edges.applications.map((a) => [a.application, a.started, a.ran]),
+    [['within', 1, 0]],
+  );
+  t.deepEqual([edges.failures, edges.buckets[0]!.started], [[], 1]);
+
+  // From before the first thing on record; until now; and where nothing is.
+  const first = await makeReport(b.client, { until: { atMs: at(25) } });
+  t.deepEqual(
+    [first.from, first.to, first.states],
+    [when(0), when(25), { FAILED: 1, RUNNING: 1, PREPROCESSED: 2 }],
+  );
+  const all = await makeReport(b.client);
+  const { madeAt: _, ...wide } = await makeReport(b.client, { until: { atMs: at(day * 2) } });
+  t.like(all, wide);
+  const quiet = await makeReport(b.client, { since: { agoMs: 60_000 } });
+  t.like(quiet, { jobs: 1, states: { PREPROCESSED: 1 }, launchers: [], failures: [] });
+  t.is(quiet.to!.getTime() - quiet.from!.getTime(), 60_000);
+  for (const none of [{ until: { atMs: at(0) } }, { since: { agoMs: -60_000 } }])
+    t.is((await makeReport(b.client, none)).from, null);
+  await t.throwsAsync(makeReport(b.client, { since: until, until: since }), {
+    instanceOf: UserError,
+    message: /would end before it begins: since must be before until/,
+  });
 });

@@ -190,6 +190,40 @@ test('--json has the shape that is written down, and adds up', async (t) => {
   t.is(one.workflow, HOSTILE_WORKFLOW);
 });
 
+test('--since and --until: the same in every form; a time that is none is refused', async (t) => {
+  const run = on(day);
+  const hour = ['--since', '2026-03-01T08:30Z', '--until', '2026-03-01 09:30'];
+  const [text, json, csv, quiet, early] = await Promise.all([
+    run(...hour),
+    run(...hour, '--json'),
+    run(...hour, '--csv'),
+    run('--since', '2h'),
+    run('--until', '2026-03-01'),
+  ]);
+  t.regex(text.out, /^All workflows, 2026-03-01 08:30:00 to 2026-03-01 09:30:00 UTC \(1h00m\)\n\d+ jobs: /);
+  const r = REPORT.parse(JSON.parse(json.out));
+  t.deepEqual([r.from, r.to, r.buckets[0]!.at], ['2026-03-01T08:30:00.000Z', '2026-03-01T09:30:00.000Z', '2026-03-01T08:30:00.000Z']); // prettier-ignore
+  // Launcher 1 an hour, launcher 2 half of it, launcher 3 half.
+  t.is(r.node_seconds.total, (4 * 60 + 2 * 30 + 2 * 30) * 60);
+  t.true(r.jobs > 1_000 && r.jobs < JOBS);
+  t.is(
+    parseCsv(csv.out).find((row) => row['table'] === 'all' && row['measure'] === 'jobs')?.['value'],
+    String(r.jobs),
+  );
+  // Nothing of that day is left to tell.
+  t.regex(quiet.out, /^All workflows, \S+ \S+ to \S+ \S+ UTC \(2h00m\)\n0 jobs\n$/);
+  t.is(early.out, 'Nothing is on record in this time\n');
+  for (const [words, pattern] of [
+    [['--since', 'monday'], /^balsam: --since must be a time like .*, not "monday"\n$/],
+    [['--until', '5'], /^balsam: --until must be a time/],
+    [['--since', '1h', '--until', '2h'], /^balsam: the report would end before it begins/],
+  ] as const) {
+    const ran = await run(...words);
+    t.deepEqual([ran.code, ran.out], [2, '']);
+    t.regex(ran.err, pattern);
+  }
+});
+
 /** RFC 4180, strictly: throws at a quote that is out of place, and where a row has another length than the first. */
 function parseCsv(text: string): Record<string, string>[] {
   const rows: string[][] = [[]];

@@ -21,9 +21,15 @@ test('numbers of the open database', async (t) => {
   t.deepEqual([one.workflow, one.jobs, one.launchers], ['b', 1, []]);
   await using db = await openBalsam({ path: directory.path });
   t.is((await db.report({ workflow: 'a' })).jobs, 1);
+  t.is((await db.report({ since: '1h', until: new Date(Date.now() + 60_000) })).jobs, 2);
+  t.is((await db.report({ until: '1h' })).from, null);
+  await t.throwsAsync(report({ since: 'yesterday' }), {
+    instanceOf: UserError,
+    message: /^report: since must be a time like .*, not "yesterday"$/,
+  });
   await t.throwsAsync(report({ workflows: 'b' } as never), {
     instanceOf: UserError,
-    message: 'report takes workflow, not "workflows"',
+    message: 'report takes workflow, since and until, not "workflows"',
   });
   await t.throwsAsync(report({ workflow: 3 } as never), {
     instanceOf: UserError,
