@@ -4,7 +4,8 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { systemClock } from '../base/clock.ts';
-import { messageOf, UserError, WorldError } from '../base/errors.ts';
+import { EXIT_FAILED, messageOf, UserError, WorldError } from '../base/errors.ts';
+import { CHAIN } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { openDatabase, type OpenDatabase } from '../cluster/open.ts';
 import type { CoordinatorEvent } from '../core/coordinator/event.ts';
@@ -27,7 +28,7 @@ import type { CoordinatorFile, Predecessor } from './config.ts';
 
 /** Connections for leases, commits, applications and the roster; the heartbeat has one of its own. */
 const WORK_CONNECTIONS = 3;
-/** Between two tries of a successor to reach Postgres, milliseconds. */
+/** Between two tries to reach Postgres, milliseconds. */
 const RETRY_MS = 250;
 
 export interface Session {
@@ -43,31 +44,41 @@ export interface Session {
 
 /**
  * Opens the connections and takes the row; `onWait` hears why it has to wait, once for each reason. WorldError 'fenced' when
- * the launcher was declared dead meanwhile.
+ * the launcher was declared dead meanwhile; UserError when it can't begin.
  */
 export async function openSession(
   file: CoordinatorFile,
   log: Logger,
   onWait: (why: string) => void,
 ): Promise<Session> {
-  if (!file.predecessor) return begin(file);
+  const { predecessor } = file;
   const found = { epoch: null };
+  const begun: Begun = { at: null };
+  const until = predecessor ? Infinity : systemClock.monotonic() + CHAIN.pause;
   for (let said = ''; ;) {
     try {
-      return await succeed(file, file.predecessor, found, log);
+      return predecessor ? await succeed(file, predecessor, found, log) : await begin(file, begun);
     } catch (error) {
-      const waits = error instanceof UserError || (error instanceof WorldError && error.code !== 'fenced');
       // Without a warden nobody needs a successor: its agents end by themselves, and a rescue takes what they held.
-      if (!waits || process.connected === false) throw error;
+      if (!mayPass(error, predecessor !== null || begun.at !== null) || process.connected === false)
+        throw error;
       const why = messageOf(error);
+      if (systemClock.monotonic() > until) throw new UserError(why, EXIT_FAILED);
       if (why !== said) {
-        log.warn({ error: why, rule: 'PROTOCOL 3' }, 'the takeover waits for the database');
+        const what = predecessor ? 'the takeover' : 'the start';
+        log.warn({ error: why, rule: 'PROTOCOL 3' }, `${what} waits for the database`);
         onWait(why);
         said = why;
       }
       await pause(RETRY_MS);
     }
   }
+}
+
+/** Whether it is worth another try. A database that was never reached is told to the person at once. */
+function mayPass(error: unknown, reached: boolean): boolean {
+  if (error instanceof UserError) return reached;
+  return error instanceof WorldError && error.code !== 'fenced' && (reached || error.code !== 'wrong-server');
 }
 
 /** All sessions of one launcher begin with this; the pid tells a coordinator from its predecessor. At most 63 bytes. */
@@ -93,12 +104,22 @@ async function connections(file: CoordinatorFile): Promise<{ work: OpenDatabase;
   return { work, heart };
 }
 
-async function begin(file: CoordinatorFile): Promise<Session> {
+/** From try to try: when the row was first asked for. It may have been made then, and its heartbeat is as old. */
+interface Begun {
+  at: number | null;
+}
+
+async function begin(file: CoordinatorFile, begun: Begun): Promise<Session> {
   const { work, heart } = await connections(file);
-  const confirmedAt = systemClock.monotonic();
-  const launcher = await registerLauncher(work, { ...file, nodes: file.nodes.length });
-  await enrolOurselves(work, launcher);
-  return { ...launcher, confirmedAt, work, heart, adopt: null };
+  try {
+    const confirmedAt = (begun.at ??= systemClock.monotonic());
+    const launcher = await registerLauncher(work, { ...file, nodes: file.nodes.length });
+    await enrolOurselves(work, launcher);
+    return { ...launcher, confirmedAt, work, heart, adopt: null };
+  } catch (error) {
+    await Promise.all([work.close(), heart.close()]);
+    throw error;
+  }
 }
 
 /** `found` keeps, from try to try, the epoch that was found at first. */

@@ -13,6 +13,7 @@ import type { World } from './_world.ts';
 interface AttemptRow {
   job_id: string;
   attempt: number;
+  started: boolean;
   outcome: string | null;
   message: string;
 }
@@ -65,7 +66,7 @@ export async function judge(world: World, told: Told): Promise<Verdict> {
       maybeKilled: told.maybeKilled.has(row.job_id),
       noSpace: told.noSpace,
     };
-    const wrong = [...endOf(job), ...runsOf(job), ...countsOf(job)];
+    const wrong = [...endOf(job), ...runsOf(job), ...explained(job), ...countsOf(job)];
     findings.push(...wrong.map((what) => `${row.name} ${row.job_id}: ${what}\n${evidence(job)}`));
   }
   const violations = await world.violations();
@@ -87,7 +88,7 @@ function attemptsOf(world: World): Promise<AttemptRow[]> {
   return world.db.run(async (sql) => [
     ...(await sql<
       AttemptRow[]
-    >`select job_id, attempt, outcome, message from attempt order by job_id, attempt`),
+    >`select job_id, attempt, started_at is not null as started, outcome, message from attempt order by job_id, attempt`),
   ]);
 }
 
@@ -157,6 +158,43 @@ function runsOf({ row, executions, attempts, lines }: Judged): string[] {
   const lost = count(lines, 'RUN_TIMEOUT');
   if (lost < again) wrong.push(`ran ${again} times more than once and its history has ${lost} RUN_TIMEOUT`);
   if (!row.auto_timeout_retry && again > 0) wrong.push('ran again although it must not');
+  return wrong;
+}
+
+/** What may be on record as a run and have written nothing: it was ended before its first line. */
+const CUT_SHORT = ['RUN_TIMEOUT', 'USER_KILLED'];
+
+/**
+ * Executions and history explain each other, one to one: no execution without the line of its attempt (that it ran, or may
+ * have), no line of a run without its execution, but for one that was ended before it could write its first line.
+ */
+function explained({ row, executions, attempts, lines }: Judged): string[] {
+  const wrong: string[] = [];
+  for (const { attempt, ended } of executions) {
+    const record = attempts.find((a) => a.attempt === attempt);
+    // Killed by its user before its start was committed, in a launcher that died then: USER_KILLED is all that is known.
+    if (!record && row.state === 'USER_KILLED' && attempt === row.attempt) continue;
+    if (!record) wrong.push(`attempt ${attempt} ran, and has no record`);
+    else if (!record.started && !/may have started/.test(record.message))
+      wrong.push(`attempt ${attempt} ran, and its record says that it did not: ${record.message}`);
+    else if (ended && record.outcome === 'RUN_ERROR')
+      wrong.push(`attempt ${attempt} came to its end and failed`);
+  }
+  for (const { attempt, started, outcome, message } of attempts) {
+    const runs = executions.filter((one) => one.attempt === attempt);
+    if (runs.length > 1) wrong.push(`attempt ${attempt} ran ${runs.length} times`);
+    if (started && runs.length === 0 && !CUT_SHORT.includes(outcome ?? ''))
+      wrong.push(`attempt ${attempt} is on record as ${outcome} and never ran: ${message}`);
+    if (outcome === 'RUN_DONE' && runs[0]?.ended !== true)
+      wrong.push(`attempt ${attempt} is on record as done and did not come to its end`);
+  }
+  const ran = lines.filter((line) => line.state === 'RUNNING' && !line.message.startsWith('goes on')).length;
+  const started = attempts.filter((a) => a.started).length;
+  if (ran !== started)
+    wrong.push(`its history has ${ran} lines of a run for ${started} attempts that started`);
+  const lost = attempts.filter((a) => a.outcome === 'RUN_TIMEOUT').length;
+  const told = count(lines, 'RUN_TIMEOUT');
+  if (told !== lost) wrong.push(`its history has ${told} RUN_TIMEOUT for ${lost} attempts that were lost`);
   return wrong;
 }
 

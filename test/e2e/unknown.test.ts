@@ -98,6 +98,11 @@ async function writerOf(id: string): Promise<string> {
   return row!.xid;
 }
 
+/** How often a coordinator said that it does not know what became of a statement. */
+function unknowns(): number {
+  return world.logs().match(/"code":"outcome-unknown"/g)?.length ?? 0;
+}
+
 /** It ran once, from start to end, and everything that the database says of it says so. */
 async function ranOnce(t: ExecutionContext, id: string, launcher: Launcher): Promise<void> {
   await world.until([id], ['JOB_FINISHED']);
@@ -109,10 +114,10 @@ async function ranOnce(t: ExecutionContext, id: string, launcher: Launcher): Pro
   t.is(states.filter((s) => s === 'JOB_FINISHED').length, 1, states.join(' '));
   t.is(states.filter((s) => s === 'RUNNING').length, 1, states.join(' '));
   t.is(await world.violations(), '');
-  t.regex(world.logs(), /"code":"outcome-unknown"/, 'the coordinator did not know what became of it');
 }
 
 test.serial('before the commit: it is lost, and written again', async (t) => {
+  const said = unknowns();
   const { id, open, launcher } = await running('before');
   // One statement, so that something is in flight on this connection too when it dies.
   const held = t.throwsAsync(
@@ -137,9 +142,11 @@ test.serial('before the commit: it is lost, and written again', async (t) => {
   t.is(await fateOf(statement), 'aborted');
   await ranOnce(t, id, launcher);
   t.not(await writerOf(id), statement.xid);
+  t.true(unknowns() > said);
 });
 
 test.serial('after the commit and before its answer: it is done, and not written again', async (t) => {
+  const said = unknowns();
   const { id, open, launcher } = await running('after');
   await waitForStandby();
   open();
@@ -149,9 +156,11 @@ test.serial('after the commit and before its answer: it is done, and not written
   t.is(await fateOf(statement), 'committed');
   await ranOnce(t, id, launcher);
   t.is(await writerOf(id), statement.xid, 'nothing wrote the job after that');
+  t.true(unknowns() > said);
 });
 
 test.serial('a lease that is done and has no answer: the job is found and runs once', async (t) => {
+  const said = unknowns();
   const { id: other, open, launcher } = await running('holder');
   await waitForStandby();
   // This one session waits for no standby.
@@ -173,4 +182,27 @@ test.serial('a lease that is done and has no answer: the job is found and runs o
   open();
   await ranOnce(t, id, launcher);
   await ranOnce(t, other, launcher);
+  t.true(unknowns() > said);
 });
+
+test.serial(
+  'a launcher that has just asked for its row: it begins once the database is back, as one',
+  async (t) => {
+    const gate = path.join(world.home, 'begins');
+    fs.writeFileSync(gate, '');
+    const [id] = (await world.jobs([{ name: 'begins', application: 'gate', args: gate }])) as [string];
+    const named = /"launcher":"([^"]+)"/g;
+    const before = new Set([...world.logs().matchAll(named)].map((m) => m[1]));
+    await waitForStandby();
+    const launcher = launch();
+    const statement = await inFlight('SyncRep', /insert into launcher/);
+    await killPostgres();
+    await until(() => /the start waits for the database/.test(world.logs()), 'it says that it waits');
+    await bringBack();
+    t.is(await fateOf(statement), 'committed');
+    await ranOnce(t, id, launcher);
+    const name = [...world.logs().matchAll(named)].map((m) => m[1]!).findLast((n) => !before.has(n))!;
+    const rows = await world.db.run((sql) => sql`select state from launcher where name = ${name}`);
+    t.deepEqual([...rows], [{ state: 'ended' }]);
+  },
+);
