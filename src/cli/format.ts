@@ -64,6 +64,9 @@ export const LS_FIELDS = [
   'created_at',
   'updated_at',
 ] as const;
+/** Digits of an id that are shown where it is shortened. */
+export const ID_DIGITS = 8;
+
 /** The columns of every table of jobs. */
 export const TABLE_FIELDS = ['job_id', 'name', 'workflow', 'application', 'state'] as const;
 export type LsField = (typeof LS_FIELDS)[number];
@@ -82,8 +85,8 @@ export type ShownJob = { readonly [F in JobField]?: JobRow[F] };
 
 /**
  * Header cells right-justified, data cells left-justified, joined by ` | `, a line of dashes between; each column as
- * wide as its widest cell. On a terminal the widest columns are cut to fit, with `…`, except a column of ids; states are
- * coloured. No newline at the end.
+ * wide as its widest cell. On a terminal the widest columns are cut to fit, with `…`, except states, which are coloured;
+ * where that is not enough, ids are their first digits. No newline at the end.
  */
 export function table(
   headers: readonly string[],
@@ -99,7 +102,11 @@ export function table(
   );
   const cut = look.width !== null;
   const widths = look.width === null ? natural : fitted(headers, natural, look.width);
-  const fit = (text: string, i: number): string => (cut ? clip(text, widths[i] ?? 0) : text);
+  const fit = (text: string, i: number): string => {
+    if (!cut) return text;
+    const width = widths[i] ?? 0;
+    return headers[i] === 'job_id' && width === ID_DIGITS ? text.slice(0, width) : clip(text, width);
+  };
   const state = headers.indexOf('state');
   const head = headers.map((header, i) => padStart(fit(header, i), widths[i] ?? 0)).join(' | ');
   const lines = cells.map((row) =>
@@ -113,15 +120,25 @@ export function table(
   return [head, '-'.repeat(displayWidth(head)), ...lines].join('\n');
 }
 
-/** Widths that fit `total` columns: the widest gives way first, none below CELL_MIN, a column of ids never. */
+/** Columns that are never cut: a part of a state says nothing. */
+const HARD = ['job_id', 'state'];
+
+/**
+ * Widths that fit `total` columns: the widest gives way first, none below CELL_MIN. Where that does not do, ids are their
+ * first digits, which every command takes, and the others have the more room.
+ */
 function fitted(headers: readonly string[], natural: readonly number[], total: number): number[] {
   const widths = [...natural];
   for (;;) {
     const excess = widths.reduce((sum, width) => sum + width + 3, -3) - total;
     if (excess <= 0) return widths;
-    const soft = widths.map((width, i) => (headers[i] === 'job_id' ? 0 : width));
+    const soft = widths.map((width, i) => (HARD.includes(headers[i] ?? '') ? 0 : width));
     const widest = Math.max(...soft);
-    if (widest <= CELL_MIN) return widths;
+    if (widest <= CELL_MIN) {
+      const id = headers.indexOf('job_id');
+      if (id < 0 || natural[id] === ID_DIGITS) return widths;
+      return fitted(headers, natural.with(id, ID_DIGITS), total);
+    }
     const next = Math.max(CELL_MIN, ...soft.filter((width) => width < widest));
     widths[soft.indexOf(widest)] = Math.max(next - 1, CELL_MIN, widest - excess);
   }
@@ -212,6 +229,11 @@ export function eventsText(launcher: LauncherRow, events: readonly LauncherEvent
   });
   const head = `Launcher ${launcher.id} ${escaped(launcher.name)} (${launcher.state})`;
   return [head, '-'.repeat(48), lines.join(''), ''].join('\n');
+}
+
+/** `1 job`, `2 jobs`. */
+export function counted(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`;
 }
 
 /** `[name | first8]` for a person. */

@@ -31,10 +31,12 @@ export const initCommand = defineCommand({
       );
       return;
     }
-    const stars = '*'.repeat(Math.max(53, made.path.length + 36));
-    process.stdout.write(
-      `${stars}\nSuccessfully created Balsam DB at: ${made.path}\nUse \`source balsamactivate ${made.path}\` to begin working.\n${stars}\n`,
-    );
+    const said = [
+      `Successfully created Balsam DB at: ${made.path}`,
+      `Use \`source balsamactivate ${made.path}\` to begin working.`,
+    ];
+    const stars = '*'.repeat(Math.max(53, ...said.map((line) => line.length)));
+    process.stdout.write(`${[stars, ...said, stars].join('\n')}\n`);
     if (args.url === undefined && args.listen === undefined && detectScheduler() !== 'local') {
       process.stdout.write(
         'This host has a batch system, and the server listens only on this host. So that compute nodes reach it:\n' +

@@ -7,7 +7,7 @@ import type { Database } from '../store/connection.ts';
 import { launcherEvents } from '../store/launcher-event-store.ts';
 import { listLaunchers } from '../store/launcher-store.ts';
 import type { LauncherEventRow, LauncherRow } from '../store/rows.ts';
-import { eventsText, table } from './format.ts';
+import { counted, displayWidth, escaped, eventsText, table } from './format.ts';
 import { jsonLine } from './json.ts';
 import { lookOf } from './look.ts';
 import { duration } from './progress.ts';
@@ -46,21 +46,30 @@ function launcherTable(
   launchers: readonly LauncherRow[],
   events: ReadonlyMap<number, LauncherEventRow[]>,
 ): string {
-  return table(
-    ['pk', 'state', 'host', 'mode', 'wf_filter', 'nodes', 'jobs', 'heartbeat', 'what happened'],
-    launchers.map((l) => [
-      String(l.id),
-      stateOf(l),
-      l.host,
-      l.mode,
-      l.wf_filter,
-      l.state === 'alive' ? `${l.nodes_alive ?? 0}/${l.nodes}` : String(l.nodes),
-      String(l.held),
-      `${ago(l.heartbeat_age_ms)} ago`,
-      troublesOf(l, events.get(l.id) ?? []).join('; '),
-    ]),
-    lookOf(),
+  const headers = ['pk', 'state', 'host', 'mode', 'wf_filter', 'nodes', 'jobs', 'heartbeat'];
+  const look = lookOf();
+  const happened = launchers.map((l) => troublesOf(l, events.get(l.id) ?? []).join('; '));
+  const rows = launchers.map((l) => [
+    String(l.id),
+    stateOf(l),
+    l.host,
+    l.mode,
+    l.wf_filter,
+    l.state === 'alive' ? `${l.nodes_alive ?? '?'}/${l.nodes}` : String(l.nodes),
+    String(l.held),
+    `${ago(l.heartbeat_age_ms)} ago`,
+  ]);
+  const whole = table(
+    [...headers, 'what happened'],
+    rows.map((row, i) => [...row, happened[i] ?? '']),
   );
+  if (look.width === null || whole.split('\n').every((line) => displayWidth(line) <= look.width!))
+    return whole;
+  // Why a node is drained is what matters here: below the table, rather than cut.
+  const below = launchers.flatMap(({ id }, i) =>
+    happened[i] ? [`launcher ${id}: ${escaped(happened[i])}`] : [],
+  );
+  return [table(headers, rows, look), ...below].join('\n');
 }
 
 /** `silent` is one that says it lives, and was not heard lately. */
@@ -83,7 +92,7 @@ export function troublesOf(l: LauncherRow, events: readonly LauncherEventRow[]):
   if (l.rescued_how !== null) {
     const by = l.rescued_by === null ? '' : ` by launcher ${l.rescued_by}`;
     const why = l.rescued_how === 'proof' ? 'proven dead' : 'silent for too long';
-    troubles.push(`${why}: ${l.rescued_jobs} jobs rescued${by}`);
+    troubles.push(`${why}: ${counted(l.rescued_jobs, 'job')} rescued${by}`);
   }
   const left = of('left').at(-1);
   if (left && l.state === 'ended') troubles.push(left.message);

@@ -27,7 +27,7 @@ export const logCommand = defineCommand({
       valueHint: 'N',
       description: 'lines of each log at first',
     },
-    follow: { type: 'boolean', default: true, description: 'go on until Ctrl-C; --no-follow ends at once' },
+    follow: { type: 'boolean', description: 'go on until Ctrl-C, as without it; --no-follow ends at once' },
     ...JSON_OPTION,
   },
   async run({ args }) {

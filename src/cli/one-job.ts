@@ -5,13 +5,10 @@ import type { Condition } from '../core/query.ts';
 import type { Database } from '../store/connection.ts';
 import { listJobs } from '../store/list-store.ts';
 import type { JobField, JobRow } from '../store/rows.ts';
-import { escaped } from './format.ts';
+import { escaped, ID_DIGITS } from './format.ts';
 
 /** Jobs that the error about several names. Guess: enough to see the one that was meant, and which digits to add. */
 const SHOWN = 10;
-
-/** The digits of an id that are shown everywhere. Who gives as many means an id; fewer may as well be a name, like `10`. */
-const ID_DIGITS = 8;
 
 /** What names one job, in the words of the help. */
 export const NAMES_A_JOB = "a job's id, the beginning of one, or its name, when only one has it";
@@ -26,7 +23,8 @@ type Shown = (typeof SHOWN_FIELDS)[number];
 
 /**
  * These fields of the one job that `typed` means: its id begins so, or it is named exactly so. UserError when no job
- * answers to it, or several do: then nothing is chosen for the person. A name is looked for only where ids do not tell:
+ * answers to it, or several do: then nothing is chosen for the person. Who gives as many digits as are shown everywhere
+ * means an id; fewer may as well be a name, like `10`. A name is looked for only where ids do not tell:
  * when none begins so, or when it is short (no index has names, so that reads all jobs).
  */
 export async function theJob<F extends JobField>(

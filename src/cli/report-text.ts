@@ -9,7 +9,7 @@ import type { Waste } from '../analytics/waste.ts';
 import { JOB_STATES } from '../core/job.ts';
 import type { JobState } from '../core/job.ts';
 import type { Spread } from '../store/report-rows.ts';
-import { clip, escaped, table } from './format.ts';
+import { clip, counted, escaped, table } from './format.ts';
 import { bar, sparkline } from './plot.ts';
 import { duration } from './progress.ts';
 
@@ -63,7 +63,7 @@ function headText({ workflow, from, to, jobs, states }: Report): string {
   const span =
     from === null || to === null ? '' : `, ${stamp(from)} to ${stamp(to)} UTC (${between(from, to)})`;
   const counts = JOB_STATES.filter((state) => (states[state] ?? 0) > 0).map((s) => `${states[s]} ${s}`);
-  return `${which}${span}\n${jobs} job${jobs === 1 ? '' : 's'}${counts.length === 0 ? '' : `: ${counts.join(', ')}`}`;
+  return `${which}${span}\n${counted(jobs, 'job')}${counts.length === 0 ? '' : `: ${counts.join(', ')}`}`;
 }
 
 function statesText(r: Report, columns: number): string {

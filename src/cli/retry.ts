@@ -10,7 +10,7 @@ import type { JobState, SettableState } from '../core/job.ts';
 import { all, byIds, EVERYTHING, field, queryOf } from '../core/query.ts';
 import { countJobs } from '../store/job-store.ts';
 import { putState } from '../store/put-state-store.ts';
-import { cute, escaped } from './format.ts';
+import { counted, cute, escaped } from './format.ts';
 import { JSON_OPTION, jsonLine } from './json.ts';
 import { NAMES_A_JOB, theJob } from './one-job.ts';
 import { conditionOf, FILTERS, matching, stateNamed } from './select.ts';
@@ -81,7 +81,7 @@ async function again(
       return;
     }
     const matches = escaped(matching({ ...wanted, state: undefined }));
-    const which = job === null ? `${count} ${state} jobs${matches}` : `${state} job ${cute(job)}`;
+    const which = job === null ? `${counted(count, `${state} job`)}${matches}` : `${state} job ${cute(job)}`;
     const question = `${verb === 'retry' ? 'Retry' : 'Reset'} ${which}? [y/n]: `;
     if (!(await confirmed(wanted, question, `${verb === 'retry' ? 'Retry' : 'Reset'} aborted`))) return;
     const message = verb === 'retry' ? 'retried by a person' : 'reset by a person';
@@ -91,11 +91,11 @@ async function again(
         await printLine(jsonLine('requeued', { job_id: id, name, from: state, state: to }));
       }
     } else {
-      await printLine(`${moved.length} jobs are ${to} now`);
+      await printLine(`${counted(moved.length, 'job')} ${moved.length === 1 ? 'is' : 'are'} ${to} now`);
     }
     if (held.length > 0) {
       throw new UserError(
-        `${held.length} jobs are still held by their launchers and were left: try again when they are let go`,
+        `left as they are, because launchers still hold them: ${counted(held.length, 'job')}; try again when they are let go`,
         EXIT_FAILED,
       );
     }

@@ -14,10 +14,9 @@ export const submitLaunchCommand = defineCommand({
     queue: { type: 'string', alias: 'q', required: true, description: 'queue or partition' },
     project: { type: 'string', alias: 'A', required: true, description: 'project or account to charge' },
     'job-mode': { type: 'string', required: true, description: JOB_MODES.join(' | ') },
-    'wf-filter': { type: 'string', default: '', description: 'only jobs whose workflow contains this' },
+    'wf-filter': { type: 'string', description: 'only jobs whose workflow contains this' },
     'sched-flags': {
       type: 'string',
-      default: '',
       description: "further flags of the batch system's submit command",
     },
     ...JSON_OPTION,
@@ -29,8 +28,8 @@ export const submitLaunchCommand = defineCommand({
       queue: args.queue,
       project: args.project,
       jobMode: jobMode(args['job-mode']),
-      wfFilter: args['wf-filter'],
-      schedFlags: args['sched-flags'],
+      wfFilter: args['wf-filter'] ?? '',
+      schedFlags: args['sched-flags'] ?? '',
     };
     const [{ openDatabase }, { submitLaunch }, { countJobs }, { field, queryOf }] = await Promise.all([
       import('../cluster/index.ts'),

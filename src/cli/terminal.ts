@@ -32,7 +32,9 @@ async function confirm(question: string): Promise<boolean> {
     lines.close();
     process.stdin.unref?.();
   }
-  throw new UserError('\nno answer: --yes answers for you', EXIT_FAILED);
+  // The question stands there still.
+  process.stdout.write('\n');
+  throw new UserError('no answer: --yes answers for you', EXIT_FAILED);
 }
 
 /** What a command that asks was told on its command line. */

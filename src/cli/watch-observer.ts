@@ -2,7 +2,7 @@
  * What `watch` sees at one look: jobs of each workflow by group, what runs, the launchers alive and their troubles, the
  * last failures. Questions whose answer cannot have changed are not asked again.
  */
-import { WATCH_FAILURES, WATCH_LAUNCHERS, WATCH_POLL_MS, WATCH_RUNNING } from '../base/client-limits.ts';
+import { WATCH_FAILURES, WATCH_LAUNCHERS, WATCH_RUNNING } from '../base/client-limits.ts';
 import type { OpenDatabase } from '../cluster/open.ts';
 import { isEnd } from '../core/job.ts';
 import type { JobState } from '../core/job.ts';
@@ -55,8 +55,6 @@ export class Observer {
   readonly #rates = new Map<string, Rate>();
   #failed = 0;
   #failures: FailureSeen[] = [];
-  #launchers: LauncherSeen[] = [];
-  #launchersAt = -Infinity;
 
   /** `part`: only workflows that contain it. */
   constructor(db: OpenDatabase, part: string | undefined) {
@@ -74,14 +72,10 @@ export class Observer {
       this.#failures = failed === 0 ? [] : await this.#askFailures();
       this.#failed = failed;
     }
-    if (now - this.#launchersAt >= WATCH_POLL_MS) {
-      this.#launchers = await this.#askLaunchers();
-      this.#launchersAt = now;
-    }
     return {
       workflows,
       running: some ? await runningJobs(this.#db, this.#within, WATCH_RUNNING) : [],
-      launchers: this.#launchers,
+      launchers: await this.#askLaunchers(),
       failures: this.#failures,
     };
   }

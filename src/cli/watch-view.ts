@@ -1,6 +1,6 @@
 /** How `watch` looks: bars first, then what runs, the launchers, the failures; as many lines as the terminal has. */
 import { WATCH_BARS } from '../base/client-limits.ts';
-import { clip, cute, escaped } from './format.ts';
+import { clip, counted, cute, escaped } from './format.ts';
 import { inStateColour, lookOf } from './look.ts';
 import type { Look } from './look.ts';
 import { duration, LiveBlock, progressLine } from './progress.ts';
@@ -55,7 +55,9 @@ function bars({ workflows }: Seen, width: number): string[] {
 
 function launcherLine({ id, host, nodes, nodes_alive, held, troubles }: LauncherSeen): string {
   const state = troubles.length === 0 ? '' : `: ${troubles.join('; ')}`;
-  return escaped(`launcher ${id} on ${host}, ${nodes_alive ?? 0}/${nodes} nodes, holds ${held} jobs${state}`);
+  // Before its first heartbeat nobody knows how many live.
+  const alive = nodes_alive === null ? `starts on ${nodes}` : `${nodes_alive}/${nodes}`;
+  return escaped(`launcher ${id} on ${host}, ${alive} nodes, holds ${counted(held, 'job')}${state}`);
 }
 
 function failures(seen: readonly FailureSeen[], width: number, look: Look): string[] {

@@ -1,6 +1,7 @@
 /** `balsam which`: the database of this shell; `--list` all known ones; `--name PART` the path that a part of it means. */
 import { defineCommand } from 'citty';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
+import { spacedJson } from './format.ts';
 import { JSON_OPTION, jsonLine } from './json.ts';
 
 export const whichCommand = defineCommand({
@@ -42,10 +43,9 @@ export const whichCommand = defineCommand({
       return;
     }
     const root = findDatabasePath();
-    process.stdout.write(
-      json
-        ? `${asJson(root)}\n`
-        : `Current Balsam DB: ${root}\n${JSON.stringify(readServerInfo(root), null, 2)}\n`,
-    );
+    // What a person can use, as the original printed it; --json has all.
+    const { host, port, database, socket_dir } = readServerInfo(root);
+    const server = spacedJson({ host, port, database, socket_dir });
+    process.stdout.write(json ? `${asJson(root)}\n` : `Current Balsam DB: ${root}\n${server}\n`);
   },
 });

@@ -142,8 +142,8 @@ test.serial(
     (${nth(1)}, 'a', 'one', 'FAILED', 3, 3, 3, 3), (${nth(2)}, 'b', 'two', 'FAILED', 1, 1, 0, 0),
     (${nth(3)}, 'c', 'two', 'USER_KILLED', 1, 1, 0, 0), (${nth(4)}, 'd', 'two', 'JOB_FINISHED', 1, 1, 0, 0)`;
     const asked = await db.answer('n\n', 'retry', '--wf', 'one');
-    t.is(asked.out, 'Retry 1 FAILED jobs matching workflow one? [y/n]: Retry aborted\n');
-    t.is(await db.out('retry', '--wf', 'one', '--yes'), '1 jobs are RESTART_READY now\n');
+    t.is(asked.out, 'Retry 1 FAILED job matching workflow one? [y/n]: Retry aborted\n');
+    t.is(await db.out('retry', '--wf', 'one', '--yes'), '1 job is RESTART_READY now\n');
     t.deepEqual(
       [...(await db.sql`select state, tries, lost_ends, node_losses from job where name = 'a'`)].map((r) => ({
         ...r,
@@ -155,18 +155,18 @@ test.serial(
       (await db.run('retry', '--state', 'USER_KILLED', '--yes')).err,
       /not USER_KILLED; balsam reset begins them anew/,
     );
-    t.is(await db.out('reset', '--state', 'user_killed', '--yes'), '1 jobs are CREATED now\n');
+    t.is(await db.out('reset', '--state', 'user_killed', '--yes'), '1 job is CREATED now\n');
     t.regex(
       (await db.run('reset', '--state', 'RUNNING', '--yes')).err,
       /takes jobs that are JOB_FINISHED or FAILED or USER_KILLED/,
     );
-    t.is(await db.out('retry', '--state', 'JOB_FINISHED', '--yes'), '1 jobs are RESTART_READY now\n');
-    t.is(await db.out('reset', '--force'), '1 jobs are CREATED now\n');
+    t.is(await db.out('retry', '--state', 'JOB_FINISHED', '--yes'), '1 job is RESTART_READY now\n');
+    t.is(await db.out('reset', '--force'), '1 job is CREATED now\n');
     t.is(await db.out('reset', '--force'), 'No FAILED jobs found matching query\n');
     await db.sql`insert into job (id, name, state, launcher, attempt) values (${nth(5)}, 'e', 'USER_KILLED', 7, 1)`;
     const held = await db.run('reset', '--state', 'USER_KILLED', '--yes');
     t.is(held.code, 1);
-    t.regex(held.err, /1 jobs are still held by their launchers/);
+    t.regex(held.err, /left as they are, because launchers still hold them: 1 job;/);
   },
 );
 

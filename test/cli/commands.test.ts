@@ -123,7 +123,7 @@ test.serial('app and job: records, questions, refusals', async (t) => {
     /Workflow test already has 1 jobs\nConfirm adding job to DB \[y\/n\]: Add job aborted\n$/,
   );
   const silent = await withAnswer(db, '')(...job);
-  t.deepEqual([silent.code, silent.err], [1, 'balsam: \nno answer: --yes answers for you\n']);
+  t.deepEqual([silent.code, silent.err], [1, 'balsam: no answer: --yes answers for you\n']);
   t.is((await db.run('ls', '--by-states')).out, '         CREATED  1\n');
 });
 

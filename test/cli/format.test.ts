@@ -23,6 +23,22 @@ test('a table is as the original printed it', (t) => {
   );
 });
 
+test('a narrow terminal cuts names, then ids to their first digits, and never a state', (t) => {
+  const id = '97d3b5cb-dfaf-4cb2-84dc-3e17b521186e';
+  const at = (width: number): string[] =>
+    table(['job_id', 'name', 'workflow', 'state'], [[id, 'a long name', 'a-workflow', 'JOB_FINISHED']], {
+      width,
+      colour: false,
+    }).split('\n');
+  t.deepEqual(at(78), at(200));
+  t.is(at(77)[2], `${id} | a long na… | a-workflow | JOB_FINISHED`);
+  t.is(at(73)[2], `${id} | a long … | a-workf… | JOB_FINISHED`);
+  t.is(at(72)[2], '97d3b5cb | a long name | a-workflow | JOB_FINISHED');
+  t.is(at(45)[2], '97d3b5cb | a long … | a-workf… | JOB_FINISHED');
+  t.is(at(20)[2], at(45)[2]);
+  for (const width of [45, 60, 72, 73, 78]) t.true(at(width).every((line) => line.length <= width));
+});
+
 test('hostile cells stay in their row and cannot speak to the terminal', (t) => {
   const lines = table(
     ['a', 'b'],

@@ -102,3 +102,17 @@ test.serial(
     t.is(await db.out('rm', 'jobs', '--all', '--force'), 'Deleted 12000 jobs.\n');
   },
 );
+
+test.serial('what happened to a launcher is whole, also on a narrow terminal', async (t) => {
+  const db = await fresh(t);
+  await db.sql`insert into launcher (name, host, mode, nodes, nodes_alive) values ('one', 'n1', 'mixed', 4, null), ('two', 'n2', 'mpi', 2, 1)`;
+  await db.sql`insert into launcher_event (launcher, source, number, kind, node, host, message)
+    values (2, 1, 1, 'drained', 1, 'n7', 'three jobs in a row could not be started there and started elsewhere')`;
+  const why = 'node 1 (n7) is drained: three jobs in a row could not be started there and started elsewhere';
+  t.true((await db.out('ls', 'launchers')).split('\n')[2]?.endsWith(why));
+  const shown = (await onTerminal(['ls', 'launchers'], { env: db.env, columns: 80 })).out.split('\r\n');
+  t.is(shown[0], 'pk | state | host |  mode | wf_filter | nodes | jobs | heartbeat');
+  // The second is the older one; before its first heartbeat nobody knows how many nodes live.
+  t.regex(shown[3] ?? '', /^1 {2}\| alive \| n1 {3}\| mixed \| {11}\| \?\/4 /);
+  t.deepEqual(shown.slice(4), [`launcher 2: ${why}`, '']);
+});
