@@ -8,7 +8,7 @@ import { REPORT_GROUPS } from '../base/client-limits.ts';
 import { CHAIN } from '../base/limits.ts';
 import type { Database, Queries } from '../store/connection.ts';
 import { launcherLedger, ledgerLaunchers } from '../store/ledger-store.ts';
-import type { LedgerLauncher } from '../store/report-rows.ts';
+import type { LedgerLauncher, Waste } from '../store/report-rows.ts';
 import {
   applicationTimes,
   failureGroups,
@@ -20,7 +20,6 @@ import { bucketsOf } from './buckets.ts';
 import { statesOverTime, throughputOverTime } from './states.ts';
 import type { Report, ReportLauncher, ReportOptions } from './shape.ts';
 import { noWaste, utilisationOf, wasteOf, wasteOverTime } from './waste.ts';
-import type { Waste } from './waste.ts';
 
 /** Reads and counts. UserError never; WorldError when Postgres is away. Its cost is a few sorts of all rows of the jobs. */
 export function makeReport(db: Database, options: ReportOptions = {}): Promise<Report> {
