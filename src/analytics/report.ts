@@ -8,7 +8,11 @@ import { REPORT_GROUPS } from '../base/client-limits.ts';
 import { CHAIN } from '../base/limits.ts';
 import type { Database, Queries } from '../store/connection.ts';
 import { launcherLedger, ledgerLaunchers } from '../store/ledger-store.ts';
+<<<<<<< HEAD
 import type { LedgerLauncher, TimeBuckets } from '../store/report-rows.ts';
+=======
+import type { LedgerLauncher, Waste } from '../store/report-rows.ts';
+>>>>>>> tests-review
 import {
   applicationTimes,
   failureGroups,
@@ -23,7 +27,6 @@ import { millisecondsOf } from './interval.ts';
 import { statesOverTime, throughputOverTime } from './states.ts';
 import type { Asked, Report, ReportLauncher } from './shape.ts';
 import { noWaste, utilisationOf, wasteOf, wasteOverTime } from './waste.ts';
-import type { Waste } from './waste.ts';
 
 /**
  * Reads and counts. UserError when `since` is not before `until`; WorldError when Postgres is away. Its cost is a few sorts

@@ -1,8 +1,11 @@
 /** What a report is: plain data, with the same names for scripts and, in snake_case, for programs. */
+<<<<<<< HEAD
 import type { Moment } from './interval.ts';
 import type { ApplicationTimes, FailureGroup } from '../store/report-rows.ts';
+=======
+import type { ApplicationTimes, FailureGroup, Waste } from '../store/report-rows.ts';
+>>>>>>> tests-review
 import type { StateCounts, Throughput } from './states.ts';
-import type { Waste } from './waste.ts';
 
 /** One bucket of time. */
 export interface ReportBucket extends Throughput {

@@ -1,19 +1,5 @@
 /** The waste ledger as people read it: node-seconds by category, of launchers, of buckets of time, and of all. Pure. */
-import type { LedgerRow } from '../store/report-rows.ts';
-
-/** Where node-seconds went; the categories add up to `total`. docs/report.md defines each. */
-export interface Waste {
-  /** Held by attempts of the workflows of the report. */
-  busy: number;
-  /** Held by attempts of other workflows; 0 in a report of all. */
-  busyOther: number;
-  idleNothingRunnable: number;
-  idleNothingFitted: number;
-  drained: number;
-  lost: number;
-  /** Nodes times time. */
-  total: number;
-}
+import type { LedgerRow, Waste } from '../store/report-rows.ts';
 
 /** The parts of a total, in the order in which they are shown. */
 export const WASTE_PARTS = [

@@ -4,7 +4,7 @@
  */
 import type { Report } from '../analytics/shape.ts';
 import { WASTE_PARTS } from '../analytics/waste.ts';
-import type { Waste } from '../analytics/waste.ts';
+import type { Waste } from '../store/report-rows.ts';
 import { JOB_STATES } from '../core/job.ts';
 import { jsonLine } from './json.ts';
 import type { Spread } from '../store/report-rows.ts';

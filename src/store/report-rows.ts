@@ -65,16 +65,22 @@ export interface LedgerLauncher {
   toMs: number;
 }
 
-/** Node-seconds of one launcher in one bucket; the categories add up to `total`. */
-export interface LedgerRow {
-  launcher: number;
-  bucket: number;
-  /** Held by attempts of the workflows that were asked for, and of others. */
+/** Where node-seconds went; the categories add up to `total`. docs/report.md defines each. */
+export interface Waste {
+  /** Held by attempts of the workflows of the report. */
   busy: number;
+  /** Held by attempts of other workflows; 0 in a report of all. */
   busyOther: number;
   idleNothingRunnable: number;
   idleNothingFitted: number;
   drained: number;
   lost: number;
+  /** Nodes times time. */
   total: number;
+}
+
+/** Those of one launcher in one bucket. */
+export interface LedgerRow extends Waste {
+  launcher: number;
+  bucket: number;
 }

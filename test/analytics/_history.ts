@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { newId } from '../../src/base/ids.ts';
 import { MAX_PACKING } from '../../src/base/limits.ts';
 import type { JobState } from '../../src/core/job.ts';
+import type { Waste } from '../../src/store/report-rows.ts';
 import type { Database } from '../../src/store/connection.ts';
 
 /** Second 0 of every history, milliseconds. */
@@ -254,14 +255,7 @@ export function jobAt(
   return here;
 }
 
-export interface SecondOfWaste {
-  busy: number;
-  busyOther: number;
-  idleNothingRunnable: number;
-  idleNothingFitted: number;
-  drained: number;
-  lost: number;
-}
+export type SecondOfWaste = Omit<Waste, 'total'>;
 
 /** What the nodes of a launcher did in second `t`, in nodes; together they are its nodes. */
 export function wasteAt(h: History, l: HistoryLauncher, workflow: string, t: number): SecondOfWaste {

@@ -11,7 +11,7 @@ import test from 'ava';
 import { BalsamJob, closeBalsam } from '../../src/client/index.ts';
 import { JOB_STATES } from '../../src/core/job.ts';
 import { connect } from '../../src/store/connection.ts';
-import { startServer, type TestServer } from '../helpers/database.ts';
+import { FILLER, startServer, type TestServer } from '../helpers/database.ts';
 import { databaseDirectory, type DatabaseDirectory } from '../helpers/directory.ts';
 import { balsam, program, runNode, userDirectory } from '../helpers/program.ts';
 import { outline, touched, type PlanNode } from '../store/_plans.ts';
@@ -41,14 +41,9 @@ let log = '';
 test.before(async (t) => {
   t.timeout(600_000);
   server = await startServer({
-    fsync: false,
+    ...FILLER,
     settings: {
-      autovacuum: 'off',
-      wal_level: 'minimal',
-      max_wal_senders: '0',
-      synchronous_commit: 'off',
-      full_page_writes: 'off',
-      max_wal_size: '8GB',
+      ...FILLER.settings,
       shared_preload_libraries: 'auto_explain',
       'auto_explain.log_analyze': 'on',
       'auto_explain.log_timing': 'off',

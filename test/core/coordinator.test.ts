@@ -237,6 +237,22 @@ coordinatorTest('an acknowledgement of what was never sent is refused as a whole
   t.deepEqual(rig.take(), ['refused n0: an agent acknowledges only what was sent'], 'and not echoed');
 });
 
+// --- rows that were changed by hand ---
+
+coordinatorTest(
+  'let go by hand and leased again: the attempt before it ends and leaves no trace in the books',
+  {},
+  (t, rig) => {
+    rig.agents('n0');
+    rig.leased(leasedJob('A'), leasedJob('B'), leasedJob('C'), leasedJob('D'));
+    t.deepEqual(rig.take(), ['n0: start A#1 B#1 C#1']);
+    t.deepEqual(rig.phases(), { A: 'sent', B: 'sent', C: 'sent', D: 'queued' });
+    rig.leased({ ...leasedJob('A'), attempt: 2 }, { ...leasedJob('D'), attempt: 2 });
+    t.deepEqual(rig.take(), ['n0: kill 3 A#1', 'n0: start A#2']);
+    t.deepEqual(rig.phases(), { A: 'sent', B: 'sent', C: 'sent', D: 'queued' });
+  },
+);
+
 // --- kills ---
 
 coordinatorTest('a kill of what waits, runs, or came back', {}, (t, rig) => {

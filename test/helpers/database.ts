@@ -47,6 +47,19 @@ export interface ServerOptions {
   settings?: Readonly<Record<string, string>>;
 }
 
+/** For a million rows: nothing of it needs to outlive a crash, and nobody but the test may analyze. */
+export const FILLER = {
+  fsync: false,
+  settings: {
+    autovacuum: 'off',
+    wal_level: 'minimal',
+    max_wal_senders: '0',
+    synchronous_commit: 'off',
+    full_page_writes: 'off',
+    max_wal_size: '8GB',
+  },
+} as const satisfies ServerOptions;
+
 /** The account that the server runs as: ours, or `postgres` when we are root. */
 function account(): { uid?: number; gid?: number } {
   if (process.getuid?.() !== 0) return {};

@@ -35,7 +35,7 @@ import {
   stillHeld,
   tombstone,
 } from '../../src/store/rescue-store.ts';
-import { startServer } from '../helpers/database.ts';
+import { FILLER, startServer } from '../helpers/database.ts';
 import { nested } from './_locks.ts';
 import { outline, Prepared, recording, touched, undone, type Sent } from './_plans.ts';
 import { batch, end, newLauncher, patch, release, request, start } from './_store.ts';
@@ -236,18 +236,7 @@ test('every function of the store that a coordinator calls is in the list', (t) 
 
 test('no hot statement reads more than its batch at 1,000, 40,000 and 1,000,000 rows', async (t) => {
   t.timeout(600_000);
-  // A filler: nothing of it needs to outlive a crash, and nobody but us may analyze.
-  const server = await startServer({
-    fsync: false,
-    settings: {
-      autovacuum: 'off',
-      wal_level: 'minimal',
-      max_wal_senders: '0',
-      synchronous_commit: 'off',
-      full_page_writes: 'off',
-      max_wal_size: '8GB',
-    },
-  });
+  const server = await startServer(FILLER);
   t.teardown(() => server.remove());
   const address = await server.database();
   await using filler = connect(address, { applicationName: 'filler', role: 'client' });

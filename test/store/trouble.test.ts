@@ -36,19 +36,33 @@ function outcomes({ starts, patches, ends, releases }: Awaited<ReturnType<typeof
   return [...starts, ...patches, ...ends, ...releases];
 }
 
+/** A commit that waits for a user who has changed one of its two jobs, and would change the other one. */
+async function meet(
+  b: Bench,
+  make: (typeof BATCHES)[string],
+  deadlockTimeout: string,
+  first: 'low' | 'high',
+) {
+  const [low, high] = await held(b);
+  const user = await openTransaction(b.address, 'user');
+  // Who looks for deadlocks later is not the one that is given up.
+  await user.db.sql.unsafe(`set local deadlock_timeout = '${deadlockTimeout}'`);
+  const change = async ({ id }: LeasedJob): Promise<void> => {
+    await user.db.sql`update job set description = 'x' where id = ${id}`;
+  };
+  await change(first === 'low' ? low : high);
+  const commit = commitBatch(b.db, make(b, low, high));
+  await untilWaiting(b.client, NAME);
+  return { user, commit, changeOther: () => change(first === 'low' ? high : low) };
+}
+
 for (const [name, make] of Object.entries(BATCHES)) {
   test.serial(
     `${name} in a deadlock with a user's transaction: the batch comes through by trying again`,
     async (t) => {
       await using b = await bench();
-      const [low, high] = await held(b);
-      const user = await openTransaction(b.address, 'user');
-      // Who looks for deadlocks later is not the one that is given up.
-      await user.db.sql`set local deadlock_timeout = '60s'`;
-      await user.db.sql`update job set description = 'x' where id = ${high.id}`;
-      const commit = commitBatch(b.db, make(b, low, high));
-      await untilWaiting(b.client, NAME);
-      await user.db.sql`update job set description = 'x' where id = ${low.id}`;
+      const { user, commit, changeOther } = await meet(b, make, '60s', 'high');
+      await changeOther();
       await user.commit();
       t.deepEqual(outcomes(await commit), ['applied', 'applied']);
       const rows = await b.client.sql`select description from job`;
@@ -61,31 +75,16 @@ for (const [name, make] of Object.entries(BATCHES)) {
 
   test.serial(`${name} in a deadlock that the user's transaction loses`, async (t) => {
     await using b = await bench();
-    const [low, high] = await held(b);
-    const user = await openTransaction(b.address, 'user');
-    await user.db.sql`set local deadlock_timeout = '10ms'`;
-    await user.db.sql`update job set description = 'x' where id = ${high.id}`;
-    const commit = commitBatch(b.db, make(b, low, high));
-    await untilWaiting(b.client, NAME);
-    await t.throwsAsync(
-      (async () => {
-        await user.db.sql`update job set description = 'x' where id = ${low.id}`;
-      })(),
-      { code: '40P01' },
-    );
+    const { user, commit, changeOther } = await meet(b, make, '10ms', 'high');
+    await t.throwsAsync(changeOther, { code: '40P01' });
     await user.rollback();
     t.deepEqual(outcomes(await commit), ['applied', 'applied']);
   });
 
   test.serial(`${name} and a user who locks in order of id: no deadlock`, async (t) => {
     await using b = await bench();
-    const [low, high] = await held(b);
-    const user = await openTransaction(b.address, 'user');
-    await user.db.sql`set local deadlock_timeout = '10ms'`;
-    await user.db.sql`update job set description = 'x' where id = ${low.id}`;
-    const commit = commitBatch(b.db, make(b, low, high));
-    await untilWaiting(b.client, NAME);
-    await user.db.sql`update job set description = 'x' where id = ${high.id}`;
+    const { user, commit, changeOther } = await meet(b, make, '10ms', 'low');
+    await changeOther();
     await user.commit();
     t.deepEqual(outcomes(await commit), ['applied', 'applied']);
   });

@@ -5,8 +5,8 @@ import { MAX_JOB_TEXT, MAX_LABEL } from '../../base/limits.ts';
 import type { App } from '../messages.ts';
 import type { LeasedJob } from './batch.ts';
 import type { AppFacts, Now } from './event.ts';
-import { dropEntry, newEntryPhase, type EntryPhase } from './phases.ts';
-import { packingOf } from './placement.ts';
+import { newEntryPhase, type EntryPhase } from './phases.ts';
+import { forsake, packingOf } from './placement.ts';
 import { release, releaseAsFailed } from './release.ts';
 import type { CoordinatorState, Entry } from './state.ts';
 
@@ -18,9 +18,9 @@ export function admit(
   now: Now,
 ): void {
   const facts = apps.get(job.application) ?? null;
-  // One that is over here may be leased again before we hear that its end is written.
+  // One that is over here may be leased again before we hear that its end is written; any other was let go by hand.
   const old = s.entries.get(job.id);
-  if (old) dropEntry(s, old);
+  if (old) forsake(s, old);
   const entry = makeEntry(s, job, 'queued', now);
   s.entries.set(job.id, entry);
   s.lastBusyAt = now.mono;

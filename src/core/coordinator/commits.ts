@@ -7,19 +7,11 @@ import { assert } from '../../base/assert.ts';
 import { parseJson } from '../../base/json.ts';
 import { COMMIT_BYTES, MAX_BATCH, MAX_REQUESTS_PER_COMMIT, STARTED_COMMIT_MS } from '../../base/limits.ts';
 import { afterRun, type Outcome } from '../job.ts';
-import {
-  CAUSE_LOST,
-  CAUSE_TIMEOUT,
-  CAUSE_USER,
-  KILL_LOST,
-  KILL_USER,
-  type Ended,
-  type Report,
-} from '../messages.ts';
+import { CAUSE_LOST, CAUSE_TIMEOUT, CAUSE_USER, KILL_USER, type Ended, type Report } from '../messages.ts';
 import type { CommitRows, EndRow, PatchRow, RowOutcome, RowOutcomes, StartRow } from './batch.ts';
 import type { CoordinatorEffect, JobRequest, Now, RequestAnswer } from './event.ts';
 import { dropEntry } from './phases.ts';
-import { killStray, send, sendKill, vacate } from './placement.ts';
+import { forsake, killStray, send, sendKill, vacate } from './placement.ts';
 import { degrade, recovered } from './note.ts';
 import { bytesOfReport } from './refusals.ts';
 import { putBack, release } from './release.ts';
@@ -415,9 +407,7 @@ function refused(s: CoordinatorState, entry: Entry, outcome: RowOutcome, effects
     release(s, entry, { to: 'keep', message: '' });
     return;
   }
-  sendKill(s, entry, KILL_LOST);
-  vacate(s, entry);
-  dropEntry(s, entry);
+  forsake(s, entry);
 }
 
 function onEnd(s: CoordinatorState, row: EndRow, outcome: RowOutcome): void {

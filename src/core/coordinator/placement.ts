@@ -9,7 +9,7 @@ import { assert } from '../../base/assert.ts';
 import { MAX_PACKING } from '../../base/limits.ts';
 import { KILL_LOST, type Job } from '../messages.ts';
 import type { LeasedJob } from './batch.ts';
-import { moveEntry } from './phases.ts';
+import { dropEntry, moveEntry } from './phases.ts';
 import { releaseUnstarted } from './release.ts';
 import { isLive, type Agent, type CoordinatorState, type Entry, type Mode } from './state.ts';
 import * as streams from './streams.ts';
@@ -286,6 +286,15 @@ export function sendKill(s: CoordinatorState, entry: Entry, reason: number): voi
   if (!lead || lead.status === 'dead') return;
   entry.killSent = reason;
   streams.kill(lead, { id: entry.job.id, attempt: entry.job.attempt }, reason);
+}
+
+/** The database says that this attempt is not ours: it leaves the books wherever it is, and its process must not live on. */
+export function forsake(s: CoordinatorState, entry: Entry): void {
+  if (entry.phase === 'queued') s.queue = s.queue.filter((e) => e !== entry);
+  if (entry.phase === 'claimed') s.claims = s.claims.filter((e) => e !== entry);
+  if (entry.phase !== 'over') sendKill(s, entry, KILL_LOST);
+  vacate(s, entry);
+  dropEntry(s, entry);
 }
 
 /** For an attempt that the database says is not ours: its process must not live on. */

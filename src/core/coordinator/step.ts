@@ -11,8 +11,8 @@ import { isPaused, onEnrolFailed, onEnrolled, onMessage, sayHello, watch } from 
 import { commit, onCommitFailed, onCommitted } from './commits.ts';
 import { degrade, note, onRecorded, onRecordFailed, record, recovered } from './note.ts';
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorStep, Now } from './event.ts';
-import { dropEntry, setPhase, setRaising } from './phases.ts';
-import { appetite, place, sendKill, steal, unreserve, vacate } from './placement.ts';
+import { setPhase, setRaising } from './phases.ts';
+import { appetite, forsake, place, sendKill, steal, unreserve, vacate } from './placement.ts';
 import { refuse } from './refusals.ts';
 import { release, releaseUnstarted } from './release.ts';
 import { measureRates } from './reports.ts';
@@ -158,7 +158,6 @@ function lease(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): num
   const { jobs, hungry, target } = appetite(s);
   const limit = Math.min(MAX_BATCH, jobs);
   if (limit < 1 || (!hungry && limit < Math.min(target * LEASE_WORTH, MAX_BATCH))) return Infinity;
-  if (s.dry && now.mono < s.leaseAfter) return s.leaseAfter;
   if (now.mono < s.leaseAfter) return s.leaseAfter;
   const live = [...s.agents.values()].filter(isLive).length;
   s.leasing = true;
@@ -236,9 +235,7 @@ function onRaised(
       text: 'an attempt is not ours any more',
       fields: { job: entry.job.id, attempt: entry.job.attempt, rule: 'PROTOCOL 7' },
     });
-    if (entry.phase === 'queued') s.queue.splice(s.queue.indexOf(entry), 1);
-    vacate(s, entry);
-    dropEntry(s, entry);
+    forsake(s, entry);
   }
   // An attempt that is over in our books may be leased again already, by the very lease that was lost.
   for (const job of e.held)
