@@ -8,11 +8,7 @@ import { REPORT_GROUPS } from '../base/client-limits.ts';
 import { CHAIN } from '../base/limits.ts';
 import type { Database, Queries } from '../store/connection.ts';
 import { launcherLedger, ledgerLaunchers } from '../store/ledger-store.ts';
-<<<<<<< HEAD
-import type { LedgerLauncher, TimeBuckets } from '../store/report-rows.ts';
-=======
-import type { LedgerLauncher, Waste } from '../store/report-rows.ts';
->>>>>>> tests-review
+import type { LedgerLauncher, TimeBuckets, Waste } from '../store/report-rows.ts';
 import {
   applicationTimes,
   failureGroups,
