@@ -13,7 +13,7 @@ import type { Predecessor } from './config.ts';
 /** Answers a heartbeat; anything else waits for the coordinator. Returns the rule by which a message was refused, or null. */
 export function echoFor(
   predecessor: Predecessor,
-  link: ServerLink,
+  link: Pick<ServerLink, 'send'>,
   identity: string,
   bytes: Uint8Array,
 ): string | null {
