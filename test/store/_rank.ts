@@ -37,6 +37,6 @@ export async function rank(address: DatabaseAddress, i: number): Promise<Rank> {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [address, number] = process.argv.slice(2);
-  process.send!(await rank(JSON.parse(address!) as DatabaseAddress, Number(number)));
-  process.disconnect();
+  const answer = await rank(JSON.parse(address!) as DatabaseAddress, Number(number));
+  process.send!(answer, undefined, undefined, () => process.disconnect());
 }

@@ -249,8 +249,9 @@ async function inProcess(address: DatabaseAddress, i: number): Promise<Rank> {
   const child = fork(fileURLToPath(new URL('_rank.ts', import.meta.url)), [JSON.stringify(address), `${i}`], {
     stdio: ['ignore', 2, 2, 'ipc'],
   });
-  const ended = once(child, 'exit').then(([code]) => {
-    throw new Error(`rank ${i} ended with ${String(code)} and said nothing`);
+  // Not its exit: what it said may still be on the way then.
+  const ended = once(child, 'disconnect').then(() => {
+    throw new Error(`rank ${i} ended and said nothing`);
   });
   ended.catch(() => {});
   const [answer] = (await Promise.race([once(child, 'message'), ended])) as [Rank];
