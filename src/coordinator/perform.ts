@@ -231,7 +231,12 @@ export class Performer {
   async #leave(notes: readonly LauncherNote[]): Promise<CoordinatorEvent> {
     const { work, launcher, source } = this.#o;
     const epoch = this.#o.epoch();
-    await recordNotes(work, { launcher, epoch, source, notes, ended: [] });
+    try {
+      await recordNotes(work, { launcher, epoch, source, notes, ended: [] });
+    } catch (error) {
+      // Rather without its last notes than as a launcher that seems to live until it is rescued.
+      if (!(error instanceof WorldError)) throw error;
+    }
     await leave(work, launcher, epoch);
     return { kind: 'left' };
   }

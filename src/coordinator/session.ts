@@ -97,11 +97,14 @@ async function connections(file: CoordinatorFile): Promise<{ work: OpenDatabase;
     applicationName: `${sessionPrefix(file)}${process.pid}`,
     ...(file.predecessor && { systemIdentifier: file.predecessor.systemIdentifier }),
   } as const;
-  const [work, heart] = await Promise.all([
-    openDatabase({ ...opened, max: WORK_CONNECTIONS }),
-    openDatabase({ ...opened, max: 1 }),
-  ]);
-  return { work, heart };
+  const work = await openDatabase({ ...opened, max: WORK_CONNECTIONS });
+  try {
+    return { work, heart: await openDatabase({ ...opened, max: 1 }) };
+  } catch (error) {
+    // It is tried again four times a second, as long as the database is away.
+    await work.close();
+    throw error;
+  }
 }
 
 /** From try to try: when the row was first asked for. It may have been made then, and its heartbeat is as old. */

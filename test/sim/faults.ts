@@ -2,6 +2,7 @@
  * What breaks in a run, and when: each kind of storm has its own. Everything happens before the calm. Each fault is a part of
  * the run with a name and chance of its own, so that one that is left out changes no other.
  */
+import { CHAIN } from '../../src/base/limits.ts';
 import type { AgentSim } from './agent.ts';
 import type { Chance } from './chance.ts';
 import type { LauncherSim } from './launcher.ts';
@@ -63,7 +64,7 @@ export function brew(s: Breakable): void {
       return;
     case 'quiet':
       maybe(s, 0.5, 'away', [1_000, STORM_MS], (c) => away(s, c, c.between(500, 60_000)));
-      some(s, 4, 'coordinator', (c) => hurtCoordinator(s, c));
+      some(s, 4, 'coordinator', oneAfterTheOther(s, hurtCoordinator));
       return;
     case 'death':
       if (s.world.own('agents too').chance() < 0.5) agents(s);
@@ -194,6 +195,16 @@ function hurtCoordinator(s: Breakable, c: Chance): void {
   const l = anyLauncher(s, c);
   if (c.chance() < 0.6 || !l.beats) l.killCoordinator();
   else l.coordinator.stall(c.between(100, c.chance() < 0.4 ? 2_000 : 30_000));
+}
+
+/** One replacement fits into a lease, and nobody promises two: a second one begins when the successor of the first is heard. */
+function oneAfterTheOther(s: Breakable, hurt: (s: Breakable, c: Chance) => void): (c: Chance) => void {
+  let heardAt = -Infinity;
+  return (c) => {
+    if (s.world.now < heardAt) return;
+    heardAt = s.world.now + CHAIN.takeover + 2 * CHAIN.heartbeat;
+    hurt(s, c);
+  };
 }
 
 /** A loop comes seconds late again and again; where nothing may be started anew, not so late that it is ended. */
