@@ -21,8 +21,8 @@ import {
   type ServerInfo,
 } from './layout.ts';
 
-/** How to open; `path` is BALSAM_DB_PATH when not given. */
-export type OpenOptions = ConnectOptions & { path?: string };
+/** How to open; `path` is BALSAM_DB_PATH when not given. `mayStart` false: a server that is down is not started, nor waited for. */
+export type OpenOptions = ConnectOptions & { path?: string; mayStart?: boolean };
 
 /** An open database, with the directory it belongs to. */
 export type OpenDatabase = Database & { readonly path: string };
@@ -33,15 +33,15 @@ export type OpenDatabase = Database & { readonly path: string };
  * server elsewhere does not answer is turned into a UserError that says where to start it.
  */
 export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> {
-  const { path: given, ...connectOptions } = options;
+  const { path: given, mayStart = true, ...connectOptions } = options;
   const root = findDatabasePath(given);
   let info = readServerInfo(root);
   // A record without a process is a stopped server: no need to be refused first.
-  if (info.pid === null && belongsHere(info)) info = await ensureServer(root);
+  if (mayStart && info.pid === null && belongsHere(info)) info = await ensureServer(root);
   try {
     return await open(root, info, connectOptions);
   } catch (error) {
-    if (!isUnavailable(error)) throw inWords(error, root, info);
+    if (!mayStart || !isUnavailable(error)) throw inWords(error, root, info);
     if (info.kind === 'local' && !belongsHere(info)) throw elsewhere(root, info);
     if (info.kind === 'url')
       throw new UserError(`the server at ${info.host}:${info.port} of ${root} does not answer`, EXIT_FAILED);

@@ -95,7 +95,8 @@ async function connections(file: CoordinatorFile): Promise<{ work: OpenDatabase;
     path: file.dbPath,
     role: 'coordinator',
     applicationName: `${sessionPrefix(file)}${process.pid}`,
-    ...(file.predecessor && { systemIdentifier: file.predecessor.systemIdentifier }),
+    // It echoes meanwhile, and must not stand still: the warden starts a server that has died.
+    ...(file.predecessor && { systemIdentifier: file.predecessor.systemIdentifier, mayStart: false }),
   } as const;
   const work = await openDatabase({ ...opened, max: WORK_CONNECTIONS });
   try {

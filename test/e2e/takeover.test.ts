@@ -7,6 +7,7 @@ import { CHAIN } from '../../src/base/limits.ts';
 import { listLaunchers } from '../../src/store/launcher-store.ts';
 import { tombstone } from '../../src/store/rescue-store.ts';
 import { linesWithoutRule, logLines } from './_log.ts';
+import { postgresOf, signal } from './_parts.ts';
 import { lives, locking, makeWorld, ms, until, type World } from './_world.ts';
 
 let world: World;
@@ -59,6 +60,27 @@ test.serial('a coordinator killed -9 is replaced, and no job notices', async (t)
   const listed = await world.balsam(['ls', 'launchers']);
   t.regex(listed.out, /ended .* its coordinator was replaced; nothing is left to run/);
 });
+
+test.serial(
+  'a coordinator and its Postgres killed at once: the successor echoes, the warden starts the server',
+  async (t) => {
+    const ids = await napping(4);
+    const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '0']);
+    await world.until(ids, ['RUNNING']);
+    const before = await coordinator();
+    signal(postgresOf(world), 'SIGKILL');
+    process.kill(before, 'SIGKILL');
+    await until(
+      () => /the server of the database had died: it was started again/.test(launcher.err),
+      'it is started',
+    );
+    await world.open();
+    await world.until(ids, ['JOB_FINISHED']);
+    t.is(await launcher.exit(), 0, launcher.err);
+    for (const row of await world.rows(ids)) t.is(row.attempt, 1, 'nothing ran again');
+    t.is(await world.violations(), '');
+  },
+);
 
 test.serial(
   'a coordinator that hangs is replaced, and the zombie changes nothing when it wakes',
