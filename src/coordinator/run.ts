@@ -101,6 +101,14 @@ export async function runCoordinator(path: string): Promise<number> {
     await Promise.all([link.close(), session.work.close(), session.heart.close()]);
     log.info({ ...end, rule: end.code === 'left' ? 'PROTOCOL 9' : 'PROTOCOL 1' }, 'ended');
     return end.code === 'left' ? 0 : EXIT_FENCED;
+  } catch (error) {
+    if (!(error instanceof WorldError) || error.code !== 'fenced') throw error;
+    // It never had the row: another successor would find the same.
+    const end = { code: 'fenced', reason: error.message } as const;
+    toWarden({ kind: 'end', ...end });
+    await link.close();
+    log.warn({ ...end, rule: 'PROTOCOL 4' }, 'ended');
+    return EXIT_FENCED;
   } finally {
     clearInterval(beats);
   }
