@@ -107,10 +107,11 @@ export async function runCoordinator(path: string): Promise<number> {
     return end.code === 'left' ? 0 : EXIT_FENCED;
   } catch (error) {
     if (!(error instanceof WorldError) || error.code !== 'fenced') throw error;
-    // A successor whose launcher was declared dead before it came: another successor would find the same.
-    toWarden({ kind: 'end', code: 'fenced', reason: error.message });
+    // It never had the row: another successor would find the same.
+    const end = { code: 'fenced', reason: error.message } as const;
+    toWarden({ kind: 'end', ...end });
     await link.close();
-    log.warn({ reason: error.message, rule: 'PROTOCOL 4' }, 'ended');
+    log.warn({ ...end, rule: 'PROTOCOL 4' }, 'ended');
     return EXIT_FENCED;
   } finally {
     clearInterval(beats);

@@ -4,6 +4,7 @@
  * Called by the warden alone; it must never have two coordinators at once.
  */
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { systemClock } from '../base/clock.ts';
 import { CHAIN, LEAVE_MS } from '../base/limits.ts';
 import type { Predecessor, ToWarden } from '../coordinator/config.ts';
@@ -79,9 +80,13 @@ export class CoordinatorKeeper {
 
   async #one(predecessor: Predecessor | null): ReturnType<typeof ended> {
     this.#beatAt = predecessor ? systemClock.monotonic() + START_MS : Infinity;
-    this.#child = this.#o.start(predecessor);
-    this.#child.on('message', (m: ToWarden) => this.#onMessage(m));
-    return ended(this.#child);
+    const child = this.#o.start(predecessor);
+    this.#child = child;
+    child.on('message', (m: ToWarden) => this.#onMessage(m));
+    const how = await ended(child);
+    // Its death may be read before its last words, when others end in the same moment: an end on purpose is no death.
+    if (how.error === null && child.connected) await once(child, 'disconnect');
+    return how;
   }
 
   #onMessage(m: ToWarden): void {

@@ -115,6 +115,7 @@ class Warden {
   readonly #log: Logger;
   readonly #database: DatabaseKeeper;
   #signals = 0;
+  #leaving = false;
 
   constructor(
     o: LauncherOptions,
@@ -157,7 +158,8 @@ class Warden {
       await this.#agents.end();
       if (how.code === 'left') return { exitCode: 0, reason: how.reason, fenced: false };
       const reason = `the coordinator failed: ${how.reason}; see ${this.#files.log}`;
-      return { exitCode: EXIT_FAILED, reason, fenced: how.code === 'fenced' };
+      // Who was asked to leave does not begin anew.
+      return { exitCode: EXIT_FAILED, reason, fenced: how.code === 'fenced' && !this.#leaving };
     } finally {
       this.#database.close();
       process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
@@ -250,6 +252,7 @@ class Warden {
   }
 
   #leave(reason: string, now: boolean): void {
+    this.#leaving = true;
     this.#keeper.leave(reason, now);
   }
 }

@@ -2,6 +2,7 @@
  * What happens when a coordinator dies or hangs, and when everything dies at once: running jobs go on under a successor,
  * or run again in the next launcher, and never two of one job at once. Each job holds a lock on a file of its own for life.
  */
+import fs from 'node:fs/promises';
 import test from 'ava';
 import { CHAIN } from '../../src/base/limits.ts';
 import { listLaunchers } from '../../src/store/launcher-store.ts';
@@ -14,6 +15,14 @@ let world: World;
 test.before(async () => {
   world = await makeWorld();
   await world.app('nap', locking(`${world.home}/locks`, 'sleep 4'));
+  // The first attempt ends when it may.
+  await world.app(
+    'doze',
+    locking(
+      `${world.home}/locks`,
+      `while [ "$BALSAM_ATTEMPT" -eq 1 ] && [ ! -e ${world.home}/wake ]; do sleep 0.1; done`,
+    ),
+  );
 });
 test.after.always('nothing is left behind', async (t) => {
   t.deepEqual(await world.close(), []);
@@ -26,9 +35,9 @@ function pids(part: RegExp): number[] {
     .map((p) => p.pid);
 }
 
-async function napping(count: number): Promise<string[]> {
+async function napping(count: number, application = 'nap'): Promise<string[]> {
   return world.jobs(
-    Array.from({ length: count }, (_, i) => ({ name: `nap${i}`, application: 'nap', node_packing_count: 2 })),
+    Array.from({ length: count }, (_, i) => ({ name: `nap${i}`, application, node_packing_count: 2 })),
   );
 }
 
@@ -95,6 +104,61 @@ test.serial(
     t.is(await launcher.exit(), 0, launcher.err);
     t.regex(launcher.err, /hangs/);
     for (const row of await world.rows(ids)) t.is(row.attempt, 1);
+    t.is(await world.violations(), '');
+  },
+);
+
+const takeovers = (): number => world.logs().match(/took over from a dead coordinator/g)?.length ?? 0;
+
+test.serial('five coordinators killed in a row: each is replaced, and no job notices', async (t) => {
+  const ids = await napping(4, 'doze');
+  const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '0']);
+  await until(async () => (await world.rows(ids)).every((r) => r.state === 'RUNNING'), 'all run');
+  for (let n = 1; n <= 5; n++) {
+    const before = takeovers();
+    process.kill(await coordinator(), 'SIGKILL');
+    await until(() => takeovers() === before + 1, `successor ${n} took over`);
+  }
+  t.true(
+    (await world.rows(ids)).every((r) => r.state === 'RUNNING'),
+    'they ran through all of it',
+  );
+  const wake = await world.script('wake', '');
+  await world.until(ids, ['JOB_FINISHED']);
+  await fs.rm(wake);
+  t.is(await launcher.exit(), 0, launcher.err);
+  for (const row of await world.rows(ids)) {
+    t.is(row.attempt, 1, 'nothing ran again');
+    const told = await world.messages(row.job_id);
+    t.is(told.match(/goes on: its coordinator died and was replaced/g)?.length, 5);
+  }
+  t.is(await world.violations(), '');
+});
+
+test.serial(
+  'successors that die at once: after the fifth the launcher ends its agents and itself; the next one goes on',
+  async (t) => {
+    const ids = await napping(4, 'doze');
+    const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '0']);
+    await until(async () => (await world.rows(ids)).every((r) => r.state === 'RUNNING'), 'all run');
+    const killed = new Set<number>();
+    await until(() => {
+      for (const pid of pids(/\/coordinator\.js$/)) {
+        if (killed.has(pid) || !lives(pid)) continue;
+        killed.add(pid);
+        process.kill(pid, 'SIGKILL');
+      }
+      return launcher.ended;
+    }, 'the launcher ends');
+    t.is(await launcher.exit(), 1);
+    t.is(killed.size, 6, 'the first, and five successors');
+    t.is(launcher.err.match(/another takes over/g)?.length, 5);
+    t.regex(launcher.out + launcher.err, /the coordinator failed: it ended with SIGKILL; see .*\.log/);
+    await until(() => world.processes().every((p) => p.incarnation === ''), 'nothing of it runs on');
+    const next = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '0']);
+    await world.until(ids, ['JOB_FINISHED']);
+    t.is(await next.exit(), 0, next.err);
+    for (const row of await world.rows(ids)) t.is(row.attempt, 2);
     t.is(await world.violations(), '');
   },
 );
