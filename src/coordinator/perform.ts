@@ -162,7 +162,13 @@ export class Performer {
       anyOwner: file.anyOwner,
     });
     if (!fenced) throw new WorldError('fenced', 'the launcher row is not ours any more');
-    return { kind: 'leased', asked: e.limit, jobs, apps: await factsOf(work, jobs) };
+    try {
+      return { kind: 'leased', asked: e.limit, jobs, apps: await factsOf(work, jobs) };
+    } catch (error) {
+      // The jobs are ours by now: "nothing was done" would hold them for ever. Unknown, and what is held is read anew.
+      if (!(error instanceof WorldError) || error.code !== 'unavailable') throw error;
+      throw new WorldError('outcome-unknown', messageOf(error), error);
+    }
   }
 
   async #commit(e: Extract<CoordinatorEffect, { kind: 'commit' }>): Promise<CoordinatorEvent> {
