@@ -100,8 +100,8 @@ export const MAX_REQUESTS_PER_COMMIT = 256;
 export const ANSWER_BYTES = 2 * 1024 * 1024;
 export const MAX_ANSWERS_BYTES = 64 * 1024 * 1024;
 
-/** Bytes of a workflow, and of the name of an application: they are in indexes, whose rows hold 2,700 with all their columns. */
-export const MAX_INDEXED_BYTES = 1_000;
+/** Bytes of a workflow, a job's name and that of an application: one index has all three, and its rows hold 2,704. */
+export const MAX_INDEXED_BYTES = 800;
 
 /** Largest value of an int column. */
 export const MAX_INT = 2_147_483_647;

@@ -33,6 +33,8 @@ const FILTERS = `ls, rm, retry and reset take the same filters; jobs must meet a
   --wf TEXT           workflow contains TEXT
   --application NAME  exactly this application
 
+Of a million jobs, --name, --id and --application look through all names or ids, for half a second; with --wf through those of it.
+
   $ balsam ls --wf dummy --state job-finished
   $ balsam ls --name dummy1 --by-states
   $ balsam retry --wf dummy --yes

@@ -11,7 +11,8 @@ import { again, type Database, type Queries } from './connection.ts';
 import { insertIn } from './job-insert.ts';
 import { readJobs } from './job-read.ts';
 import { changeIn, changeSql, heldBy, type JobChange } from './job-store.ts';
-import { conditionSql, Parameters } from './query-sql.ts';
+import { whereSql } from './job-keys.ts';
+import { Parameters } from './query-sql.ts';
 import type { JobRow, NewJob } from './rows.ts';
 
 /** First part of the advisory locks of `getOrInsertJob`; the second is made from the condition. */
@@ -25,10 +26,11 @@ const TOGETHER = 200;
  * start is made from is to change while a launcher holds one of them. `parents` cannot be changed so.
  */
 export async function updateJobs(db: Database, where: Condition, change: JobChange): Promise<number> {
-  const parameters = new Parameters();
-  const condition = conditionSql(where, parameters);
-  const { sets, startFields } = changeSql(change, parameters);
-  const text = `with target as materialized (
+  const write = async (sql: Queries) => {
+    const parameters = new Parameters();
+    const condition = await whereSql(sql, where, parameters);
+    const { sets, startFields } = changeSql(change, parameters);
+    const text = `with target as materialized (
       select job.id, job.name, job.launcher from job where ${condition} order by job.id for update),
     held as materialized (select t.id, t.name, t.launcher, a.node from target t join job j on j.id = t.id
       left join attempt a on a.job_id = j.id and a.attempt = j.attempt
@@ -37,11 +39,10 @@ export async function updateJobs(db: Database, where: Condition, change: JobChan
     told as materialized (select pg_notify('balsam_job', '') from changed where ${startFields} limit 1)
     select (select count(*)::float8 from changed) as n, (select count(*) from told) as told, held.*
     from (select) one left join held on true`;
-  const write = (sql: Queries) =>
-    sql.unsafe<{ n: number; id: string | null; name: string; launcher: number; node: string | null }[]>(
-      text,
-      parameters.values,
-    );
+    return sql.unsafe<
+      { n: number; id: string | null; name: string; launcher: number; node: string | null }[]
+    >(text, parameters.values);
+  };
   const [row] = await again(() => db.run(write));
   const { n, id, ...held } = row!;
   if (id !== null) throw new UserError(`${heldBy(id, held)}; kill it first; nothing was changed`);

@@ -12,7 +12,8 @@ import { again, type Database, type Queries } from './connection.ts';
 import { jobColumns } from './job-columns.ts';
 import { checkData, checkValue, columnType, valueText } from './job-values.ts';
 import { refuseCircle } from './job-parents.ts';
-import { Parameters, conditionSql } from './query-sql.ts';
+import { whereSql } from './job-keys.ts';
+import { Parameters } from './query-sql.ts';
 import { JOB_FIELDS, isWritableField, type JobRow, type JsonObject, type WritableField } from './rows.ts';
 import { plainArray, textArray } from './sql-array.ts';
 
@@ -107,9 +108,9 @@ export function heldBy(
  * then delete it when the launcher has let it go. Returns how many.
  */
 export async function deleteJobs(db: Database, where: Condition): Promise<number> {
-  const parameters = new Parameters();
-  const condition = conditionSql(where, parameters);
   const work = async (sql: Queries): Promise<number> => {
+    const parameters = new Parameters();
+    const condition = await whereSql(sql, where, parameters);
     const [held] = await sql.unsafe<{ id: string; name: string; launcher: number; node: string | null }[]>(
       `select job.id, job.name, job.launcher, a.node from job left join attempt a on a.job_id = job.id and a.attempt = job.attempt
        where job.launcher is not null and ${condition} limit 1`,
@@ -135,10 +136,10 @@ export async function deleteJobs(db: Database, where: Condition): Promise<number
  * and one wake-up for the coordinators. A repeat reports everything as `already`.
  */
 export async function killJobs(db: Database, where: Condition): Promise<KillResult> {
-  const parameters = new Parameters();
-  const condition = conditionSql(where, parameters);
-  const kill = (sql: Queries) =>
-    sql.unsafe<{ id: string; name: string; state: JobState; killed: boolean }[]>(
+  const kill = async (sql: Queries) => {
+    const parameters = new Parameters();
+    const condition = await whereSql(sql, where, parameters);
+    return sql.unsafe<{ id: string; name: string; state: JobState; killed: boolean }[]>(
       `with target as materialized (
          select id, name, state from job where ${condition} order by id for update),
        killed as (
@@ -150,6 +151,7 @@ export async function killJobs(db: Database, where: Condition): Promise<KillResu
        from target left join told on true order by target.id`,
       parameters.values,
     );
+  };
   const rows = await again(() => db.run(kill));
   const result: KillResult = { killed: [], already: [] };
   for (const { id, name, state, killed } of rows) {

@@ -18,6 +18,9 @@ import {
 } from './rows.ts';
 import { plainArray } from './sql-array.ts';
 
+/** In an index; see MAX_INDEXED_BYTES. */
+const INDEXED: readonly WritableField[] = ['workflow', 'name', 'application'];
+
 /** The names of a new job's fields, checked; `index` counts from 0 and is named where there are several. */
 export function checkNewJob(job: NewJob): void {
   if (job.job_id !== undefined && !isId(job.job_id))
@@ -40,7 +43,7 @@ export function checkValue(name: WritableField, value: JobRow[WritableField]): v
     case 'text':
       if (typeof value !== 'string') return wrong('a text');
       if (value.includes('\0')) return wrong('a text without the character NUL');
-      if (name === 'workflow' && Buffer.byteLength(value) > MAX_INDEXED_BYTES)
+      if (INDEXED.includes(name) && Buffer.byteLength(value) > MAX_INDEXED_BYTES)
         return wrong(`a text of at most ${MAX_INDEXED_BYTES} bytes`);
       return undefined;
     case 'int': {

@@ -5,6 +5,7 @@
 import type { JobState } from '../core/job.ts';
 import type { Condition, Query } from '../core/query.ts';
 import type { Database } from './connection.ts';
+import { matchingRows } from './job-keys.ts';
 import { readFields } from './job-read.ts';
 import { conditionSql, Parameters } from './query-sql.ts';
 import type { JobField, JobRow } from './rows.ts';
@@ -50,16 +51,16 @@ export async function countByWorkflow(
   db: Database,
   where: Condition,
 ): Promise<Map<string, Map<JobState, number>>> {
-  const parameters = new Parameters();
-  const condition = conditionSql(where, parameters);
-  const rows = await db.run((sql) =>
-    sql.unsafe<{ workflow: string; state: JobState; n: number }[]>(
-      `select workflow, state, count(*)::float8 as n from job where ${condition}
+  const rows = await db.run(async (sql) => {
+    const parameters = new Parameters();
+    const matching = await matchingRows(sql, where, ['workflow', 'state'], parameters);
+    return sql.unsafe<{ workflow: string; state: JobState; n: number }[]>(
+      `select workflow, state, count(*)::float8 as n from (${matching}) r
        group by workflow, state order by workflow, state`,
       parameters.values,
       { prepare: false },
-    ),
-  );
+    );
+  });
   const counts = new Map<string, Map<JobState, number>>();
   for (const { workflow, state, n } of rows) {
     const states = counts.get(workflow) ?? new Map<JobState, number>();

@@ -5,7 +5,8 @@
 import { isEnd, type JobState, type SettableState } from '../core/job.ts';
 import type { Condition } from '../core/query.ts';
 import type { Database } from './connection.ts';
-import { conditionSql, Parameters } from './query-sql.ts';
+import { whereSql } from './job-keys.ts';
+import { Parameters } from './query-sql.ts';
 import { plainArray } from './sql-array.ts';
 
 export interface Put {
@@ -31,16 +32,16 @@ export async function putState(
   where: Condition,
   change: { from: readonly JobState[]; to: SettableState; afresh: boolean; message: string },
 ): Promise<PutResult> {
-  const parameters = new Parameters([
-    plainArray(change.from),
-    change.to,
-    change.message.replaceAll('\0', '?'),
-    isEnd(change.to) ? 'balsam_done' : 'balsam_job',
-  ]);
-  const condition = conditionSql(where, parameters);
   const afresh = change.afresh ? 'tries = 0, lost_ends = 0, node_losses = 0,' : '';
-  const rows = await db.run((sql) =>
-    sql.unsafe<(Put & { held: boolean })[]>(
+  const rows = await db.run(async (sql) => {
+    const parameters = new Parameters([
+      plainArray(change.from),
+      change.to,
+      change.message.replaceAll('\0', '?'),
+      isEnd(change.to) ? 'balsam_done' : 'balsam_job',
+    ]);
+    const condition = await whereSql(sql, where, parameters);
+    return sql.unsafe<(Put & { held: boolean })[]>(
       `with target as materialized (
          select id, name, state, launcher from job where state = any ($1::text[]) and ${condition} order by id for update),
        moved as (
@@ -51,8 +52,8 @@ export async function putState(
        select target.id, target.name, target.state, target.launcher is not null as held
        from target left join told on true order by target.id`,
       parameters.values,
-    ),
-  );
+    );
+  });
   const result: PutResult = { moved: [], held: [] };
   for (const { id, name, state, held } of rows) (held ? result.held : result.moved).push({ id, name, state });
   return result;

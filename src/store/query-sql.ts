@@ -295,12 +295,11 @@ function pathSql(
   }
 }
 
-/** `where … order by … limit … offset …`; ties are in order of creation. */
-export function querySql(query: Query, parameters: Parameters): string {
-  const where = conditionSql(query.where, parameters);
+/** `order by … limit … offset …`; ties are in order of creation. */
+export function orderAndSliceSql(query: Query, parameters: Parameters): string {
   const order = query.orderBy.map(([name, direction]) => orderSql(name, direction, query.reversed === true));
   order.push(query.reversed === true ? 'job.seq desc' : 'job.seq');
-  return `where ${where} order by ${order.join(', ')}${sliceSql(query, parameters)}`;
+  return `order by ${order.join(', ')}${sliceSql(query, parameters)}`;
 }
 
 function orderSql(name: string, direction: Direction, reversed: boolean): string {

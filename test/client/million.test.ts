@@ -25,6 +25,8 @@ const IN_WORKFLOW = JOBS / WORKFLOWS;
 const SHOWN = 100;
 /** A list by state or workflow: some jobs in order of creation, and each lane of the index. */
 const LIST = 10 * (SHOWN + 1) + JOB_STATES.length * (SHOWN + 1) + WORKFLOWS * (SHOWN + 1) + 2 * WORKFLOWS;
+/** Rows that a search found, by key, and the first ones in order of creation. */
+const SEARCH = 2 * 10 * (SHOWN + 1);
 /** A handful of rows by key, the names of the workflows, and what opening a database asks. */
 const FEW = 2 * WORKFLOWS + 20;
 
@@ -187,10 +189,19 @@ test.serial(
       command(['explain', last.id.slice(0, 13)], LIST),
       command(['modify', last.id.slice(0, 13), 'description', 'modified'], FEW),
       command(['kill', last.id.slice(0, 13), '--yes'], FEW),
-      // A part of a name or of an id may be anywhere: every job is looked at, once. So may a name.
-      command(['explain', 'square999000'], ALL, true),
-      command(['ls', '--name', 'E99999'], ALL, true),
-      command(['ls', '--id', last.id.slice(9, 13)], ALL, true),
+      // A part of a name or of an id may be anywhere: every key of one index, and the rows that have it.
+      command(['explain', 'square999000'], ALL + SEARCH),
+      command(['ls', '--name', 'E99999'], ALL + SEARCH),
+      command(['ls', '--name', 'QUARE'], ALL + SEARCH),
+      command(['ls', '--name', 'e94000', '--wf', 'workflow-47'], IN_WORKFLOW + SEARCH),
+      command(['ls', '--name', 'e999', '--state', 'JOB_FINISHED'], ALL + SEARCH),
+      command(['ls', '--by-states', '--name', 'e99999'], ALL),
+      command(['ls', '--id', last.id.slice(9, 13)], ALL + SEARCH),
+      command(['ls', '--application', 'nosuch'], ALL),
+      command(['ls', '--application', 'square'], ALL + SEARCH),
+      command(['rm', 'jobs', '--name', 'nosuch', '--force'], ALL),
+      command(['rm', 'jobs', '--wf', 'flow-47', '--name', 'nosuch', '--force'], IN_WORKFLOW + FEW),
+      command(['retry', '--wf', 'flow-47', '--name', 'nosuch', '--force'], IN_WORKFLOW + FEW),
     ]);
     t.deepEqual(wrong, []);
   },
@@ -207,6 +218,10 @@ test.serial('no query of the client reads a million jobs where it need not', asy
   ): Asked => ({ what, ask: async () => ask(), allowed, wholeTable });
   const one = (await objects.first())!;
   const set = objects.filter({ workflow: 'workflow-47' });
+  const ended = objects.filter({ workflow: { contains: 'flow-47' }, state: 'FAILED' });
+  const none = objects.filter({ workflow: { contains: 'flow-47' }, name: { endsWith: 'nosuch' } });
+  const getOrCreate = (more: { workflow?: string }) => objects.getOrCreate({ name: 'square940001', ...more });
+  const values = (part: string) => objects.filter({ name: { contains: part } }).values('name', 'data.x');
   const left = async (query: AsyncIterable<unknown>): Promise<void> => {
     let n = 0;
     for await (const job of query) if (job !== null && ++n === 10) break;
@@ -238,13 +253,70 @@ test.serial('no query of the client reads a million jobs where it need not', asy
     list('save', () => objects.bulkUpdate([Object.assign(one, { description: 'saved' })]), 5),
     list('a stream of everything that is left', () => left(objects), 2_000),
     list('a stream of a workflow that is left', () => left(set), IN_WORKFLOW + FEW),
+    list('get or create in a workflow', () => getOrCreate({ workflow: 'workflow-47' }), IN_WORKFLOW + SEARCH),
+    list('kill by a part of a workflow', () => ended.kill(), IN_WORKFLOW + SEARCH),
+    list('delete by a part of a workflow', () => none.delete(), IN_WORKFLOW + SEARCH),
+    list('update by a part of a workflow', () => none.update({ description: 'x' }), IN_WORKFLOW + SEARCH),
     // Every job once: the keys of an index where that is enough, the table where what is asked is only there.
     list('count', () => objects.count(), ALL),
     list('states', () => objects.countByState(), ALL),
-    list('a part of a name', () => objects.filter({ name: { icontains: 'E99999' } }).count(), ALL, true),
+    list('get or create by name', () => getOrCreate({}), ALL + SEARCH),
+    list('a part of a name', () => objects.filter({ name: { icontains: 'E99999' } }).count(), ALL),
+    list('rows by a part of a name', () => objects.filter({ name: { contains: 'e99999' } }), ALL + SEARCH),
+    list('the end of a name', () => objects.filter({ name: { endsWith: '99999' } }).last(), ALL + SEARCH),
+    list(
+      'the beginning of a name',
+      () => objects.filter({ name: { startsWith: 'square99999' } }),
+      ALL + SEARCH,
+    ),
+    list(
+      'names',
+      () => objects.filter({ name: { in: ['square1', 'square2'] } }).orderBy('name'),
+      ALL + SEARCH,
+    ),
+    list(
+      'either of two names',
+      () => objects.filter({ or: [{ name: 'square3' }, { name: 'x' }] }),
+      ALL + SEARCH,
+    ),
+    list('values by a part of a name', () => values('e99999'), ALL + SEARCH),
+    list(
+      'a part of a name that all have',
+      () => objects.filter({ name: { contains: 'q' } }).limit(9),
+      SEARCH,
+    ),
+    list('a part of an id', () => objects.filter({ id: { contains: one.id.slice(9, 18) } }), ALL + SEARCH),
+    list('parts of an id, counted', () => objects.filter({ id: { contains: 'abcd' } }).count(), ALL),
+    list('an application', () => objects.filter({ application: 'square' }).count(), ALL),
+    list('an application that no job has', () => objects.filter({ application: 'x' }), ALL),
+    list('a name and a value in data', () => none.filter({ 'data.x': 1 }).first(), IN_WORKFLOW + SEARCH),
     list('a value in data', () => objects.filter({ 'data.x': 999_000 }).first(), ALL, true),
   ]);
   t.deepEqual(wrong, []);
+});
+
+test.serial('a value in `data` is found by an index that somebody made for it', async (t) => {
+  t.timeout(600_000);
+  const { objects } = BalsamJob;
+  await using db = connect(directory.address, { applicationName: 'index', role: 'client' });
+  await db.sql.unsafe(`create index of_a_user on job ((data #> '{x}'))`);
+  const asked = {
+    first: () => objects.filter({ 'data.x': 999_000 }).first(),
+    'first that is not there': () => objects.filter({ 'data.x': -1 }).first(),
+    'all of some': () => objects.filter({ 'data.x': { in: [5, 999_000] } }),
+    'a count': () => objects.filter({ 'data.x': 999_000 }).count(),
+    'get or create': () => objects.getOrCreate({ data: { x: 7 }, name: 'square7', workflow: 'workflow-0' }),
+  };
+  const wrong = await check(
+    t,
+    Object.entries(asked).map(([what, ask]) => ({
+      what,
+      ask: async () => ask(),
+      allowed: what === 'get or create' ? IN_WORKFLOW + SEARCH : SEARCH,
+    })),
+  );
+  t.deepEqual(wrong, []);
+  await db.sql.unsafe('drop index of_a_user');
 });
 
 test.serial('a million jobs stream through the memory of a few batches', async (t) => {

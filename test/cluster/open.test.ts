@@ -1,6 +1,7 @@
 /**
  * Opening a database whose schema is not this program's, or whose port somebody took.
  */
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import test from 'ava';
@@ -36,6 +37,28 @@ test.serial(
     await t.notThrowsAsync(checkSchema(db));
   },
 );
+
+test.serial('rows from before names had a limit come into the index that has one', async (t) => {
+  const root = await newDatabase(t);
+  const chance = randomBytes(3_000).toString('base64');
+  {
+    await using db = await openDatabase({ ...client, path: root });
+    await db.sql`drop index job_by_workflow`;
+    await db.sql`create index job_by_workflow on job (workflow, state, seq)`;
+    await db.sql`delete from migration where number > 4`;
+    await db.sql`insert into job (id, name, workflow, application) values (gen_random_uuid(), ${chance}, 'w', 'a'),
+      (gen_random_uuid(), ${'ü'.repeat(300)}, 'w', 'a')`;
+  }
+  await using db = await openDatabase({ ...client, path: root });
+  await t.notThrowsAsync(checkSchema(db));
+  t.deepEqual(
+    [...(await db.sql`select name, workflow, application from job order by seq`)],
+    [
+      { name: chance.slice(0, 200), workflow: 'w', application: 'a' },
+      { name: 'ü'.repeat(300), workflow: 'w', application: 'a' },
+    ],
+  );
+});
 
 test.serial('a newer schema is refused with what to do', async (t) => {
   const root = await newDatabase(t);

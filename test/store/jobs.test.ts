@@ -12,6 +12,8 @@ import {
   applicationsByName,
 } from '../../src/store/application-store.ts';
 import { addEvents, history } from '../../src/store/event-store.ts';
+import { updateJobs } from '../../src/store/job-bulk.ts';
+import { MAX_LANE_WORKFLOWS } from '../../src/store/job-keys.ts';
 import {
   copyJobs,
   countByState,
@@ -169,16 +171,33 @@ test('queries decide as `matches` does over plain rows', async (t) => {
   const rows = await insertJobs(
     b.client,
     names.flatMap((name, i) => [
-      { name, num_nodes: i + 1, data: { x: i, s: name, n: { deep: i % 2 === 0 } } },
+      {
+        name,
+        num_nodes: i + 1,
+        application: names[8 - i]!,
+        data: { x: i, s: name, n: { deep: i % 2 === 0 } },
+      },
       { name, workflow: name, data: {} },
     ]),
   );
   const some = fc.constantFrom(...names);
   const leaf: fc.Arbitrary<Condition> = fc.oneof(
     fc.record({
-      field: fc.constantFrom('name', 'workflow'),
-      op: fc.constantFrom('equals', 'not', 'contains', 'startsWith', 'endsWith'),
+      field: fc.constantFrom('name', 'workflow', 'application'),
+      op: fc.constantFrom('equals', 'not', 'contains', 'icontains', 'startsWith', 'endsWith'),
       value: some,
+    }),
+    fc.record({
+      field: fc.constant('job_id'),
+      op: fc.constantFrom('contains', 'startsWith', 'endsWith'),
+      value: fc.constantFrom(
+        ...rows.flatMap(({ job_id: id }) => [id, id.slice(9, 12), id.slice(-1), id[0]!]),
+      ),
+    }),
+    fc.record({
+      field: fc.constant('state'),
+      op: fc.constant('equals' as const),
+      value: fc.constantFrom('CREATED', 'FAILED'),
     }),
     fc.record({
       field: fc.constant('num_nodes'),
@@ -213,24 +232,64 @@ test('queries decide as `matches` does over plain rows', async (t) => {
       { depthSize: 'small' },
       leaf,
       leaf,
+      fc.array(leaf, { minLength: 2, maxLength: 3 }).map((and) => ({ and })),
       fc.array(tie('condition'), { maxLength: 3 }).map((and) => ({ and })),
       fc.array(tie('condition'), { maxLength: 3 }).map((or) => ({ or })),
       tie('condition').map((not) => ({ not })),
     ),
   }));
+  const slice = fc.record({ limit: fc.nat(4), offset: fc.nat(2), reversed: fc.boolean() });
+  const change = { fields: { description: 'seen' }, dataSet: {}, dataRemoved: [] };
   await fc.assert(
-    fc.asyncProperty(condition, async (where) => {
+    fc.asyncProperty(condition, slice, async (where, { limit, offset, reversed }) => {
       const found = await getJobs(b.client, queryOf(where));
       const expected = rows.filter((row) => matches(row as unknown as Record<string, unknown>, where));
+      const ids = expected.map((r) => r.job_id);
+      const words = JSON.stringify({ where, limit, offset, reversed });
       t.deepEqual(
         found.map((r) => r.job_id),
-        expected.map((r) => r.job_id),
-        JSON.stringify(where),
+        ids,
+        words,
       );
-      t.is(await countJobs(b.client, queryOf(where)), expected.length);
+      const query = { ...queryOf(where), limit, offset };
+      const page = (reversed ? ids.toReversed() : ids).slice(offset, offset + limit);
+      t.deepEqual(
+        (await getJobs(b.client, { ...query, reversed })).map((r) => r.job_id),
+        page,
+        words,
+      );
+      t.is(await countJobs(b.client, queryOf(where)), ids.length, words);
+      t.is(await countJobs(b.client, query), page.length, words);
+      t.is((await countByState(b.client, queryOf(where))).get('CREATED') ?? 0, ids.length, words);
+      // What takes all that match narrows the table by the same means.
+      t.is(await updateJobs(b.client, where, change), ids.length, words);
     }),
     { numRuns: 300 },
   );
+});
+
+test('a part of a workflow is found among more workflows than are read one by one', async (t) => {
+  await using b = await bench();
+  const many = MAX_LANE_WORKFLOWS + 100;
+  await copyJobs(
+    b.client,
+    Array.from({ length: many }, (_, i) => ({ name: `j${i}`, workflow: `w${i}x` })),
+  );
+  const where = field('workflow', 'contains', '99x');
+  const names = Array.from({ length: many / 100 }, (_, i) => `j${i * 100 + 99}`);
+  const found = await getJobs(b.client, queryOf(where));
+  t.deepEqual(
+    found.map((r) => r.name),
+    names,
+  );
+  t.deepEqual(
+    (await getJobs(b.client, { ...queryOf(where), limit: 2, reversed: true })).map((r) => r.name),
+    names.slice(-2).toReversed(),
+  );
+  t.is(await countJobs(b.client, queryOf(where)), names.length);
+  t.is((await killJobs(b.client, where)).killed.length, names.length);
+  t.is(await deleteJobs(b.client, where), names.length);
+  t.is(await countJobs(b.client, queryOf()), many - names.length);
 });
 
 test('order, slices, streams, counts and workflows', async (t) => {
