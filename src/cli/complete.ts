@@ -150,11 +150,6 @@ async function valuesOf(
         typed,
         JOB_STATES.map((one) => plain(one)),
       );
-    case 'job-mode':
-      return starting(
-        typed,
-        ['serial', 'mpi', 'mixed'].map((one) => plain(one)),
-      );
     case 'field':
     case 'attr':
       return starting(typed, await fieldNames());

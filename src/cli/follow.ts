@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import { FOLLOW_CHUNK_BYTES } from '../base/client-limits.ts';
+import { EXIT_FAILED, messageOf, UserError } from '../base/errors.ts';
 
 export class GrowingFile {
   readonly file: string;
@@ -17,9 +18,14 @@ export class GrowingFile {
     this.#at = at;
   }
 
-  /** What was added since, in parts of bounded size; nothing while there is no file. A file that got shorter was begun
-   * anew, and is read from its beginning. */
+  /** `bytes` as text; a character that is not whole yet comes with its rest. */
   async *read(): AsyncGenerator<string> {
+    for await (const bytes of this.bytes()) yield this.#decoder.write(bytes);
+  }
+
+  /** What was added since, in parts of bounded size; nothing while there is no file. A file that got shorter was begun
+   * anew, and is read from its beginning. UserError when it can't be read. */
+  async *bytes(): AsyncGenerator<Buffer> {
     const handle = await open(this.file);
     if (handle === null) return;
     try {
@@ -27,12 +33,15 @@ export class GrowingFile {
         this.#at = 0;
         this.#decoder = new StringDecoder('utf8');
       }
-      const buffer = Buffer.alloc(FOLLOW_CHUNK_BYTES);
       for (;;) {
-        const { bytesRead } = await handle.read(buffer, 0, buffer.length, this.#at);
+        // A new one each time: who writes the last one may not be done.
+        const buffer = Buffer.alloc(FOLLOW_CHUNK_BYTES);
+        const { bytesRead } = await handle
+          .read(buffer, 0, buffer.length, this.#at)
+          .catch((error: unknown) => Promise.reject(unreadable(this.file, error)));
         if (bytesRead === 0) return;
         this.#at += bytesRead;
-        yield this.#decoder.write(buffer.subarray(0, bytesRead));
+        yield buffer.subarray(0, bytesRead);
       }
     } finally {
       await handle.close();
@@ -45,8 +54,12 @@ async function open(file: string): Promise<fs.promises.FileHandle | null> {
     return await fs.promises.open(file, 'r');
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw error;
+    throw unreadable(file, error);
   }
+}
+
+function unreadable(file: string, error: unknown): UserError {
+  return new UserError(`${file} cannot be read: ${messageOf(error)}`, EXIT_FAILED);
 }
 
 /** The last `most` bytes of a file as text, and its size; null when there is none that can be read. */
@@ -57,13 +70,15 @@ export function endOf(file: string, most: number): { text: string; size: number 
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     if (['ENOENT', 'EACCES', 'ENOTDIR'].includes(code)) return null;
-    throw error;
+    throw unreadable(file, error);
   }
   try {
     const { size } = fs.fstatSync(fd);
     const buffer = Buffer.alloc(Math.min(size, most));
     const length = fs.readSync(fd, buffer, 0, buffer.length, size - buffer.length);
     return { text: buffer.toString('utf8', 0, length), size };
+  } catch (error) {
+    throw unreadable(file, error);
   } finally {
     fs.closeSync(fd);
   }

@@ -47,7 +47,8 @@ export const outputCommand = defineCommand({
         const tail = tailOf(file, lines, OUTPUT_JSON_BYTES);
         return tail === null || tail.text === '' ? undefined : printLine(tail.text);
       }
-      for await (const text of new GrowingFile(file).read()) await print(text);
+      // As it is, byte for byte: it may be anything.
+      for await (const bytes of new GrowingFile(file).bytes()) await print(bytes);
     }),
 });
 
@@ -108,7 +109,7 @@ async function follow(db: OpenDatabase, job: Job, file: string, lines: number | 
       over = now === undefined || (isEnd(now.state) && now.launcher === null);
       askedAt = performance.now();
     }
-    for await (const text of growing.read()) await print(text);
+    for await (const bytes of growing.bytes()) await print(bytes);
     if (over) return;
     await sleep(FOLLOW_POLL_MS, undefined, { signal: stop.signal }).catch(() => undefined);
   }

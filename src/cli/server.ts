@@ -2,8 +2,9 @@
 import { defineCommand } from 'citty';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import type { ServerInfo } from '../cluster/index.ts';
-import { escaped } from './format.ts';
+import { table } from './format.ts';
 import { JSON_OPTION, jsonLine } from './json.ts';
+import { lookOf } from './look.ts';
 
 const ACTIONS = ['connect', 'reset', 'stop', 'status'] as const;
 
@@ -147,19 +148,6 @@ async function listConnections(root: string, json: boolean): Promise<void> {
     for (const row of found) process.stdout.write(`${jsonLine('connection', row)}\n`);
     return;
   }
-  const rows = found.map((row) => [
-    String(row.pid),
-    escaped(row.application_name),
-    row.user,
-    row.state,
-    escaped(row.query),
-  ]);
-  const header = ['pid', 'application_name', 'user', 'state', 'query'];
-  const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join(' | ')
-      .trimEnd();
-  process.stdout.write(`${[header, ...rows].map(line).join('\n')}\n`);
+  const rows = found.map((row) => [String(row.pid), row.application_name, row.user, row.state, row.query]);
+  process.stdout.write(`${table(['pid', 'application_name', 'user', 'state', 'query'], rows, lookOf())}\n`);
 }

@@ -3,6 +3,7 @@ import { defineCommand } from 'citty';
 import { UserError } from '../base/errors.ts';
 import type { LaunchRequest } from '../batch/index.ts';
 import { JSON_OPTION, jsonLine } from './json.ts';
+import { integer } from './options.ts';
 
 const JOB_MODES = ['serial', 'mpi', 'mixed'] as const;
 
@@ -13,7 +14,12 @@ export const submitLaunchCommand = defineCommand({
     'time-minutes': { type: 'string', alias: 't', required: true, description: 'wall time of the launch' },
     queue: { type: 'string', alias: 'q', required: true, description: 'queue or partition' },
     project: { type: 'string', alias: 'A', required: true, description: 'project or account to charge' },
-    'job-mode': { type: 'string', required: true, description: JOB_MODES.join(' | ') },
+    'job-mode': {
+      type: 'enum',
+      options: [...JOB_MODES],
+      required: true,
+      description: 'as of `balsam launcher`',
+    },
     'wf-filter': { type: 'string', description: 'only jobs whose workflow contains this' },
     'sched-flags': {
       type: 'string',
@@ -23,11 +29,11 @@ export const submitLaunchCommand = defineCommand({
   },
   async run({ args }) {
     const request: LaunchRequest = {
-      nodes: positive('nodes', args.nodes),
-      minutes: positive('time-minutes', args['time-minutes']),
+      nodes: integer('--nodes', args.nodes, 1),
+      minutes: integer('--time-minutes', args['time-minutes'], 1),
       queue: args.queue,
       project: args.project,
-      jobMode: jobMode(args['job-mode']),
+      jobMode: args['job-mode'] as LaunchRequest['jobMode'],
       wfFilter: args['wf-filter'] ?? '',
       schedFlags: args['sched-flags'] ?? '',
     };
@@ -54,16 +60,3 @@ export const submitLaunchCommand = defineCommand({
     );
   },
 });
-
-function positive(name: string, text: string): number {
-  const value = Number(text);
-  // The columns are ints.
-  if (/^\d+$/.test(text) && value >= 1 && value < 2 ** 31) return value;
-  throw new UserError(`--${name} ${text}: give a whole number, at least 1`);
-}
-
-function jobMode(text: string): LaunchRequest['jobMode'] {
-  const found = JOB_MODES.find((mode) => mode === text);
-  if (found === undefined) throw new UserError(`--job-mode ${text}: it is one of ${JOB_MODES.join(', ')}`);
-  return found;
-}

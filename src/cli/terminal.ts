@@ -8,7 +8,7 @@ import { openDatabase } from '../cluster/open.ts';
 import type { OpenDatabase } from '../cluster/open.ts';
 
 /** Writes to stdout and waits while the reader is behind, so that a long listing does not pile up in memory. */
-export async function print(text: string): Promise<void> {
+export async function print(text: string | Uint8Array): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, 'drain');
 }
 

@@ -4,6 +4,7 @@
  * It is given how a job is made of a row and a row of a job, so that it knows the class only by those.
  */
 import { UserError } from '../base/errors.ts';
+import { isId } from '../base/ids.ts';
 import { JOB_STATES } from '../core/job.ts';
 import type { JobState } from '../core/job.ts';
 import { all, field } from '../core/query.ts';
@@ -162,7 +163,11 @@ export class JobManager<Job> extends JobQuery<Job> {
     if (!(JOB_STATES as readonly string[]).includes(state)) {
       throw new UserError(`there is no state ${shown(state)}${didYouMean(String(state), JOB_STATES)}`);
     }
-    const ids = [...jobs].map((job) => (typeof job === 'string' ? job : this.#maker.idOf(job)));
+    const ids = [...jobs].map((job) => {
+      const id: unknown = this.#maker.isJob(job) ? this.#maker.idOf(job) : job;
+      if (typeof id === 'string' && isId(id.toLowerCase())) return id;
+      throw new UserError(`batchUpdateState takes jobs or their ids, not ${shown(job)}`);
+    });
     if (ids.length === 0) return 0;
     return (await this.#connection.gateway()).setState(ids, state, message);
   }

@@ -74,12 +74,15 @@ test.serial('words that are missing or wrong are named', async (t) => {
   t.regex(await wrong('-n', '1', '-t', '1', '-q', 'x', '-A', 'y'), /job-mode/i);
   t.regex(
     await wrong('-n', '0', '-t', '1', '-q', 'x', '-A', 'y', '--job-mode', 'mpi'),
-    /--nodes 0: give a whole number/,
+    /--nodes must be an integer of at least 1, not "0"/,
   );
-  t.regex(await wrong('-n', '1', '-t', '1h', '-q', 'x', '-A', 'y', '--job-mode', 'mpi'), /--time-minutes 1h/);
+  t.regex(
+    await wrong('-n', '1', '-t', '1h', '-q', 'x', '-A', 'y', '--job-mode', 'mpi'),
+    /--time-minutes must be an integer .* not "1h"/,
+  );
   t.regex(
     await wrong('-n', '1', '-t', '1', '-q', 'x', '-A', 'y', '--job-mode', 'both'),
-    /serial, mpi, mixed/,
+    /--job-mode must be serial or mpi or mixed, not "both"/,
   );
 });
 

@@ -1,7 +1,7 @@
 /** `explain`, `output` and `cd`, with a launcher that really runs jobs, and from the database alone. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import test from 'ava';
 import { cleanEnvironment, run } from '../helpers/program.ts';
@@ -63,6 +63,19 @@ test.serial('explain, output and cd of jobs that ran', async (t) => {
   t.is((await db.run('output', '00000001', '-f', '--json')).code, 2);
   t.is((await db.run('explain', 'ffff')).code, 1);
   t.is((await db.run('explain')).code, 2);
+
+  // Whatever it wrote comes as it is, and what is no file is said in a sentence.
+  const bytes = Buffer.from([0, 0xff, 0xfe, 10, 0xe2, 0x82]);
+  const file = path.join(directory, 'good.out');
+  fs.writeFileSync(file, bytes);
+  t.deepEqual(execFileSync(BALSAM, ['output', 'good'], { env: cleanEnvironment(db.env) }), bytes);
+  fs.rmSync(file);
+  fs.mkdirSync(file);
+  for (const words of [[], ['-n', '1'], ['--follow'], ['--json']]) {
+    const ran = await db.run('output', 'good', ...words);
+    t.deepEqual([ran.code, ran.out], [1, ''], ran.err);
+    t.regex(ran.err, /^balsam: \S+good\.out cannot be read: EISDIR[^\n]*\n$/);
+  }
 
   // Its output is gone: what the database has of it is told.
   fs.rmSync(path.join(db.path, 'data/wf'), { recursive: true });

@@ -240,6 +240,11 @@ test('batchUpdateState moves all or none by the table, with history, and leaves 
   t.is(second.state, 'RESTART_READY');
   await t.throwsAsync(first.updateState('RESTART_READY'), { instanceOf: UserError, message: /was killed/ });
   t.is(await objects.batchUpdateState([], 'FAILED'), 0);
+  for (const wrong of [['relax'], 'relax', [3], [null]])
+    await t.throwsAsync(objects.batchUpdateState(wrong as never, 'FAILED'), {
+      instanceOf: UserError,
+      message: /^batchUpdateState takes jobs or their ids, not /,
+    });
   await t.throwsAsync(objects.batchUpdateState(rest, 'DONE' as never), {
     message: /there is no state "DONE"/,
   });
