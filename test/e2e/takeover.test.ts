@@ -4,9 +4,6 @@
  */
 import fs from 'node:fs/promises';
 import test from 'ava';
-import { CHAIN } from '../../src/base/limits.ts';
-import { listLaunchers } from '../../src/store/launcher-store.ts';
-import { tombstone } from '../../src/store/rescue-store.ts';
 import { linesWithoutRule, logLines } from './_log.ts';
 import { postgresOf, signal } from './_parts.ts';
 import { lives, locking, makeWorld, ms, until, type World } from './_world.ts';
@@ -159,27 +156,6 @@ test.serial(
     await world.until(ids, ['JOB_FINISHED']);
     t.is(await next.exit(), 0, next.err);
     for (const row of await world.rows(ids)) t.is(row.attempt, 2);
-    t.is(await world.violations(), '');
-  },
-);
-
-test.serial(
-  'a successor that finds its launcher declared dead says so: agents end, and a new launcher begins in its place',
-  async (t) => {
-    const ids = await napping(2);
-    const launcher = world.launcher(['--consume-all', '--nodes', '1', '--idle-exit-seconds', '0']);
-    await until(async () => (await world.rows(ids)).every((r) => r.state === 'RUNNING'), 'both run');
-    const before = await coordinator();
-    // It can't see it, and its warden replaces it after 2.5 s.
-    process.kill(before, 'SIGSTOP');
-    const [held] = await world.rows(ids);
-    const [row] = (await listLaunchers(world.db)).filter((l) => l.id === held!.launcher);
-    t.true(await tombstone(world.db, row!, CHAIN.rescue, true));
-    await world.until(ids, ['JOB_FINISHED']);
-    t.is(await launcher.exit(), 0, launcher.err);
-    t.regex(launcher.err, /hangs[^]*declared dead: its jobs were ended, another begins/);
-    t.is(launcher.err.match(/another takes over/g)?.length, 1, 'it is not tried again and again');
-    for (const r of await world.rows(ids)) t.is(r.attempt, 2);
     t.is(await world.violations(), '');
   },
 );
