@@ -10,14 +10,17 @@ import { JOB_STATES } from '../core/job.ts';
 import type { JobState } from '../core/job.ts';
 import type { Spread } from '../store/report-rows.ts';
 import { clip, counted, escaped, table } from './format.ts';
+import type { Look } from './look.ts';
 import { bar, sparkline } from './plot.ts';
 import { duration } from './progress.ts';
 
+/** Columns for which a report is made where there is no terminal. */
+const NO_TERMINAL = 100;
 /** Columns of a plot, at most and at least. */
 const PLOT_MAX = 60;
 const PLOT_MIN = 10;
 /** Beside a plot: its label, and what is said of it. */
-const BESIDE = 42;
+const BESIDE = 46;
 /** Launchers of the table; the rest are in its last line. Guess: what a person reads. */
 const LAUNCHERS_SHOWN = 20;
 const GROUPS_SHOWN = 20;
@@ -44,16 +47,17 @@ export const WASTE_NAMES: { readonly [part in (typeof WASTE_PARTS)[number]]: str
   lost: 'lost to a fault',
 };
 
-/** The whole report, `width` columns where that is possible; ends with a newline. */
-export function reportText(r: Report, width: number): string {
+/** The whole report for a place of this look: plots of its width, tables cut to it; ends with a newline. */
+export function reportText(r: Report, look: Look): string {
+  const width = look.width ?? NO_TERMINAL;
   const columns = Math.max(PLOT_MIN, Math.min(PLOT_MAX, width - BESIDE));
   const parts = [
     headText(r),
     r.jobs === 0 ? '' : statesText(r, columns),
     r.jobs === 0 ? '' : throughputText(r, columns),
-    r.launchers.length === 0 ? '' : nodesText(r, columns),
-    applicationsText(r),
-    failuresText(r, width),
+    r.launchers.length === 0 ? '' : nodesText(r, columns, look),
+    applicationsText(r, look),
+    failuresText(r, width, look),
   ];
   return `${parts.filter(Boolean).join('\n\n')}\n`;
 }
@@ -94,7 +98,7 @@ function throughputText(r: Report, columns: number): string {
   return lines.length === 0 ? '' : ['Throughput', ...lines].join('\n');
 }
 
-function nodesText(r: Report, columns: number): string {
+function nodesText(r: Report, columns: number, look: Look): string {
   const all = r.nodeSeconds;
   const used = r.buckets.map((b) => b.utilisation ?? 0);
   const lines = WASTE_PARTS.filter((part) => part !== 'busyOther' || all.busyOther > 0).map(
@@ -121,6 +125,7 @@ function nodesText(r: Report, columns: number): string {
         'lost',
       ],
       shown.map(launcherCells),
+      look,
     ),
     ...(more > 0 ? [`(${more} older launchers not shown; --json has all)`] : []),
   ].join('\n');
@@ -142,7 +147,7 @@ function launcherCells(l: ReportLauncher): string[] {
   ];
 }
 
-function applicationsText({ applications, moreApplications }: Report): string {
+function applicationsText({ applications, moreApplications }: Report, look: Look): string {
   if (applications.length === 0) return '';
   const shown = applications.slice(0, GROUPS_SHOWN);
   return [
@@ -150,12 +155,13 @@ function applicationsText({ applications, moreApplications }: Report): string {
     table(
       ['application', 'started', 'wait p50', 'p90', 'p99', 'max', 'run p50', 'p90', 'p99', 'max'],
       shown.map((a) => [a.application, String(a.started), ...spreadCells(a.wait), ...spreadCells(a.run)]),
+      look,
     ),
     ...leftOut('applications', applications.length - shown.length, moreApplications),
   ].join('\n');
 }
 
-function failuresText({ failures, moreFailures }: Report, width: number): string {
+function failuresText({ failures, moreFailures }: Report, width: number, look: Look): string {
   if (failures.length === 0) return '';
   const shown = failures.slice(0, GROUPS_SHOWN);
   const cells = shown.map((f) => [
@@ -169,7 +175,7 @@ function failuresText({ failures, moreFailures }: Report, width: number): string
   ]);
   return [
     'Failures',
-    table(['times', 'jobs', 'for good', 'application', 'what', 'reason', 'example'], cells),
+    table(['times', 'jobs', 'for good', 'application', 'what', 'reason', 'example'], cells, look),
     ...leftOut('reasons', failures.length - shown.length, moreFailures),
   ].join('\n');
 }

@@ -10,6 +10,7 @@ import type { Report } from '../analytics/shape.ts';
 import { EXIT_FAILED, messageOf, UserError } from '../base/errors.ts';
 import { escaped } from './format.ts';
 import { JSON_OPTION } from './json.ts';
+import { lookOf } from './look.ts';
 import { reportCsv, reportJson } from './report-csv.ts';
 import { reportText } from './report-text.ts';
 import { print, printLine, withDatabase } from './terminal.ts';
@@ -47,7 +48,7 @@ export const reportCommand = defineCommand({
     else if (report.from === null) {
       const isAll = since === undefined && until === undefined;
       await printLine(isAll ? 'No jobs found matching query' : 'Nothing is on record in this time');
-    } else await print(reportText(report, process.stdout.columns ?? 100));
+    } else await print(reportText(report, lookOf()));
   },
 });
 

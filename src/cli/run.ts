@@ -7,6 +7,7 @@ import { renderUsage, runCommand } from 'citty';
 import type { ArgsDef, CommandDef } from 'citty';
 import { EXIT_FAILED, EXIT_USAGE, messageOf, UserError, WorldError } from '../base/errors.ts';
 import { spoken } from '../cluster/open.ts';
+import { lookOf } from './look.ts';
 import { asksHelp, canonical } from './options.ts';
 
 const EXIT_BUG = 70;
@@ -41,7 +42,7 @@ export async function guarded(work: () => Promise<void>): Promise<number> {
 async function usage(name: string, command: CommandDef): Promise<string> {
   const meta = typeof command.meta === 'function' ? await command.meta() : await command.meta;
   const text = await renderUsage({ ...command, meta: { ...meta, name } }, { meta: { name: 'balsam' } });
-  return `${process.stdout.isTTY ? text : stripVTControlCharacters(text)}\n`;
+  return `${lookOf().colour ? text : stripVTControlCharacters(text)}\n`;
 }
 
 function report(thrown: unknown): number {

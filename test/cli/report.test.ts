@@ -5,6 +5,7 @@ import { stripVTControlCharacters } from 'node:util';
 import test from 'ava';
 import * as z from 'zod';
 import { bar, resampled, sparkline } from '../../src/cli/plot.ts';
+import { displayWidth } from '../../src/cli/format.ts';
 import { percent, seconds } from '../../src/cli/report-text.ts';
 import { JOB_STATES } from '../../src/core/job.ts';
 import { connect } from '../../src/store/connection.ts';
@@ -14,6 +15,7 @@ import { databaseDirectory } from '../helpers/directory.ts';
 import type { DatabaseDirectory } from '../helpers/directory.ts';
 import { balsam } from '../helpers/program.ts';
 import type { Ran } from '../helpers/program.ts';
+import { onTerminal } from './_cli.ts';
 
 const JOBS = 3_000;
 let day: DatabaseDirectory;
@@ -85,6 +87,10 @@ test('text: thousands of jobs, small plots and tables; no name speaks to the ter
   const plots = out.split('\n').filter((line) => line.includes('▕'));
   t.is(new Set(plots.map((line) => line.indexOf('▏'))).size, 1);
   t.true(plots.length > 8);
+
+  const shown = await onTerminal(['report'], { env: { BALSAM_DB_PATH: day.path }, columns: 95 });
+  const lines = stripVTControlCharacters(shown.out).split('\r\n');
+  t.deepEqual(lines.filter((line) => displayWidth(line) > 95 && !line.startsWith('All workflows') && !/^\d+ jobs/.test(line)), []); // prettier-ignore
 
   const one = await on(day)('--wf', '<img');
   t.regex(one.out, /^Workflows with "<img", .*\n1500 jobs: /);
