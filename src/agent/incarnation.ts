@@ -59,6 +59,8 @@ export interface Before {
 
 /** Events that wait for the core: those of one node's helpers, jobs and link. Guess; senders wait when it is full. */
 const MAILBOX = 50_000;
+/** Between two tries to start a guard where that fails (no process more, its program gone), milliseconds. Guess. */
+const GUARD_RETRY_MS = 500;
 
 export class Incarnation {
   readonly id: string;
@@ -299,15 +301,22 @@ export class Incarnation {
     this.#guard = guard;
   }
 
-  /** No start without a guard; another takes its place at once and is told all that it must know. */
+  /** No start without a guard; another takes its place: at once, or after a while when that can't be started. */
   #onGuardExit(guard: Guard, exit: GuardExit): void {
     if (this.#over || guard !== this.#guard) return;
     this.#setup.log.warn({ exit, rule: 'PROTOCOL 8' }, 'the guard ended');
     this.#post({ kind: 'guard', alive: false });
+    if (guard.pid === undefined) setTimeout(() => this.#replaceGuard(), GUARD_RETRY_MS);
+    else this.#replaceGuard();
+  }
+
+  /** It is told all that it must know. */
+  #replaceGuard(): void {
+    if (this.#over) return;
     this.#openGuard();
     this.#tellWho();
     for (const h of this.#helpers.values()) if (h.pid !== undefined) this.#guard.addHelper(h.pid);
-    this.#post({ kind: 'guard', alive: true });
+    if (this.#guard.pid !== undefined) this.#post({ kind: 'guard', alive: true });
   }
 
   /** For the proof that we are dead, when we are. */

@@ -2,6 +2,9 @@
  * What dies by SIGKILL leaves nothing that runs on unseen: an agent's guard ends its jobs, grandchildren in sessions of
  * their own too; a lost helper's job is reported; a lost guard is replaced; agents of a dead launcher end by themselves.
  */
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
 import test from 'ava';
 import { lives, locking, makeWorld, ms, readMaybe, until, type World } from './_world.ts';
 
@@ -122,6 +125,37 @@ test.serial('a guard killed -9: another takes its place, and the work goes on', 
   launcher.child.kill('SIGTERM');
   t.is(await launcher.exit(), 0, launcher.err);
   t.regex(world.logs(), /the guard ended/);
+});
+
+test.serial('a guard that cannot be started again: nothing starts until one is there', async (t) => {
+  // The python3 of the launcher alone, to be taken away and given back.
+  const python = path.join(world.home, 'python3');
+  const real = execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' });
+  fs.symlinkSync(real.trim(), python);
+  const since = world.logs().length;
+  const tries = (): number =>
+    world
+      .logs()
+      .slice(since)
+      .match(/the guard ended/g)?.length ?? 0;
+  const env = { BALSAM_PYTHON: python };
+  const launcher = world.launcher(['--consume-all', '--persistent', '--helper', 'python'], { env });
+  const [before] = (await world.jobs([{ application: 'quick' }])) as [string];
+  await world.until([before], ['JOB_FINISHED']);
+  fs.rmSync(python);
+  process.kill(one(/\/guard\.py$/), 'SIGKILL');
+  await until(() => tries() > 0, 'its end is seen');
+  const [id] = (await world.jobs([{ application: 'quick' }])) as [string];
+  await until(async () => (await world.row(id)).launcher !== null, 'the launcher has the job');
+  const seen = tries();
+  await until(() => tries() > seen + 2, 'it is tried again');
+  t.true(tries() < 60, `${tries()} tries: each after a while`);
+  t.false((await world.states(id)).includes('RUNNING'), 'no helper was given it');
+  fs.symlinkSync(real.trim(), python);
+  await world.until([id], ['JOB_FINISHED']);
+  t.is((await world.row(id)).attempt, 1);
+  launcher.child.kill('SIGTERM');
+  t.is(await launcher.exit(), 0, launcher.err);
 });
 
 test.serial(
