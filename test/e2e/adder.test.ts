@@ -4,6 +4,7 @@
  */
 import fs from 'node:fs';
 import test from 'ava';
+import { GREETED } from './_python.ts';
 import { makeWorld, readMaybe, until, type World } from './_world.ts';
 
 let world: World;
@@ -18,17 +19,7 @@ echo hello "$1"`,
   );
   await world.app(
     'adder',
-    `#!/usr/bin/env python3
-import json, os, socket
-s = socket.socket(socket.AF_UNIX)
-s.connect(os.environ["BALSAM_JOB_SOCKET"])
-f = s.makefile("rw", encoding="utf-8", newline="\\n")
-def ask(line):
-    f.write(json.dumps(line) + "\\n")
-    f.flush()
-    return json.loads(f.readline())
-ask({"v": 1, "token": os.environ["BALSAM_JOB_TOKEN"]})
-x = ask({"id": 1, "op": "job.get"})["result"]["data"]["x"]
+    `${GREETED}x = ask({"id": 1, "op": "job.get"})["result"]["data"]["x"]
 ask({"id": 2, "op": "job.patch", "set": {"sum": x + 1}})
 `,
   );

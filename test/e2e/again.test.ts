@@ -3,6 +3,7 @@
  * left, failed and sent again by `balsam retry`. All of it through the real command line, and its history says so.
  */
 import test from 'ava';
+import { GREETED } from './_python.ts';
 import { makeWorld, until, type World } from './_world.ts';
 
 let world: World;
@@ -11,19 +12,7 @@ test.before(async () => {
   // Adds its attempt to the list that is there. The first one stays, the second fails, the third is content.
   await world.script(
     'counts.py',
-    `#!/usr/bin/env python3
-import json, os, socket, sys, time
-s = socket.socket(socket.AF_UNIX)
-s.connect(os.environ["BALSAM_JOB_SOCKET"])
-f = s.makefile("rw", encoding="utf-8", newline="\\n")
-def ask(line):
-    f.write(json.dumps(line) + "\\n")
-    f.flush()
-    return json.loads(f.readline())["result"]
-f.write(json.dumps({"v": 1, "token": os.environ["BALSAM_JOB_TOKEN"]}) + "\\n")
-f.flush()
-f.readline()
-data = ask({"id": 1, "op": "job.get"})["data"]
+    `${GREETED}data = ask({"id": 1, "op": "job.get"})["result"]["data"]
 seen = data.get("attempts", []) + [int(os.environ["BALSAM_ATTEMPT"])]
 ask({"id": 2, "op": "job.patch", "set": {"attempts": seen, "saved by": {str(len(seen)): data["given"]}}})
 if len(seen) == 1:

@@ -6,22 +6,8 @@ import fs from 'node:fs';
 import net from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
+import { PYTHON } from './_python.ts';
 import { makeWorld, ms, until, type World } from './_world.ts';
-
-/** Reads lines and writes lines: all that a program needs. */
-const PYTHON = `#!/usr/bin/env python3
-import json, os, socket, sys
-s = socket.socket(socket.AF_UNIX)
-s.connect(os.environ["BALSAM_JOB_SOCKET"])
-f = s.makefile("rw", encoding="utf-8", newline="\\n")
-def ask(line):
-    f.write(json.dumps(line) + "\\n")
-    f.flush()
-    answer = json.loads(f.readline())
-    if not answer["ok"]:
-        raise SystemExit(answer["error"])
-    return answer
-`;
 
 let world: World;
 test.before(async () => {

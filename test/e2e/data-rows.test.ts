@@ -9,6 +9,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { newId } from '../../src/base/ids.ts';
 import { literal, psql } from './_psql.ts';
+import { GREETED } from './_python.ts';
 import { makeWorld, until, type World } from './_world.ts';
 
 const seed = Number(process.env['CORE_SEED'] ?? 7);
@@ -18,25 +19,10 @@ const STEPS = 60;
 let world: World;
 test.before(async () => {
   world = await makeWorld();
-  const open = `#!/usr/bin/env python3
-import json, os, socket, sys, time
-s = socket.socket(socket.AF_UNIX)
-s.connect(os.environ["BALSAM_JOB_SOCKET"])
-f = s.makefile("rw", encoding="utf-8", newline="\\n")
-def ask(line):
-    f.write(json.dumps(line) + "\\n")
-    f.flush()
-    answer = json.loads(f.readline())
-    if not answer["ok"]:
-        raise SystemExit(answer["error"])
-    return answer.get("result")
-ask({"v": 1, "token": os.environ["BALSAM_JOB_TOKEN"]})
-`;
   // Reads all of it, replaces one key and removes another, and says what it read.
   await world.app(
     'reader',
-    `${open}
-data = ask({"id": 1, "op": "job.get"})["data"]
+    `${GREETED}data = ask({"id": 1, "op": "job.get"})["result"]["data"]
 print(json.dumps(data), flush=True)
 ask({"id": 2, "op": "job.patch", "set": {"read": True}, "removed": ["gone"]})
 `,
@@ -44,8 +30,7 @@ ask({"id": 2, "op": "job.patch", "set": {"read": True}, "removed": ["gone"]})
   // Does what the files of its directory say, one after the other, each committed before the next.
   await world.app(
     'obeys',
-    `${open}
-n = 0
+    `${GREETED}n = 0
 while True:
     try:
         with open(f"{sys.argv[1]}/{n}") as step:

@@ -7,6 +7,7 @@ import test from 'ava';
 import { history } from '../../src/store/event-store.ts';
 import { readStat } from '../../src/process/proc.ts';
 import { guardOf, partsOf, signal } from './_parts.ts';
+import { GREETED } from './_python.ts';
 import { lives, makeWorld, until, type World } from './_world.ts';
 
 let world: World;
@@ -15,24 +16,17 @@ test.before(async () => {
   // The first attempt waits, and writes as soon as it may; the second writes at once.
   await world.app(
     'job',
-    `#!/usr/bin/env python3
-import json, os, socket, time
-first = os.environ["BALSAM_ATTEMPT"] == "1"
-s = socket.socket(socket.AF_UNIX)
-s.connect(os.environ["BALSAM_JOB_SOCKET"])
-f = s.makefile("rw", encoding="utf-8", newline="\\n")
-def ask(line):
-    f.write(json.dumps(line) + "\\n")
-    f.flush()
-    if os.path.exists("${world.home}/awake"):
-        open("${world.home}/said", "w").close()
-    return f.readline()
-ask({"v": 1, "token": os.environ["BALSAM_JOB_TOKEN"]})
-if first:
-    print(f"pid {os.getpid()}", flush=True)
-    while not os.path.exists("${world.home}/awake"):
-        time.sleep(0.01)
-print(ask({"id": 1, "op": "job.patch", "set": {"by": os.environ["BALSAM_ATTEMPT"]}, "durable": not first}), flush=True)
+    `${GREETED}patch = {"id": 1, "op": "job.patch", "set": {"by": os.environ["BALSAM_ATTEMPT"]}}
+if os.environ["BALSAM_ATTEMPT"] != "1":
+    ask({**patch, "durable": True})
+    sys.exit()
+print(f"pid {os.getpid()}", flush=True)
+while not os.path.exists("${world.home}/awake"):
+    time.sleep(0.01)
+f.write(json.dumps(patch) + "\\n")
+f.flush()
+open("${world.home}/said", "w").close()
+f.readline()
 `,
   );
 });
