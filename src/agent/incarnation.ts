@@ -59,8 +59,8 @@ export interface Before {
 
 /** Events that wait for the core: those of one node's helpers, jobs and link. Guess; senders wait when it is full. */
 const MAILBOX = 50_000;
-/** Between two tries to start a guard where that fails (no process more, its program gone), milliseconds. Guess. */
-const GUARD_RETRY_MS = 500;
+/** Between two tries to start a guard or a helper where that fails (no process more, its program gone), milliseconds. Guess. */
+const RETRY_MS = 500;
 
 export class Incarnation {
   readonly id: string;
@@ -306,7 +306,7 @@ export class Incarnation {
     if (this.#over || guard !== this.#guard) return;
     this.#setup.log.warn({ exit, rule: 'PROTOCOL 8' }, 'the guard ended');
     this.#post({ kind: 'guard', alive: false });
-    if (guard.pid === undefined) setTimeout(() => this.#replaceGuard(), GUARD_RETRY_MS);
+    if (guard.pid === undefined) setTimeout(() => this.#replaceGuard(), RETRY_MS);
     else this.#replaceGuard();
   }
 
@@ -378,10 +378,19 @@ export class Incarnation {
           { helper: index, held: e.tokens.length, rule: 'PROTOCOL 8' },
           'a helper was lost',
         );
-        for (const token of e.tokens) this.#forget(token);
-        this.#post({ kind: 'helper-lost', helper: index });
-        return this.#openHelper(index);
+        // At once, or after a while when it could not be started: what its seat is given until then is lost with it.
+        if (helper.pid === undefined) setTimeout(() => this.#replaceHelper(index, e.tokens), RETRY_MS);
+        else this.#replaceHelper(index, e.tokens);
+        return;
     }
+  }
+
+  /** What it held is lost, and another takes its place. */
+  #replaceHelper(index: number, tokens: readonly number[]): void {
+    if (this.#over) return;
+    for (const token of tokens) this.#forget(token);
+    this.#post({ kind: 'helper-lost', helper: index });
+    this.#openHelper(index);
   }
 
   /** The end of an attempt comes after everything that its processes wrote to the job channel. */

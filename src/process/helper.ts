@@ -66,10 +66,11 @@ export class Helper {
     stdin.on('error', () => undefined); // it died: 'close' follows and says so
     stdout.setEncoding('utf8');
     stdout.on('data', (text: string) => this.#receive(text));
-    this.#gone = new Promise((resolve) => {
-      this.#child.once('error', () => resolve(this.#lost()));
-      this.#child.once('close', () => resolve(this.#lost()));
-    });
+    // Of one that could not be started both may come.
+    this.#gone = new Promise<void>((resolve) => {
+      this.#child.once('error', () => resolve());
+      this.#child.once('close', () => resolve());
+    }).then(() => this.#lost());
     this.#send(encodeBase(options.baseEnv, marker));
   }
 

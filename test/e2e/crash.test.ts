@@ -127,11 +127,20 @@ test.serial('a guard killed -9: another takes its place, and the work goes on', 
   t.regex(world.logs(), /the guard ended/);
 });
 
-test.serial('a guard that cannot be started again: nothing starts until one is there', async (t) => {
-  // The python3 of the launcher alone, to be taken away and given back.
+/** A python3 of one launcher alone, to be taken away and given back. */
+function ownPython(): { python: string; give: () => void } {
   const python = path.join(world.home, 'python3');
   const real = execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' });
-  fs.symlinkSync(real.trim(), python);
+  const give = (): void => {
+    fs.rmSync(python, { force: true });
+    fs.symlinkSync(real.trim(), python);
+  };
+  give();
+  return { python, give };
+}
+
+test.serial('a guard that cannot be started again: nothing starts until one is there', async (t) => {
+  const { python, give } = ownPython();
   const since = world.logs().length;
   const tries = (): number =>
     world
@@ -151,12 +160,39 @@ test.serial('a guard that cannot be started again: nothing starts until one is t
   await until(() => tries() > seen + 2, 'it is tried again');
   t.true(tries() < 60, `${tries()} tries: each after a while`);
   t.false((await world.states(id)).includes('RUNNING'), 'no helper was given it');
-  fs.symlinkSync(real.trim(), python);
+  give();
   await world.until([id], ['JOB_FINISHED']);
   t.is((await world.row(id)).attempt, 1);
   launcher.child.kill('SIGTERM');
   t.is(await launcher.exit(), 0, launcher.err);
 });
+
+test.serial(
+  'a helper that cannot be started again is tried each half second, and work goes on then',
+  async (t) => {
+    const { python, give } = ownPython();
+    const since = world.logs().length;
+    const tries = (): number =>
+      world
+        .logs()
+        .slice(since)
+        .match(/a helper was lost/g)?.length ?? 0;
+    const env = { BALSAM_PYTHON: python };
+    const launcher = world.launcher(['--consume-all', '--persistent', '--helper', 'python'], { env });
+    const [before] = (await world.jobs([{ application: 'quick' }])) as [string];
+    await world.until([before], ['JOB_FINISHED']);
+    fs.rmSync(python);
+    process.kill(one(/\/helper\.py$/), 'SIGKILL');
+    await until(() => tries() > 0, 'its end is seen');
+    const took = await until(() => tries() > 4, 'it is tried again');
+    t.true(took > 1_000, `four tries in ${ms(took)}`);
+    give();
+    const [id] = (await world.jobs([{ application: 'quick' }])) as [string];
+    await world.until([id], ['JOB_FINISHED']);
+    launcher.child.kill('SIGTERM');
+    t.is(await launcher.exit(), 0, launcher.err);
+  },
+);
 
 test.serial(
   'a warden killed -9: jobs are ended and given back, nothing runs on; the next launcher tidies up',
