@@ -211,10 +211,18 @@ export function capLog(file: string): void {
   }
 }
 
-/** The last lines of the server's log from byte `from`, for a message. */
-export function logTail(file: string, from = 0): string {
+/**
+ * The last words of the server's log from byte `from`, for a message: up to its last error, or to its end when it has none.
+ * After the error that ends it the server tells at length how it ends.
+ */
+export function lastWords(file: string, from = 0): string {
   try {
-    return fs.readFileSync(file).subarray(from).toString('utf8').trim().split('\n').slice(-4).join('\n');
+    const lines = fs.readFileSync(file).subarray(from).toString('utf8').trim().split('\n');
+    const error = lines.findLastIndex((line) => /\b(?:ERROR|FATAL|PANIC): /.test(line));
+    return lines
+      .slice(0, error === -1 ? undefined : error + 1)
+      .slice(-4)
+      .join('\n');
   } catch {
     return '';
   }
@@ -275,7 +283,7 @@ function initFailed(layout: Layout, words: string): UserError {
 }
 
 function startFailed(layout: Layout, from: number, how: string): UserError {
-  const words = logTail(layout.postgresLog, from);
+  const words = lastWords(layout.postgresLog, from);
   return new UserError(
     explain(words) ??
       `the server of ${layout.root} did not start (${how}); ${layout.postgresLog} says: ${words || '(nothing)'}`,

@@ -20,6 +20,7 @@ import {
   serverStatus,
   stopServer,
 } from '../../src/cluster/index.ts';
+import { lastWords } from '../../src/cluster/postmaster.ts';
 import { crash, failure, isRunning, newDatabase, openDirectory, run, step } from './_cluster.ts';
 
 const client = { applicationName: 'test', role: 'client', max: 1 } as const;
@@ -257,4 +258,28 @@ test.serial('a log that has grown past its limit is kept once and emptied', asyn
   await ensureServer(root);
   t.true(fs.statSync(log).size < 1024 * 1024);
   t.is(fs.statSync(`${log}.1`).size, 17 * 1024 * 1024);
+});
+
+test('what a server says last is the error that ended it, not how it ended', (t) => {
+  const file = path.join(openDirectory(t), 'log');
+  const lines = (...texts: string[]): void =>
+    fs.writeFileSync(file, texts.map((text) => `${text}\n`).join(''));
+  lines(
+    'LOG:  one',
+    'LOG:  two',
+    'FATAL:  could not write: No space left on device',
+    ...'abcdef'.split('').map((c) => `LOG:  ${c}`),
+  );
+  t.is(lastWords(file), 'LOG:  one\nLOG:  two\nFATAL:  could not write: No space left on device');
+  lines('LOG:  1', 'LOG:  2', 'LOG:  3', 'LOG:  4', 'LOG:  5');
+  t.is(lastWords(file), 'LOG:  2\nLOG:  3\nLOG:  4\nLOG:  5');
+  lines('FATAL:  of an earlier start', 'LOG:  starting');
+  t.is(lastWords(file, 'FATAL:  of an earlier start\n'.length), 'LOG:  starting');
+  t.is(lastWords(`${file} that is not there`), '');
+});
+
+test.serial('a server that cannot start says why', async (t) => {
+  const root = await newDatabase(t);
+  fs.appendFileSync(path.join(layoutOf(root).balsamdb, 'postgresql.conf'), 'no_such_setting = 1\n');
+  t.regex(await failure(() => ensureServer(root)), /did not start[^]*no_such_setting[^]*FATAL: /);
 });
