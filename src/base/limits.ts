@@ -160,6 +160,8 @@ export const SERVER_LOCK_POLL_MS = 20;
 
 /** From starting Postgres to its first answer, milliseconds: 45 ms are usual (measured), recovery after a crash takes longest. */
 export const SERVER_START_MS = 60_000;
+/** How long a dead server may wait for its parent to see its end, milliseconds: 2 s were seen on a busy host. */
+export const SERVER_REAP_MS = 10_000;
 /** From the request to stop to the end of the postmaster, milliseconds; 30 ms are usual (measured). */
 export const SERVER_STOP_MS = 60_000;
 

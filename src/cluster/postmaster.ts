@@ -10,7 +10,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
-import { SERVER_LOG_BYTES, SERVER_START_MS, SERVER_STOP_MS } from '../base/limits.ts';
+import { SERVER_LOG_BYTES, SERVER_REAP_MS, SERVER_START_MS, SERVER_STOP_MS } from '../base/limits.ts';
 import { processStartTime } from '../base/proc.ts';
 import type { ServerAccount } from './account.ts';
 import type { PostgresBinaries } from './binaries.ts';
@@ -105,6 +105,7 @@ export async function startPostmaster(
   account: ServerAccount,
   where: { socketDir: string; listen: string | null; preferredPort: number | null },
 ): Promise<Postmaster> {
+  await untilReaped(layout);
   const port = await freePort(where.preferredPort);
   const addresses = ['127.0.0.1', ...(where.listen === null ? [] : [where.listen.split('/')[0] ?? ''])];
   capLog(layout.postgresLog);
@@ -149,19 +150,38 @@ export async function startPostmaster(
 }
 
 /**
+ * Waits until the postmaster of the pid file is no zombie any more. Postgres takes it for alive as long as its parent (after
+ * a crash mostly the host's init) has not asked for its exit, and refuses to start beside it. The file itself must stay: by
+ * it Postgres sees whether a backend of the dead one still lives.
+ */
+async function untilReaped(layout: Layout): Promise<void> {
+  const deadline = performance.now() + SERVER_REAP_MS;
+  for (;;) {
+    const pid = Number(pidFileLines(layout)?.[0]);
+    const isZombie = pid > 1 && processStartTime(pid) === null && fs.existsSync(`/proc/${pid}`);
+    if (!isZombie || performance.now() > deadline) return;
+    await sleep(20);
+  }
+}
+
+function pidFileLines(layout: Layout): string[] | null {
+  try {
+    return fs.readFileSync(path.join(layout.balsamdb, 'postmaster.pid'), 'utf8').split('\n');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw fileError(error, layout.balsamdb);
+  }
+}
+
+/**
  * The live postmaster of this data directory on this machine, by its own pid file; null when there is none (a pid file
  * left by a crash or a reboot names a process that is gone or is another program).
  */
 export function findPostmaster(
   layout: Layout,
 ): { pid: number; port: number; socketDir: string; ready: boolean } | null {
-  let lines: string[];
-  try {
-    lines = fs.readFileSync(path.join(layout.balsamdb, 'postmaster.pid'), 'utf8').split('\n');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null;
-    throw fileError(error, layout.balsamdb);
-  }
+  const lines = pidFileLines(layout);
+  if (lines === null) return null;
   const pid = Number(lines[0]);
   if (!Number.isInteger(pid) || pid <= 1 || processStartTime(pid) === null) return null;
   if (!isPostmasterOf(pid, layout.balsamdb)) return null;

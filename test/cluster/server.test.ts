@@ -3,6 +3,7 @@
  * in words that say what to do.
  */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -21,7 +22,7 @@ import {
   stopServer,
 } from '../../src/cluster/index.ts';
 import { lastWords } from '../../src/cluster/postmaster.ts';
-import { crash, failure, isRunning, newDatabase, openDirectory, run, step } from './_cluster.ts';
+import { crash, failure, isRunning, newDatabase, openDirectory, run, step, until } from './_cluster.ts';
 
 const client = { applicationName: 'test', role: 'client', max: 1 } as const;
 
@@ -282,4 +283,36 @@ test.serial('a server that cannot start says why', async (t) => {
   const root = await newDatabase(t);
   fs.appendFileSync(path.join(layoutOf(root).balsamdb, 'postgresql.conf'), 'no_such_setting = 1\n');
   t.regex(await failure(() => ensureServer(root)), /did not start[^]*no_such_setting[^]*FATAL: /);
+});
+
+test.serial('a server whose end nobody has asked for yet is waited for, not taken for alive', async (t) => {
+  const root = await newDatabase(t);
+  // Takes in the orphans below it, as the init of a container may, and asks for none of their ends.
+  const parent = spawn(
+    'python3',
+    [
+      '-c',
+      `import ctypes, subprocess, sys, time
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print("started", flush=True)
+time.sleep(300)`,
+      ...step('ensure', root),
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  t.teardown(() => parent.kill('SIGKILL'));
+  await once(parent.stdout, 'data');
+  const { pid } = readServerInfo(root);
+  process.kill(pid!, 'SIGKILL');
+  await until(() => !isRunning(pid!), 'it is dead');
+  t.true(fs.existsSync(`/proc/${pid}`), 'and a zombie');
+  const starting = ensureServer(root);
+  const log = layoutOf(root).postgresLog;
+  const before = fs.readFileSync(log, 'utf8');
+  // As long as a start that does not wait needs to fail.
+  await Promise.race([starting, pause(500)]);
+  parent.kill('SIGKILL');
+  t.not((await starting).pid, pid);
+  t.notRegex(fs.readFileSync(log, 'utf8').slice(before.length), /already exists/);
 });
