@@ -10,7 +10,7 @@ import { Timers } from '../actor/timer.ts';
 import { systemClock } from '../base/clock.ts';
 import { CHAIN, KILL_POLL_MS, assertChain } from '../base/limits.ts';
 import { makeLog, type Logger } from '../base/log.ts';
-import { messageOf, WorldError } from '../base/errors.ts';
+import { EXIT_FAILED, messageOf, UserError, WorldError } from '../base/errors.ts';
 import { Refusals } from '../base/refusals.ts';
 import type { CoordinatorEvent } from '../core/coordinator/event.ts';
 import {
@@ -106,7 +106,12 @@ export async function runCoordinator(path: string): Promise<number> {
     log.info({ ...end, rule: end.code === 'left' ? 'PROTOCOL 9' : 'PROTOCOL 1' }, 'ended');
     return end.code === 'left' ? 0 : EXIT_FENCED;
   } catch (error) {
-    if (!(error instanceof WorldError) || error.code !== 'fenced') throw error;
+    if (!(error instanceof WorldError) || error.code !== 'fenced') {
+      if (!(error instanceof WorldError || error instanceof UserError) || process.connected) throw error;
+      log.warn({ reason: error.message, rule: 'PROTOCOL 3' }, 'ended: its warden is gone before it began');
+      await link.close();
+      return EXIT_FAILED;
+    }
     // It never had the row: another successor would find the same.
     const end = { code: 'fenced', reason: error.message } as const;
     toWarden({ kind: 'end', ...end });

@@ -6,6 +6,7 @@ import fs from 'node:fs/promises';
 import test from 'ava';
 import { linesWithoutRule, logLines } from './_log.ts';
 import { postgresOf, signal } from './_parts.ts';
+import { complaints } from './_verdict.ts';
 import { lives, locking, makeWorld, ms, until, type World } from './_world.ts';
 
 let world: World;
@@ -106,6 +107,32 @@ test.serial(
 );
 
 const takeovers = (): number => world.logs().match(/took over from a dead coordinator/g)?.length ?? 0;
+
+test.serial(
+  'its warden dies while a successor waits for the database: it says so, and everything ends',
+  async (t) => {
+    const ids = await napping(2);
+    // In an allocation nobody starts the server, so that it stays away.
+    const launcher = world.launcher(['--consume-all'], { env: { PBS_JOBID: '1.test' } });
+    await world.until(ids, ['RUNNING']);
+    t.is((await world.balsam(['server', '--stop'])).code, 0);
+    const waits = (): number => world.logs().match(/the takeover waits for the database/g)?.length ?? 0;
+    const before = waits();
+    process.kill(await coordinator(), 'SIGKILL');
+    await until(() => waits() > before, 'a successor waits');
+    process.kill(launcher.pid, 'SIGKILL');
+    await launcher.exit();
+    await until(() => pids(/coordinator\.js$|agent\.js$/).length === 0, 'all have ended');
+    t.regex(world.logs(), /"ended: its warden is gone before it began"/);
+    t.is((await world.balsam(['server', '--connect'])).code, 0);
+    await world.open();
+    const next = world.launcher(['--consume-all', '--idle-exit-seconds', '0']);
+    await world.until(ids, ['JOB_FINISHED']);
+    t.is(await next.exit(), 0, next.err);
+    t.is(await world.violations(), '');
+    t.deepEqual(complaints(world, []), []);
+  },
+);
 
 test.serial('five coordinators killed in a row: each is replaced, and no job notices', async (t) => {
   const ids = await napping(4, 'doze');
