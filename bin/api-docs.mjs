@@ -35,6 +35,7 @@ function document() {
     'By `id` or its beginning, workflow, state, `launcher` or `parents`, a list reads about what it shows, however many jobs there are. A name, an application, or a part of a name, `id` or workflow is looked for in every key of one index, and only the jobs that match are fetched: up to half a second of a million; with `workflow` only the keys of that workflow, so give it to `getOrCreate` too. Everything else, as a value in `data`, is looked for in every job, or every job of the workflow, once: a second or more of a million.',
     "Whoever often asks for one key of `data` can make an index for it, in SQL: `create index on job ((data #> '{x}'))` serves `equals`, `in`, `lt` and the like of `data.x`. Each lease and each commit then costs about a tenth more.",
     '## Examples',
+    'Each is a program: `node FILE` runs it (Node 22.18 or newer) in this checkout, or where the package is installed, after `source balsamactivate`.',
     ...examples(),
     ...names.map(section),
   ];

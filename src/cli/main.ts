@@ -21,8 +21,6 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(`balsam ${version()}\n`);
     return 0;
   }
-  if (typed === 'help' && isCommand(commandNamed(raw[0] ?? '')) && raw.length === 1)
-    return main([raw[0]!, '--help']);
   const name = commandNamed(typed);
   if (!isCommand(name) && typed !== 'help' && typed !== '__complete') return refuse(typed, name);
   useCompileCache();

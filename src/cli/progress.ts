@@ -60,9 +60,10 @@ export function progressLine(label: string, counts: Counts, rate: number | null,
   const parts = [`${done + failed}/${total}`];
   if (running > 0) parts.push(`${running} running`);
   if (failed > 0) parts.push(`${failed} failed`);
-  if (rate !== null) parts.push(`${rate < 10 ? rate.toFixed(1) : Math.round(rate)}/s`);
   const left = running + waiting;
-  if (rate !== null && left > 0) parts.push(`${duration(left / rate)} left`);
+  // Of what has all ended a rate would only fall.
+  if (rate !== null && left > 0)
+    parts.push(`${rate < 10 ? rate.toFixed(1) : Math.round(rate)}/s`, `${duration(left / rate)} left`);
   const numbers = parts.join('  ');
   const name = escaped(label);
   const space = width - displayWidth(name) - numbers.length - 4;

@@ -41,8 +41,24 @@ export async function guarded(work: () => Promise<void>): Promise<number> {
 
 async function usage(name: string, command: CommandDef): Promise<string> {
   const meta = typeof command.meta === 'function' ? await command.meta() : await command.meta;
-  const text = await renderUsage({ ...command, meta: { ...meta, name } }, { meta: { name: 'balsam' } });
+  const args = typeof command.args === 'function' ? await command.args() : await command.args;
+  const shown = { ...command, meta: { ...meta, name }, args: withoutLongAliases(args ?? {}) };
+  const text = await renderUsage(shown, { meta: { name: 'balsam' } });
   return `${lookOf().colour ? text : stripVTControlCharacters(text)}\n`;
+}
+
+/** citty writes every alias with one dash: those of more than a letter are told in words. */
+function withoutLongAliases(args: ArgsDef): ArgsDef {
+  return Object.fromEntries(
+    Object.entries(args).map(([name, def]) => {
+      if (!('alias' in def) || def.alias === undefined) return [name, def];
+      const aliases = [def.alias].flat();
+      const long = aliases.filter((alias) => alias.length > 1).map((alias) => `--${alias}`);
+      const also = long.length === 0 ? '' : ` (also ${long.join(', ')})`;
+      const short = aliases.filter((alias) => alias.length === 1);
+      return [name, { ...def, alias: short, description: `${def.description ?? ''}${also}` }];
+    }),
+  );
 }
 
 function report(thrown: unknown): number {

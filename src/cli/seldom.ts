@@ -1,7 +1,7 @@
 /** The other commands, help on topics, and completion: each loads its own file. */
 import type { CommandDef } from 'citty';
 import { UserError } from '../base/errors.ts';
-import { COMMANDS, isCommand } from './commands.ts';
+import { commandNamed, COMMANDS, isCommand } from './commands.ts';
 import { general, guarded, start } from './run.ts';
 
 const LOAD: { readonly [name: string]: () => Promise<CommandDef> } = {
@@ -27,9 +27,18 @@ export async function commandOf(name: string): Promise<CommandDef | null> {
 
 /** Runs one of them, `help TOPIC` or `__complete`; its exit code. */
 export async function startSeldom(name: string, raw: readonly string[]): Promise<number> {
-  if (name === 'help') return guarded(() => topic(raw));
+  if (name === 'help') return help(raw);
   if (name === '__complete') return guarded(() => suggest(raw));
   return start(name, await LOAD[name]!(), raw);
+}
+
+/** The page of a topic, or else what `COMMAND --help` prints. */
+async function help(raw: readonly string[]): Promise<number> {
+  const name = commandNamed(raw[0] ?? '');
+  const { TOPICS } = await import('./topics.ts');
+  if (raw.length === 1 && isCommand(name) && !TOPICS.includes(name))
+    return start(name, (await commandOf(name))!, ['--help']);
+  return guarded(() => topic(raw));
 }
 
 async function topic([word = '', ...more]: readonly string[]): Promise<void> {

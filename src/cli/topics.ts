@@ -67,7 +67,7 @@ BALSAM_PYTHON      the python3 that starts jobs
 BALSAM_HOME        where the list of known databases is kept (~/.balsam)
 NO_COLOR           no colours, even on a terminal
 
-A job finds BALSAM_JOB_ID, BALSAM_JOB_SOCKET, BALSAM_PARENT_IDS and BALSAM_DB_PATH in its environment.
+A job finds BALSAM_JOB_ID, BALSAM_ATTEMPT, BALSAM_JOB_SOCKET, BALSAM_JOB_TOKEN, BALSAM_PARENT_IDS and BALSAM_DB_PATH in its environment.
 
   $ NO_COLOR=1 balsam ls --by-states
   $ balsam which

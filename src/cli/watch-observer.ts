@@ -105,7 +105,7 @@ export class Observer {
     );
     return failed.map(({ updated_at, ...job }) => {
       const why = lines.get(job.job_id)?.findLast((line) => line.message !== '')?.message ?? '';
-      return { ...job, at: updated_at, reason: why.trim() };
+      return { ...job, at: updated_at, reason: why.replaceAll(/\s+/g, ' ').trim() };
     });
   }
 

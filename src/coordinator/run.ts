@@ -339,12 +339,12 @@ class Coordinator {
   #waiting = 0;
   readonly #count = oneAtATime(async () => {
     this.#waiting = await this.#performer.countRunnable(this.#waiting);
+    if (!this.#over) this.#tellCounts(this.#waiting);
   });
 
   #tellProgress(): void {
     this.#tellHealth();
     this.#count();
-    this.#tellCounts(this.#waiting);
   }
 
   #tellCounts(waiting: number): void {
