@@ -5,6 +5,7 @@
  * Everything is counted by Postgres in one snapshot; this puts it together. It reads and never writes.
  */
 import { REPORT_GROUPS } from '../base/client-limits.ts';
+import { UserError } from '../base/errors.ts';
 import { CHAIN } from '../base/limits.ts';
 import type { Database, Queries } from '../store/connection.ts';
 import { launcherLedger, ledgerLaunchers } from '../store/ledger-store.ts';
@@ -17,7 +18,6 @@ import {
   stateChanges,
 } from '../store/report-store.ts';
 import type { RecordedSpan } from '../store/report-store.ts';
-import { UserError } from '../base/errors.ts';
 import { bucketsOf, cutTo } from './buckets.ts';
 import { millisecondsOf } from './interval.ts';
 import { statesOverTime, throughputOverTime } from './states.ts';
