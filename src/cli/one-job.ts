@@ -1,11 +1,12 @@
 /** The one job that a person means by an id, the beginning of one, or a name; what every command about one job begins with. */
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
+import { ID_DIGITS } from '../core/job-directory.ts';
 import { field } from '../core/query.ts';
 import type { Condition } from '../core/query.ts';
 import type { Database } from '../store/connection.ts';
 import { listJobs } from '../store/list-store.ts';
 import type { JobField, JobRow } from '../store/rows.ts';
-import { escaped, ID_DIGITS } from './format.ts';
+import { escaped } from './format.ts';
 
 /** Jobs that the error about several names. Guess: enough to see the one that was meant, and which digits to add. */
 const SHOWN = 10;

@@ -6,6 +6,7 @@
  * changed, nothing else (PROTOCOL 9).
  */
 import { UserError } from '../base/errors.ts';
+import { cuteId } from '../core/job-directory.ts';
 import { JOB_STATES, isAllowed, isEnd, type JobState } from '../core/job.ts';
 import type { Condition } from '../core/query.ts';
 import { again, type Database, type Queries } from './connection.ts';
@@ -98,7 +99,7 @@ export function heldBy(
   row: { name: string; launcher: number | null; node: string | null },
 ): string {
   const where = row.node === null || row.node === '' ? '' : `, running on ${row.node}`;
-  return `job [${row.name} | ${id.slice(0, 8)}] is held by launcher ${row.launcher}${where}`;
+  return `job ${cuteId({ job_id: id, name: row.name })} is held by launcher ${row.launcher}${where}`;
 }
 
 /**
@@ -216,6 +217,6 @@ async function whyNotMoved(sql: Queries, id: string, state: JobState): Promise<U
     return new UserError(`${heldBy(id, row)}; kill it first`);
   const next = JOB_STATES.filter((s) => isAllowed(row.state, s)).join(', ') || 'none';
   return new UserError(
-    `job [${row.name} | ${id.slice(0, 8)}] is ${row.state}, from where ${state} cannot be set; possible: ${next}`,
+    `job ${cuteId({ job_id: id, name: row.name })} is ${row.state}, from where ${state} cannot be set; possible: ${next}`,
   );
 }
