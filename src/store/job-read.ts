@@ -165,7 +165,7 @@ async function statementOf(sql: Queries, columns: string, query: Query): Promise
     const text = `select ${columns} from (${rows}) job ${orderAndSliceSql(query, parameters)}`;
     return { text, values: parameters.values };
   }
-  const lanes = await lanesOf(sql, query);
+  const lanes = first === null ? null : await lanesOf(sql, query);
   const text =
     lanes === null
       ? `select ${columns} from job where ${restSql(query, parameters)}`
@@ -184,7 +184,6 @@ interface Lanes {
 
 /** The lanes of a list of a few rows in order of creation; null where the plain statement is as good. */
 async function lanesOf(sql: Queries, query: Query): Promise<Lanes | null> {
-  if (query.limit === undefined || query.orderBy.length > 0) return null;
   const parts = conjuncts(query.where);
   const states = valuesAsked(parts, 'state');
   const workflow = valuesAsked(parts, 'workflow');
