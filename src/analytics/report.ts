@@ -33,6 +33,12 @@ export function makeReport(db: Database, asked: Asked = {}): Promise<Report> {
   return inSnapshot(db, (sql) => read(sql, { ...asked, workflow }));
 }
 
+interface ReportTime {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly buckets: TimeBuckets;
+}
+
 /** Where a report begins and ends, and how its time is cut; null when nothing on record is within it. */
 function timeOf(span: RecordedSpan, { since, until }: Asked): ReportTime | null {
   const { firstMs, nowMs } = span;
@@ -53,12 +59,6 @@ function timeOf(span: RecordedSpan, { since, until }: Asked): ReportTime | null 
     untilMs <= lastMs ? untilMs : null,
   );
   return { fromMs, toMs, buckets };
-}
-
-interface ReportTime {
-  readonly fromMs: number;
-  readonly toMs: number;
-  readonly buckets: TimeBuckets;
 }
 
 async function read(sql: Queries, asked: Asked & { readonly workflow: string }): Promise<Report> {
