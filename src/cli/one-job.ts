@@ -25,8 +25,8 @@ type Shown = (typeof SHOWN_FIELDS)[number];
 /**
  * These fields of the one job that `typed` means: its id begins so, or it is named exactly so. UserError when no job
  * answers to it, or several do: then nothing is chosen for the person. Who gives as many digits as are shown everywhere
- * means an id; fewer may as well be a name, like `10`. A name is looked for only where ids do not tell:
- * when none begins so, or when it is short: a name is looked for among those of all jobs.
+ * means an id; fewer may as well be a name, like `10`. A name is looked for only when no id begins so, or
+ * when so few digits were typed: it is looked for among the names of all jobs.
  */
 export async function theJob<F extends JobField>(
   db: Database,
