@@ -34,9 +34,7 @@ function durationOf(text: string): Moment | null {
 function timeOf(text: string): Moment | null {
   const [, date = '', time = '00:00', zone = 'Z'] = TIME.exec(text) ?? [];
   const atMs = Date.parse(`${date}T${time}${zone.toUpperCase().replace(/(?<=\d\d)(?=\d\d$)/, ':')}`);
+  if (Number.isNaN(atMs)) return null;
   // 31 February is taken for 3 March.
-  const isDay = new Date(`${date}T00:00Z`).getTime();
-  if (Number.isNaN(atMs) || Number.isNaN(isDay) || !new Date(isDay).toISOString().startsWith(date))
-    return null;
-  return { atMs };
+  return new Date(`${date}T00:00Z`).toISOString().startsWith(date) ? { atMs } : null;
 }

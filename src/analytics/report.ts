@@ -5,6 +5,7 @@
  * Everything is counted by Postgres in one snapshot; this puts it together. It reads and never writes.
  */
 import { REPORT_GROUPS } from '../base/client-limits.ts';
+import { UserError } from '../base/errors.ts';
 import { CHAIN } from '../base/limits.ts';
 import type { Database, Queries } from '../store/connection.ts';
 import { launcherLedger, ledgerLaunchers } from '../store/ledger-store.ts';
@@ -17,7 +18,6 @@ import {
   stateChanges,
 } from '../store/report-store.ts';
 import type { RecordedSpan } from '../store/report-store.ts';
-import { UserError } from '../base/errors.ts';
 import { bucketsOf, cutTo } from './buckets.ts';
 import { millisecondsOf } from './interval.ts';
 import { statesOverTime, throughputOverTime } from './states.ts';
@@ -31,6 +31,12 @@ import { noWaste, utilisationOf, wasteOf, wasteOverTime } from './waste.ts';
 export function makeReport(db: Database, asked: Asked = {}): Promise<Report> {
   const workflow = (asked.workflow ?? '').replaceAll('\0', '�');
   return inSnapshot(db, (sql) => read(sql, { ...asked, workflow }));
+}
+
+interface ReportTime {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly buckets: TimeBuckets;
 }
 
 /** Where a report begins and ends, and how its time is cut; null when nothing on record is within it. */
@@ -53,12 +59,6 @@ function timeOf(span: RecordedSpan, { since, until }: Asked): ReportTime | null 
     untilMs <= lastMs ? untilMs : null,
   );
   return { fromMs, toMs, buckets };
-}
-
-interface ReportTime {
-  readonly fromMs: number;
-  readonly toMs: number;
-  readonly buckets: TimeBuckets;
 }
 
 async function read(sql: Queries, asked: Asked & { readonly workflow: string }): Promise<Report> {

@@ -40,7 +40,7 @@ export interface Report {
   bucketSeconds: number;
   /** Jobs that were there and not over before it, or to which something happened in it. */
   jobs: number;
-  /** They by state at the end. */
+  /** These jobs by state at the end. */
   states: StateCounts;
   buckets: ReportBucket[];
   applications: ApplicationTimes[];

@@ -4,6 +4,7 @@
  */
 import type { ArgDef, ArgsDef, CommandDef } from 'citty';
 import { COMPLETION_MAX, COMPLETION_NEWEST } from '../base/client-limits.ts';
+import { ID_DIGITS, shortId } from '../core/job-directory.ts';
 import { SETTABLE_STATES, JOB_STATES } from '../core/job.ts';
 import { EVERYTHING } from '../core/query.ts';
 import type { OpenDatabase } from '../cluster/open.ts';
@@ -209,7 +210,7 @@ async function jobNames(db: OpenDatabase, typed: string): Promise<Suggestion[]> 
   return [...Map.groupBy(jobs, ({ name }) => name)].flatMap(([value, [job, ...others]]) =>
     job === undefined || others.length > 0 || !value.startsWith(typed)
       ? []
-      : [{ value, about: `${job.job_id.slice(0, 8)} ${job.state}` }],
+      : [{ value, about: `${shortId(job.job_id)} ${job.state}` }],
   );
 }
 
@@ -227,7 +228,7 @@ async function jobIds(db: OpenDatabase, typed: string): Promise<Suggestion[]> {
   ]);
   // The first digits suffice, as in every other place, until more were typed.
   return jobs.map(({ job_id, name, state }) => ({
-    value: typed.length > 8 ? job_id : job_id.slice(0, 8),
+    value: typed.length > ID_DIGITS ? job_id : shortId(job_id),
     about: `${name} ${state}`,
   }));
 }

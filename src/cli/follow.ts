@@ -36,13 +36,13 @@ export class GrowingFile {
       for (;;) {
         // A new one each time: who writes the last one may not be done.
         const buffer = Buffer.alloc(FOLLOW_CHUNK_BYTES);
-        const { bytesRead } = await handle
-          .read(buffer, 0, buffer.length, this.#at)
-          .catch((error: unknown) => Promise.reject(unreadable(this.file, error)));
+        const { bytesRead } = await handle.read(buffer, 0, buffer.length, this.#at);
         if (bytesRead === 0) return;
         this.#at += bytesRead;
         yield buffer.subarray(0, bytesRead);
       }
+    } catch (error) {
+      throw unreadable(this.file, error);
     } finally {
       await handle.close();
     }

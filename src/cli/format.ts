@@ -7,7 +7,7 @@
 import path from 'node:path';
 import { writeJson } from '../base/json.ts';
 import { CELL_MIN, CELL_PAD_MAX, TREE_DEPTH_SHOWN } from '../base/client-limits.ts';
-import { cuteId, jobDirectory } from '../core/job-directory.ts';
+import { cuteId, ID_DIGITS, jobDirectory, shortId } from '../core/job-directory.ts';
 import type {
   ApplicationRow,
   HistoryLine,
@@ -64,8 +64,6 @@ export const LS_FIELDS = [
   'created_at',
   'updated_at',
 ] as const;
-/** Digits of an id that are shown where it is shortened. */
-export const ID_DIGITS = 8;
 
 /** The columns of every table of jobs. */
 export const TABLE_FIELDS = ['job_id', 'name', 'workflow', 'application', 'state'] as const;
@@ -105,7 +103,7 @@ export function table(
   const fit = (text: string, i: number): string => {
     if (!cut) return text;
     const width = widths[i] ?? 0;
-    return headers[i] === 'job_id' && width === ID_DIGITS ? text.slice(0, width) : clip(text, width);
+    return headers[i] === 'job_id' && width === ID_DIGITS ? shortId(text) : clip(text, width);
   };
   const state = headers.indexOf('state');
   const head = headers.map((header, i) => padStart(fit(header, i), widths[i] ?? 0)).join(' | ');

@@ -63,8 +63,8 @@ function launcherTable(
     [...headers, 'what happened'],
     rows.map((row, i) => [...row, happened[i] ?? '']),
   );
-  if (look.width === null || whole.split('\n').every((line) => displayWidth(line) <= look.width!))
-    return whole;
+  const { width } = look;
+  if (width === null || whole.split('\n').every((line) => displayWidth(line) <= width)) return whole;
   // Why a node is drained is what matters here: below the table, rather than cut.
   const below = launchers.flatMap(({ id }, i) =>
     happened[i] ? [`launcher ${id}: ${escaped(happened[i])}`] : [],

@@ -8,6 +8,7 @@ import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
 import { didYouMean } from '../base/suggest.ts';
 import type { OpenDatabase } from '../cluster/open.ts';
+import { shortId } from '../core/job-directory.ts';
 import { SETTABLE_STATES } from '../core/job.ts';
 import { isJsonObject } from '../core/json.ts';
 import { notYetSupported } from '../core/not-yet.ts';
@@ -223,7 +224,7 @@ async function modifyState(db: OpenDatabase, id: string, text: string, json: boo
   const job = await theJob(db, id, ['state', 'launcher']);
   if (job.state === 'USER_KILLED' && state !== 'USER_KILLED')
     throw new UserError(
-      `Cannot mutate state of a killed job: ${cute(job)}; \`balsam reset ${job.job_id.slice(0, 8)}\` begins it anew`,
+      `Cannot mutate state of a killed job: ${cute(job)}; \`balsam reset ${shortId(job.job_id)}\` begins it anew`,
       EXIT_FAILED,
     );
   if (state === 'USER_KILLED') {

@@ -1,11 +1,12 @@
 /** The one job that a person means by an id, the beginning of one, or a name; what every command about one job begins with. */
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
+import { ID_DIGITS } from '../core/job-directory.ts';
 import { field } from '../core/query.ts';
 import type { Condition } from '../core/query.ts';
 import type { Database } from '../store/connection.ts';
 import { listJobs } from '../store/list-store.ts';
 import type { JobField, JobRow } from '../store/rows.ts';
-import { escaped, ID_DIGITS } from './format.ts';
+import { escaped } from './format.ts';
 
 /** Jobs that the error about several names. Guess: enough to see the one that was meant, and which digits to add. */
 const SHOWN = 10;
@@ -24,8 +25,8 @@ type Shown = (typeof SHOWN_FIELDS)[number];
 /**
  * These fields of the one job that `typed` means: its id begins so, or it is named exactly so. UserError when no job
  * answers to it, or several do: then nothing is chosen for the person. Who gives as many digits as are shown everywhere
- * means an id; fewer may as well be a name, like `10`. A name is looked for only where ids do not tell:
- * when none begins so, or when it is short: a name is looked for among those of all jobs.
+ * means an id; fewer may as well be a name, like `10`. A name is looked for only when no id begins so, or
+ * when so few digits were typed: it is looked for among the names of all jobs.
  */
 export async function theJob<F extends JobField>(
   db: Database,

@@ -59,6 +59,7 @@ async function again(
   allowed: readonly JobState[],
 ): Promise<void> {
   const asked = wanted.state === undefined ? null : stateNamed('--state', wanted.state);
+  const begun = verb === 'retry' ? 'Retry' : 'Reset';
   const takes = `balsam ${verb} takes jobs that are ${allowed.join(' or ')}`;
   if (asked !== null && !allowed.includes(asked)) {
     const hint = isEnd(asked) ? '; balsam reset begins them anew' : '';
@@ -82,8 +83,8 @@ async function again(
     }
     const matches = escaped(matching({ ...wanted, state: undefined }));
     const which = job === null ? `${counted(count, `${state} job`)}${matches}` : `${state} job ${cute(job)}`;
-    const question = `${verb === 'retry' ? 'Retry' : 'Reset'} ${which}? [y/n]: `;
-    if (!(await confirmed(wanted, question, `${verb === 'retry' ? 'Retry' : 'Reset'} aborted`))) return;
+    const question = `${begun} ${which}? [y/n]: `;
+    if (!(await confirmed(wanted, question, `${begun} aborted`))) return;
     const message = verb === 'retry' ? 'retried by a person' : 'reset by a person';
     const { moved, held } = await putState(db, where, { from: [state], to, afresh: true, message });
     if (wanted.json === true) {

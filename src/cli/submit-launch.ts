@@ -5,8 +5,6 @@ import type { LaunchRequest } from '../batch/index.ts';
 import { JSON_OPTION, jsonLine } from './json.ts';
 import { integer } from './options.ts';
 
-const JOB_MODES = ['serial', 'mpi', 'mixed'] as const;
-
 export const submitLaunchCommand = defineCommand({
   meta: { name: 'submit-launch', description: 'Submit a launcher to the batch queue' },
   args: {
@@ -16,7 +14,7 @@ export const submitLaunchCommand = defineCommand({
     project: { type: 'string', alias: 'A', required: true, description: 'project or account to charge' },
     'job-mode': {
       type: 'enum',
-      options: [...JOB_MODES],
+      options: ['serial', 'mpi', 'mixed'],
       required: true,
       description: 'as of `balsam launcher`',
     },
@@ -33,7 +31,7 @@ export const submitLaunchCommand = defineCommand({
       minutes: integer('--time-minutes', args['time-minutes'], 1),
       queue: args.queue,
       project: args.project,
-      jobMode: args['job-mode'] as LaunchRequest['jobMode'],
+      jobMode: args['job-mode'],
       wfFilter: args['wf-filter'] ?? '',
       schedFlags: args['sched-flags'] ?? '',
     };

@@ -33,7 +33,7 @@ const FILTERS = `ls, rm, retry and reset take the same filters; jobs must meet a
   --wf TEXT           workflow contains TEXT
   --application NAME  exactly this application
 
-Of a million jobs, --name, --id and --application look through all names or ids, for half a second; with --wf through those of it.
+--name, --id and --application look through all jobs, a million in half a second; with --wf only through those of that workflow.
 
   $ balsam ls --wf dummy --state job-finished
   $ balsam ls --name dummy1 --by-states

@@ -4,6 +4,7 @@
  *
  * Pure. It must follow the conditions of a lease (PROTOCOL 2) word for word: what it calls too big, no launcher takes.
  */
+import { cuteId, shortId } from './job-directory.ts';
 import { isEnd, type JobState, type Outcome } from './job.ts';
 
 export interface ExplainedJob {
@@ -190,7 +191,7 @@ function waitsFor(facts: ExplainFacts): Reason[] {
   const leasable =
     job.state === 'PREPROCESSED' || job.state === 'RESTART_READY' || (job.state === 'CREATED' && !staged);
   if (!leasable) {
-    const text = `nothing moves a job on from ${job.state} by itself: \`balsam modify ${job.job_id.slice(0, 8)} state RESTART_READY\` runs it`;
+    const text = `nothing moves a job on from ${job.state} by itself: \`balsam modify ${shortId(job.job_id)} state RESTART_READY\` runs it`;
     return [{ code: 'person', text }];
   }
   const reasons: Reason[] = [];
@@ -208,7 +209,7 @@ function parentsInTheWay({ job, parents }: ExplainFacts): Reason[] {
     const parent = known.get(id);
     if (parent === undefined) return [{ code: 'parent-missing', text: `its parent ${id} was deleted` }];
     if (parent.state === 'JOB_FINISHED') return [];
-    const who = `its parent [${parent.name} | ${id.slice(0, 8)}]`;
+    const who = `its parent ${cuteId({ job_id: id, name: parent.name })}`;
     return isEnd(parent.state)
       ? [{ code: 'parent-failed', text: `${who} is ${parent.state}: it never runs unless that one does` }]
       : [{ code: 'parent', text: `it waits for ${who}, which is ${parent.state}` }];

@@ -12,12 +12,15 @@ export interface NamedJob {
   readonly name: string;
 }
 
+/** Digits of an id that stand for it where it is shortened. */
+export const ID_DIGITS = 8;
+
 /** Longest part of a path, bytes: 255 on every Linux file system, less what is appended (`_` + 8 digits, or `.out`). */
 const MAX_PART_BYTES = 240;
 
 /** `<workflow>/<name>_<first 8 of the id>`, relative to the data directory; without a workflow the first part is missing. */
 export function jobDirectory(job: NamedJob): string {
-  const own = `${pathPart(job.name)}_${job.job_id.slice(0, 8)}`;
+  const own = `${pathPart(job.name)}_${shortId(job.job_id)}`;
   return job.workflow === '' ? own : `${pathPart(job.workflow)}/${own}`;
 }
 
@@ -26,9 +29,14 @@ export function outputName(job: { readonly name: string }): string {
   return `${pathPart(job.name)}.out`;
 }
 
+/** The first digits of an id: what people see, and may type. */
+export function shortId(id: string): string {
+  return id.slice(0, ID_DIGITS);
+}
+
 /** `[name | first8]`, or `[first8]` when the job has no name. */
 export function cuteId(job: { readonly job_id: string; readonly name: string }): string {
-  const short = job.job_id.slice(0, 8);
+  const short = shortId(job.job_id);
   return job.name === '' ? `[${short}]` : `[${job.name} | ${short}]`;
 }
 

@@ -2,7 +2,11 @@
  * The columns of a job as a query selects them: the names of `JobRow`, and only types that cross without a table of
  * array types. Called by every store that hands out JobRow.
  */
+import { END_STATES } from '../core/job.ts';
 import { JOB_FIELDS, type JobField } from './rows.ts';
+
+/** The states in which a job is over, for `in`. */
+export const ENDED = `(${END_STATES.map((state) => `'${state}'`).join(', ')})`;
 
 /** The column behind a field, quoted by nothing: the names are ours. */
 export function columnOf(field: JobField): string {

@@ -2,8 +2,9 @@
  * Looking for jobs by what no index is sorted by: a part of a name, an application, a part of a workflow or of an id. The
  * keys of one index are read, which holds these columns beside its order, and only the rows that match are fetched.
  *
- * Called by every store that takes a condition. What an index is sorted by stays the better way, and the planner's
- * choice; but how many rows have a text in them it can't know, so that nothing here depends on what it believes.
+ * Called by the stores that take a condition, but for what is asked of the few jobs that run. What an index is sorted by
+ * stays the better way, and the planner's choice; but how many rows have a text in them it can't know, so that nothing here
+ * depends on what it believes.
  */
 import type { JobState } from '../core/job.ts';
 import { matches, type Condition, type Query } from '../core/query.ts';
@@ -127,9 +128,8 @@ export async function matchingRows(
 export function mayBeCommon(query: Query): boolean {
   if (query.limit === undefined || query.orderBy.length > 0) return false;
   const parts = conjuncts(query.where);
-  if (parts.some(isPinned) || valuesAsked(parts, 'workflow') !== null) return false;
-  if (valuesAsked(parts, 'name') !== null) return false;
-  return isCommonState(parts) || isUnindexed(parts) || parts.some((c) => isSearch(c) || isPartOfId(c));
+  if (isNarrow(parts) || valuesAsked(parts, 'name') !== null) return false;
+  return isCommonState(parts) || isUnindexed(parts) || parts.some(isSought);
 }
 
 /** Whether it asks by a state that is anything from rare to all there is. */
@@ -139,11 +139,14 @@ export function isCommonState(parts: readonly Condition[]): boolean {
 
 /** Whether it asks what only the rows say, as by a value in `data`, and nothing that leads to few of them. */
 export function isUnindexed(parts: readonly Condition[]): boolean {
-  const state = valuesAsked(parts, 'state');
-  if (parts.some(isPinned) || valuesAsked(parts, 'workflow') !== null) return false;
-  if (state !== null && !isCommonState(parts)) return false;
-  if (parts.some((c) => isSearch(c) || isPartOfId(c))) return false;
+  if (isNarrow(parts) || parts.some(isSought)) return false;
+  if (valuesAsked(parts, 'state') !== null && !isCommonState(parts)) return false;
   return parts.some((part) => !isOver(part, [...HELD, 'job_id']));
+}
+
+/** An index leads to few rows, or to those of one workflow. */
+function isNarrow(parts: readonly Condition[]): boolean {
+  return parts.some(isPinned) || valuesAsked(parts, 'workflow') !== null;
 }
 
 /** It leads to few rows by an index that is sorted by it. */
@@ -160,6 +163,11 @@ function isSearch(c: Condition): boolean {
   if (!('field' in c)) return false;
   if (c.field === 'name' || c.field === 'application') return PARTS.includes(c.op) || ONE_OF.includes(c.op);
   return c.field === 'workflow' && PARTS.includes(c.op);
+}
+
+/** It is looked for in the keys of an index. */
+function isSought(c: Condition): boolean {
+  return isSearch(c) || isPartOfId(c);
 }
 
 function isPartOfId(c: Condition): boolean {

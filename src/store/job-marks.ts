@@ -5,7 +5,7 @@
  * Called by report-store and ledger-store. One sort by job serves all windows; nothing is kept in memory but by Postgres,
  * which spills. Times are event times; where the clocks of two hosts disagree, a mark is never earlier than the one before.
  */
-import { END_STATES } from '../core/job.ts';
+import { ENDED } from './job-columns.ts';
 
 /** Number of the bucket that holds the time `at`, by the array of edges `$edges`; -1 before the first. */
 export function bucketSql(at: string, edges: string): string {
@@ -18,8 +18,6 @@ export const MARK_ORDER = 'partition by job_id order by rank, told_at, ord';
 /** The first and the last of the edges `$2`: nothing after the last is of interest. */
 export const FIRST_EDGE = '($2::timestamptz[])[1]';
 export const LAST_EDGE = '($2::timestamptz[])[array_upper($2::timestamptz[], 1)]';
-
-export const ENDED = `(${END_STATES.map((state) => `'${state}'`).join(', ')})`;
 
 /** When a job that nobody holds can be leased: the two halves of RUNNABLE in lease-store.ts. */
 const FREE_STATES = `('PREPROCESSED', 'RESTART_READY')`;
@@ -54,7 +52,7 @@ export const MARKS = `
       where case m.part when 0 then a.leased_at when 1 then a.started_at else a.ended_at end is not null
     union all
     select id, 2, 0, updated_at, state, state in ${FREE_STATES} and launcher is null, case when state <> 'RUNNING' then launcher end, false, null
-      from chosen where state not in ('CREATED', 'JOB_FINISHED', 'FAILED', 'USER_KILLED', 'RUNNING')),
+      from chosen where state not in ('CREATED', 'RUNNING') and state not in ${ENDED}),
   ordered as (
     select job_id, rank, at as told_at, ord, max(at) over w as at, free, holder, started, run_s,
       coalesce(state, case lag(state) over w when 'CREATED' then 'PREPROCESSED' else lag(state) over w end, 'PREPROCESSED') as state

@@ -58,17 +58,20 @@ export async function readFields<F extends JobField>(
   const run = async ({ text, values }: Statement): Promise<Pick<JobRow, F>[]> => [
     ...(await sql.unsafe<Pick<JobRow, F>[]>(text, values, { prepare: false })),
   ];
-  const where = await withWorkflowNames(sql, query.where);
-  if (mayBeCommon({ ...query, where })) {
-    const nearest = await run(nearestStatement(columns, { ...query, where }));
+  const resolved = { ...query, where: await withWorkflowNames(sql, query.where) };
+  if (mayBeCommon(resolved)) {
+    const nearest = await run(nearestStatement(columns, resolved));
     if (nearest.length === query.limit) return nearest;
   }
-  return run(await statementOf(sql, columns, { ...query, where }));
+  return run(await statementOf(sql, columns, resolved));
 }
 
 /** The rows of a query through a cursor: memory stays flat. Holds one connection until it ends or is left. */
 export async function* streamJobs(db: Database, query: Query): AsyncGenerator<JobRow> {
-  const { text, values } = await db.run((sql) => statementOf(sql, jobColumns('job'), query));
+  const { text, values } = await db.run(async (sql) => {
+    const where = await withWorkflowNames(sql, query.where);
+    return statementOf(sql, jobColumns('job'), { ...query, where });
+  });
   yield* db.stream<JobRow>(text, values);
 }
 
@@ -146,15 +149,14 @@ async function countOf(sql: Queries, rows: string, parameters: Parameters): Prom
   return row!.n;
 }
 
+/** `query` says workflows by their names (withWorkflowNames), so that they can be lanes. */
 async function statementOf(sql: Queries, columns: string, query: Query): Promise<Statement> {
-  const where = await withWorkflowNames(sql, query.where);
-  const whole = { ...query, where };
   const parameters = new Parameters();
-  const { limit, offset = 0, reversed = false } = query;
+  const { where, limit, offset = 0, reversed = false } = query;
   const first = limit === undefined || query.orderBy.length > 0 ? null : { count: limit + offset, reversed };
   const search = searchSql(where, parameters, first);
   if (search !== null) {
-    const text = `select ${columns} from job where ${search} and ${restSql(whole, parameters)}`;
+    const text = `select ${columns} from job where ${search} and ${restSql(query, parameters)}`;
     return { text, values: parameters.values };
   }
   if (first !== null && isUnindexed(conjuncts(where))) {
@@ -163,11 +165,11 @@ async function statementOf(sql: Queries, columns: string, query: Query): Promise
     const text = `select ${columns} from (${rows}) job ${orderAndSliceSql(query, parameters)}`;
     return { text, values: parameters.values };
   }
-  const lanes = await lanesOf(sql, whole);
+  const lanes = first === null ? null : await lanesOf(sql, query);
   const text =
     lanes === null
-      ? `select ${columns} from job where ${restSql(whole, parameters)}`
-      : lanesSql(columns, whole, lanes, parameters);
+      ? `select ${columns} from job where ${restSql(query, parameters)}`
+      : lanesSql(columns, query, lanes, parameters);
   return { text, values: parameters.values };
 }
 
@@ -182,7 +184,6 @@ interface Lanes {
 
 /** The lanes of a list of a few rows in order of creation; null where the plain statement is as good. */
 async function lanesOf(sql: Queries, query: Query): Promise<Lanes | null> {
-  if (query.limit === undefined || query.orderBy.length > 0) return null;
   const parts = conjuncts(query.where);
   const states = valuesAsked(parts, 'state');
   const workflow = valuesAsked(parts, 'workflow');

@@ -6,10 +6,11 @@
  * changed, nothing else (PROTOCOL 9).
  */
 import { UserError } from '../base/errors.ts';
-import { END_STATES, JOB_STATES, isAllowed, isEnd, type JobState } from '../core/job.ts';
+import { cuteId } from '../core/job-directory.ts';
+import { JOB_STATES, isAllowed, isEnd, type JobState } from '../core/job.ts';
 import type { Condition } from '../core/query.ts';
 import { again, type Database, type Queries } from './connection.ts';
-import { jobColumns } from './job-columns.ts';
+import { ENDED, jobColumns } from './job-columns.ts';
 import { checkData, checkValue, columnType, valueText } from './job-values.ts';
 import { refuseCircle } from './job-parents.ts';
 import { whereSql } from './job-keys.ts';
@@ -33,8 +34,6 @@ export interface KillResult {
   /** Matched, but at an end state before. */
   already: { id: string; name: string; state: JobState }[];
 }
-
-const ENDS = END_STATES.map((s) => `'${s}'`).join(', ');
 
 /**
  * Changes the fields given, and merges `data` by key: the later commit wins per key. Returns the row as it is then.
@@ -100,7 +99,7 @@ export function heldBy(
   row: { name: string; launcher: number | null; node: string | null },
 ): string {
   const where = row.node === null || row.node === '' ? '' : `, running on ${row.node}`;
-  return `job [${row.name} | ${id.slice(0, 8)}] is held by launcher ${row.launcher}${where}`;
+  return `job ${cuteId({ job_id: id, name: row.name })} is held by launcher ${row.launcher}${where}`;
 }
 
 /**
@@ -144,7 +143,7 @@ export async function killJobs(db: Database, where: Condition): Promise<KillResu
          select id, name, state from job where ${condition} order by id for update),
        killed as (
          update job set state = 'USER_KILLED', updated_at = clock_timestamp() from target
-         where job.id = target.id and job.state not in (${ENDS}) returning job.id, job.launcher),
+         where job.id = target.id and job.state not in ${ENDED} returning job.id, job.launcher),
        noted as (insert into job_event (job_id, state, message) select id, 'USER_KILLED', 'killed by ' || current_user from killed),
        told as materialized (select pg_notify('balsam_kill', ''), pg_notify('balsam_done', '') from killed limit 1)
        select target.id, target.name, target.state, target.id in (select id from killed) as killed
@@ -218,6 +217,6 @@ async function whyNotMoved(sql: Queries, id: string, state: JobState): Promise<U
     return new UserError(`${heldBy(id, row)}; kill it first`);
   const next = JOB_STATES.filter((s) => isAllowed(row.state, s)).join(', ') || 'none';
   return new UserError(
-    `job [${row.name} | ${id.slice(0, 8)}] is ${row.state}, from where ${state} cannot be set; possible: ${next}`,
+    `job ${cuteId({ job_id: id, name: row.name })} is ${row.state}, from where ${state} cannot be set; possible: ${next}`,
   );
 }

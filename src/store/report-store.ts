@@ -5,7 +5,8 @@
  * Called by src/analytics inside one snapshot, so that the numbers of one report agree. Reads only.
  */
 import type { Database, Queries } from './connection.ts';
-import { bucketSql, ENDED, FIRST_EDGE, LAST_EDGE, MARK_ORDER, MARKS } from './job-marks.ts';
+import { ENDED } from './job-columns.ts';
+import { bucketSql, FIRST_EDGE, LAST_EDGE, MARK_ORDER, MARKS } from './job-marks.ts';
 import type { ApplicationTimes, FailureGroup, Spread, StateChange, TimeBuckets } from './report-rows.ts';
 import { textArray } from './sql-array.ts';
 
