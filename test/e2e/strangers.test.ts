@@ -46,10 +46,6 @@ async function finished(): Promise<number> {
   return (await world.counts()).JOB_FINISHED ?? 0;
 }
 
-function count(text: RegExp): number {
-  return world.logs().match(new RegExp(text, 'g'))?.length ?? 0;
-}
-
 /** Connects with these keys, sends each message, and gives what came back within the time that jobs take to go on. */
 async function speak(
   link: CurveKeys,
@@ -104,7 +100,7 @@ test.serial('a key that is not this launcher’s', async (t) => {
   const answers = await speak(
     { ...others.client, peerPublicKey: keys.peerPublicKey },
     (incarnation) => [envelope(incarnation, { join: JOIN })],
-    () => count(/refused a stranger at the port/) >= 1,
+    () => world.said(/refused a stranger at the port/) >= 1,
   );
   t.deepEqual(answers, []);
   t.is((await world.incarnations()).length, roster);
@@ -120,12 +116,12 @@ const refused: readonly (readonly [string, (incarnation: string) => Uint8Array])
 ];
 for (const [title, message] of refused) {
   test.serial(`the right key, but ${title}`, async (t) => {
-    const before = count(/refused a message/);
+    const before = world.said(/refused a message/);
     const done = await finished();
     const answers = await speak(
       keys,
       (incarnation) => [message(incarnation)],
-      () => count(/refused a message/) > before,
+      () => world.said(/refused a message/) > before,
     );
     t.deepEqual(answers, []);
     t.is((await world.incarnations()).length, roster);

@@ -94,7 +94,7 @@ test.serial(
   async (t) => {
     const ids = await napping(4);
     const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '0']);
-    await until(async () => (await world.rows(ids)).every((r) => r.state === 'RUNNING'), 'all run');
+    await world.until(ids, ['RUNNING']);
     const before = await coordinator();
     process.kill(before, 'SIGSTOP');
     await until(() => !lives(before), 'the warden ends it');
@@ -106,7 +106,7 @@ test.serial(
   },
 );
 
-const takeovers = (): number => world.logs().match(/took over from a dead coordinator/g)?.length ?? 0;
+const takeovers = (): number => world.said(/took over from a dead coordinator/);
 
 test.serial(
   'its warden dies while a successor waits for the database: it says so, and everything ends',
@@ -116,7 +116,7 @@ test.serial(
     const launcher = world.launcher(['--consume-all'], { env: { PBS_JOBID: '1.test' } });
     await world.until(ids, ['RUNNING']);
     t.is((await world.balsam(['server', '--stop'])).code, 0);
-    const waits = (): number => world.logs().match(/the takeover waits for the database/g)?.length ?? 0;
+    const waits = (): number => world.said(/the takeover waits for the database/);
     const before = waits();
     process.kill(await coordinator(), 'SIGKILL');
     await until(() => waits() > before, 'a successor waits');
@@ -137,7 +137,7 @@ test.serial(
 test.serial('five coordinators killed in a row: each is replaced, and no job notices', async (t) => {
   const ids = await napping(4, 'doze');
   const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '0']);
-  await until(async () => (await world.rows(ids)).every((r) => r.state === 'RUNNING'), 'all run');
+  await world.until(ids, ['RUNNING']);
   for (let n = 1; n <= 5; n++) {
     const before = takeovers();
     process.kill(await coordinator(), 'SIGKILL');
@@ -164,7 +164,7 @@ test.serial(
   async (t) => {
     const ids = await napping(4, 'doze');
     const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '0']);
-    await until(async () => (await world.rows(ids)).every((r) => r.state === 'RUNNING'), 'all run');
+    await world.until(ids, ['RUNNING']);
     const killed = new Set<number>();
     await until(() => {
       for (const pid of pids(/\/coordinator\.js$/)) {
