@@ -1,14 +1,15 @@
 /**
  * Bounds that are promised: a dead agent's jobs run again within D + 2 s, and not before D where only time proves its death;
- * a coordinator is replaced within T and no job
- * notices, with Postgres away too; a dead launcher is rescued within 5 s by the next one of its host.
+ * a coordinator is replaced within T and no job notices, with Postgres away too; a dead launcher is rescued within 5 s by the
+ * next one of its host.
  */
 import net from 'node:net';
 import test from 'ava';
 import { listLaunchers } from '../../src/store/launcher-store.ts';
 import { CHAIN } from '../../src/base/limits.ts';
 import { saidAt, uptime, within } from './_bounds.ts';
-import { partsOf, signal, type Part } from './_parts.ts';
+import { only, partsOf, signal } from './_parts.ts';
+import { lastBound } from './_stranger.ts';
 import { executionsOf, ticking } from './_ticks.ts';
 import { makeWorld, until, type Launcher, type World } from './_world.ts';
 
@@ -39,12 +40,6 @@ async function running(count: number, seconds: number, how = ''): Promise<string
   );
   await world.until(ids, ['RUNNING']);
   return ids;
-}
-
-function only(kind: Part['kind']): Part {
-  const found = partsOf(world).filter((p) => p.kind === kind);
-  if (found.length !== 1) throw new Error(`${found.length} processes are ${kind}`);
-  return found[0]!;
 }
 
 /** All of them have ticked since this uptime, under their first attempt. */
@@ -92,7 +87,7 @@ for (const [what, name, deadMs, againMs] of [
         'both nodes are there',
       );
       const ids = await running(6, 20, 'once');
-      const agent = partsOf(world).find((p) => p.kind === 'agent')!;
+      const agent = partsOf(world, 'agent')[0]!;
       const at = uptime();
       signal([agent], name);
       await until(
@@ -120,7 +115,7 @@ test.serial('a coordinator killed, and one that hangs: replaced within T, and no
   for (const name of ['SIGKILL', 'SIGSTOP'] as const)
     await within(t, `${name}: a successor took over`, CHAIN.takeover, async () => {
       const at = Date.now();
-      signal([only('coordinator')], name);
+      signal([only(world, 'coordinator')], name);
       const tookOver = (): number | null => saidAt(world, /took over from a dead coordinator/, at);
       await until(() => tookOver() !== null, 'a successor');
       return tookOver()! - at;
@@ -136,17 +131,17 @@ test.serial(
     const env = { PBS_JOBID: '1.test' };
     const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '1'], { env });
     const ids = await running(6, 24);
-    const port = Number([...world.logs().matchAll(/"port":(\d+),[^\n]*"msg":"bound"/g)].at(-1)?.[1]);
+    const { port } = lastBound(world)!;
     t.is((await world.balsam(['server', '--stop'])).code, 0);
     const from = uptime();
     for (const name of ['SIGKILL', 'SIGSTOP'] as const)
       await within(t, `${name}: the port answers again`, CHAIN.takeover, async () => {
-        const before = only('coordinator');
+        const before = only(world, 'coordinator');
         const at = performance.now();
         signal([before], name);
         // One that is just dying has no command line any more, and its port open still.
         await until(
-          () => partsOf(world).some((p) => p.kind === 'coordinator' && p.pid !== before.pid),
+          () => partsOf(world, 'coordinator').some((p) => p.pid !== before.pid),
           'another is there',
         );
         await until(() => answers(port), 'it listens');

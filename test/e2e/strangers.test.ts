@@ -12,6 +12,7 @@ import { PROTOCOL_VERSION, type Body } from '../../src/core/messages.ts';
 import { bodyOf, decodeEnvelope } from '../../src/wire/codec.ts';
 import { makeLauncherKeys, type CurveKeys } from '../../src/wire/curve.ts';
 import { DealerLink } from '../../src/wire/dealer-link.ts';
+import { only } from './_parts.ts';
 import { JOIN, envelope as anEnvelope, hostileBytes, lastBound, publishedKeys } from './_stranger.ts';
 import { lives, makeWorld, until, type Launcher, type World } from './_world.ts';
 
@@ -161,7 +162,7 @@ test.serial('more than a message may have', async (t) => {
 });
 
 function coordinator(): number {
-  return world.processes().find((p) => p.argv.some((a) => a.endsWith('/coordinator.js')))!.pid;
+  return only(world, 'coordinator').pid;
 }
 
 function used(pid: number): { fds: number; rssMib: number } {

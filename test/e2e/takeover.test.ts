@@ -5,7 +5,7 @@
 import fs from 'node:fs/promises';
 import test from 'ava';
 import { linesWithoutRule, logLines } from './_log.ts';
-import { postgresOf, signal } from './_parts.ts';
+import { only, partsOf, postgresOf, signal } from './_parts.ts';
 import { complaints } from './_verdict.ts';
 import { lives, locking, makeWorld, ms, until, type World } from './_world.ts';
 
@@ -26,13 +26,6 @@ test.after.always('nothing is left behind', async (t) => {
   t.deepEqual(await world.close(), []);
 });
 
-function pids(part: RegExp): number[] {
-  return world
-    .processes()
-    .filter((p) => p.argv.some((a) => part.test(a)))
-    .map((p) => p.pid);
-}
-
 async function napping(count: number, application = 'nap'): Promise<string[]> {
   return world.jobs(
     Array.from({ length: count }, (_, i) => ({ name: `nap${i}`, application, node_packing_count: 2 })),
@@ -40,9 +33,8 @@ async function napping(count: number, application = 'nap'): Promise<string[]> {
 }
 
 async function coordinator(): Promise<number> {
-  let found: number[] = [];
-  await until(() => (found = pids(/\/coordinator\.js$/)).length === 1, 'one coordinator');
-  return found[0]!;
+  await until(() => partsOf(world, 'coordinator').length === 1, 'one coordinator');
+  return only(world, 'coordinator').pid;
 }
 
 test.serial('a coordinator killed -9 is replaced, and no job notices', async (t) => {
@@ -55,7 +47,7 @@ test.serial('a coordinator killed -9 is replaced, and no job notices', async (t)
   const before = await coordinator();
   process.kill(before, 'SIGKILL');
   const killedAt = performance.now();
-  await until(() => pids(/\/coordinator\.js$/).some((pid) => pid !== before), 'a successor');
+  await until(() => partsOf(world, 'coordinator').some((p) => p.pid !== before), 'a successor');
   t.log(`a successor was there after ${ms(performance.now() - killedAt)}`);
   await world.until(ids, ['JOB_FINISHED']);
   t.is(await launcher.exit(), 0, launcher.err);
@@ -122,7 +114,7 @@ test.serial(
     await until(() => waits() > before, 'a successor waits');
     process.kill(launcher.pid, 'SIGKILL');
     await launcher.exit();
-    await until(() => pids(/coordinator\.js$|agent\.js$/).length === 0, 'all have ended');
+    await until(() => partsOf(world).length === 0, 'all have ended');
     t.regex(world.logs(), /"ended: its warden is gone before it began"/);
     t.is((await world.balsam(['server', '--connect'])).code, 0);
     await world.open();
@@ -167,7 +159,7 @@ test.serial(
     await world.until(ids, ['RUNNING']);
     const killed = new Set<number>();
     await until(() => {
-      for (const pid of pids(/\/coordinator\.js$/)) {
+      for (const { pid } of partsOf(world, 'coordinator')) {
         if (killed.has(pid) || !lives(pid)) continue;
         killed.add(pid);
         process.kill(pid, 'SIGKILL');
@@ -196,11 +188,9 @@ test.serial(
       async () => (await world.rows(ids)).filter((r) => r.state === 'RUNNING').length === 4,
       'four run',
     );
-    const all = pids(
-      /cli\.js$|coordinator\.js$|agent\.js$|helper\.py$|guard\.py$|helper-node\.js$|guard-node\.js$/,
-    );
-    for (const pid of all) process.kill(pid, 'SIGKILL');
-    await until(() => all.every((pid) => !lives(pid)), 'the launcher is dead');
+    const all = partsOf(world).filter((p) => p.kind !== 'job');
+    signal(all, 'SIGKILL');
+    await until(() => all.every((p) => !lives(p.pid)), 'the launcher is dead');
     await first.exit();
     const startedAt = performance.now();
     const second = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '0']);
