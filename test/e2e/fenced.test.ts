@@ -8,7 +8,7 @@ import { CHAIN } from '../../src/base/limits.ts';
 import { listLaunchers } from '../../src/store/launcher-store.ts';
 import { tombstone } from '../../src/store/rescue-store.ts';
 import { only, partsOf, signal } from './_parts.ts';
-import { executionsOf, ticking } from './_ticks.ts';
+import { executionsOf, runningTicks, ticking } from './_ticks.ts';
 import { lives, makeWorld, until, type World } from './_world.ts';
 
 const PATIENCE_MS = 240_000;
@@ -22,18 +22,9 @@ test.after.always('nothing is left behind', async (t) => {
   t.deepEqual(await world.close(), []);
 });
 
-/** Jobs that run in their first attempt for longer than any test, and end in the second; some have kin of their own. */
-async function running(): Promise<string[]> {
-  const ids = await world.jobs(
-    Array.from({ length: 4 }, (_, i) => ({
-      name: `t${i}`,
-      application: 'tick',
-      args: '3000 once',
-      node_packing_count: 4,
-    })),
-  );
-  await world.until(ids, ['RUNNING']);
-  return ids;
+/** Jobs that run in their first attempt for longer than any test, and end in the second. */
+function running(): Promise<string[]> {
+  return runningTicks(world, { count: 4, seconds: 600, once: true });
 }
 
 /** Buries the newest launcher; its id. */
