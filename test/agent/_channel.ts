@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import type { ExecutionContext } from 'ava';
 import { JobChannel } from '../../src/agent/job-channel.ts';
 import { parseJson } from '../../src/base/json.ts';
 import { newId } from '../../src/base/ids.ts';
@@ -37,8 +38,10 @@ export class ChannelRig {
     });
   }
 
-  static async start(): Promise<ChannelRig> {
+  /** One for this test, closed at its end. */
+  static async start(t: ExecutionContext): Promise<ChannelRig> {
     const rig = new ChannelRig(await fs.promises.mkdtemp(path.join(os.tmpdir(), 'balsam-channel-')));
+    t.teardown(() => rig.#close());
     await rig.channel.listen();
     return rig;
   }
@@ -64,7 +67,7 @@ export class ChannelRig {
     return client;
   }
 
-  async close(): Promise<void> {
+  async #close(): Promise<void> {
     this.channel.close();
     await fs.promises.rm(this.directory, { recursive: true, force: true });
   }

@@ -103,8 +103,7 @@ const bytes = fc.array(
 );
 
 test('broken programs beside a correct one: it reads what it wrote, and the row has it', async (t) => {
-  const rig = await ChannelRig.start();
-  t.teardown(() => rig.close());
+  const rig = await ChannelRig.start(t);
   const good = rig.admit({ kept: [1] });
   const evil = rig.admit();
   const client = await rig.client(good.hello);
@@ -132,8 +131,7 @@ test('broken programs beside a correct one: it reads what it wrote, and the row 
 });
 
 test('bytes that are no UTF-8 are refused, and change nothing', async (t) => {
-  const rig = await ChannelRig.start();
-  t.teardown(() => rig.close());
+  const rig = await ChannelRig.start(t);
   const { job, hello } = rig.admit();
   const client = await rig.client(hello);
   client.socket.write(Buffer.from('{"id":1,"op":"job.patch","set":{"a":"\xff\xfe"}}\n', 'latin1'));
@@ -152,8 +150,7 @@ function memory(): number {
 }
 
 test.serial('a program that asks for ever and reads nothing does not fill the agent', async (t) => {
-  const rig = await ChannelRig.start();
-  t.teardown(() => rig.close());
+  const rig = await ChannelRig.start(t);
   const { hello } = rig.admit({ big: 'x'.repeat(MIB) });
   const other = rig.admit();
   const client = await rig.client(hello);
@@ -176,8 +173,7 @@ test.serial('a program that asks for ever and reads nothing does not fill the ag
 });
 
 test.serial('a program whose patches nobody commits is not read any further', async (t) => {
-  const rig = await ChannelRig.start();
-  t.teardown(() => rig.close());
+  const rig = await ChannelRig.start(t);
   const { hello } = rig.admit();
   rig.hold = true;
   const clients: Client[] = [];
@@ -201,8 +197,7 @@ test.serial('a program whose patches nobody commits is not read any further', as
 });
 
 test.serial('lines without an end: each has its limit, and all together', async (t) => {
-  const rig = await ChannelRig.start();
-  t.teardown(() => rig.close());
+  const rig = await ChannelRig.start(t);
   const { hello } = rig.admit();
   const tooLong = await rig.client(hello);
   tooLong.socket.write(Buffer.alloc(MAX_CHANNEL_LINE_BYTES + 10, 'x'));
@@ -229,8 +224,7 @@ test.serial('lines without an end: each has its limit, and all together', async 
 test.serial(
   'hundreds of connections that say nothing, or the wrong thing, leave the others alone',
   async (t) => {
-    const rig = await ChannelRig.start();
-    t.teardown(() => rig.close());
+    const rig = await ChannelRig.start(t);
     const { job, hello } = rig.admit();
     const client = await rig.client(hello);
     await client.ask({ id: 0, op: 'job.get' });
@@ -261,8 +255,7 @@ test.serial(
 );
 
 test('data as it would become is bounded, however small the steps', async (t) => {
-  const rig = await ChannelRig.start();
-  t.teardown(() => rig.close());
+  const rig = await ChannelRig.start(t);
   const { job, hello } = rig.admit();
   const client = await rig.client(hello);
   const half = 'x'.repeat(MAX_DATA_BYTES / 2);
@@ -283,8 +276,7 @@ test('data as it would become is bounded, however small the steps', async (t) =>
 });
 
 test('a record shows every patch of its attempt, also those that came while it was asked for', async (t) => {
-  const rig = await ChannelRig.start();
-  t.teardown(() => rig.close());
+  const rig = await ChannelRig.start(t);
   const { job, hello } = rig.admit({ x: 1 });
   const client = await rig.client(hello);
   await client.ask({ id: 0, op: 'job.patch' });
@@ -314,8 +306,7 @@ test('a record shows every patch of its attempt, also those that came while it w
 test.serial(
   'the end of an attempt that still waits for a connection leaves the next one alone',
   async (t) => {
-    const rig = await ChannelRig.start();
-    t.teardown(() => rig.close());
+    const rig = await ChannelRig.start(t);
     const { job, hello } = rig.admit();
     const lingers = await rig.client(hello);
     await lingers.ask({ id: 1, op: 'job.get' });

@@ -2,7 +2,7 @@
  * What an agent that starts ends on its node (PROTOCOL 8), with real processes: the jobs of incarnations whose agent is dead,
  * and nobody else's, whatever they have in common with those.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
@@ -27,10 +27,9 @@ test.after.always(() => {
 });
 
 interface Agent {
-  child: ChildProcess;
   /** By incarnation: its job, and what that started. */
   jobs: number[][];
-  /** Kills it; without `reaped` it stays a zombie for as long as we do not look. */
+  /** Kills it, and waits until it is reaped. */
   die(): Promise<void>;
 }
 
@@ -45,7 +44,7 @@ async function agentOf(...incarnations: string[]): Promise<Agent> {
     child.kill('SIGKILL');
     await exit;
   };
-  return { child, jobs, die };
+  return { jobs, die };
 }
 
 /** A process with this in its environment. */

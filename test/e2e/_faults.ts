@@ -79,7 +79,7 @@ function sent(parts: readonly Part[], name: NodeJS.Signals): string | null {
 function one(c: Chaos, kind: Kind): Part[] {
   const stopped = c.frozenPids;
   const free = (p: Part): boolean => !stopped.has(p.pid) && !(kind === 'guard' && stopped.has(agentOf(p)));
-  const found = partsOf(c.world).filter((p) => p.kind === kind && free(p));
+  const found = partsOf(c.world, kind).filter(free);
   const chosen = c.pick(found);
   return chosen ? [chosen] : [];
 }

@@ -24,13 +24,22 @@ const PROGRAMS: readonly (readonly [RegExp, Kind])[] = [
   [/\/guard(\.py|-node\.js)$/, 'guard'],
 ];
 
-/** Everything of the world's launchers that lives; other commands and Postgres left out. */
-export function partsOf(world: World): Part[] {
+/** What of the world's launchers lives, of these kinds or all; other commands and Postgres left out. */
+export function partsOf(world: World, ...kinds: readonly Kind[]): Part[] {
   return world.processes().flatMap(({ pid, argv, incarnation }) => {
     const kind = kindOf(argv, incarnation);
     const startTime = readStat(pid)?.startTime;
-    return kind === null || startTime === undefined ? [] : [{ kind, pid, startTime, incarnation }];
+    if (kind === null || startTime === undefined) return [];
+    return kinds.length === 0 || kinds.includes(kind) ? [{ kind, pid, startTime, incarnation }] : [];
   });
+}
+
+/** The only one of its kind that lives; throws where there is none, or are several. */
+export function only(world: World, kind: Kind): Part {
+  const found = partsOf(world, kind);
+  if (found.length !== 1)
+    throw new Error(`${found.length} processes are ${kind}: ${found.map((p) => p.pid).join(' ')}`);
+  return found[0]!;
 }
 
 function kindOf(argv: readonly string[], incarnation: string): Kind | null {

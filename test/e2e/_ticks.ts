@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { locking } from './_world.ts';
+import { locking, type World } from './_world.ts';
 
 /** Between two ticks, seconds. */
 const TICK_S = 0.2;
@@ -26,10 +26,28 @@ while [ $n -gt 0 ]; do sleep ${TICK_S}; ${tick('tick')}; n=$((n - 1)); done`,
   );
 }
 
+/** Jobs of the application `tick` that all run, four to a node, each for so many seconds; `once`: its first attempt only. */
+export async function runningTicks(
+  world: World,
+  { count, seconds, once = false }: { count: number; seconds: number; once?: boolean },
+): Promise<string[]> {
+  const args = `${Math.round(seconds / TICK_S)}${once ? ' once' : ''}`;
+  const ids = await world.jobs(
+    Array.from({ length: count }, (_, i) => ({
+      name: `t${i}`,
+      application: 'tick',
+      args,
+      node_packing_count: 4,
+    })),
+  );
+  await world.until(ids, ['RUNNING']);
+  return ids;
+}
+
 /** One execution of a job, as its file says. */
 export interface Execution {
   attempt: number;
-  /** First and last tick of it or of what it started, seconds of uptime; the last is Infinity when it wrote none. */
+  /** First and last tick of it or of what it started, seconds of uptime; Infinity and -Infinity when it wrote none. */
   from: number;
   to: number;
   /** It came to its end. */

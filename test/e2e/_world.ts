@@ -199,6 +199,11 @@ export class World {
       .join('\n');
   }
 
+  /** How often the logs say this. */
+  said(text: RegExp): number {
+    return this.logs().match(new RegExp(text, 'g'))?.length ?? 0;
+  }
+
   /** Living processes that have this world's path in their environment or argv, this one excepted. */
   processes(): { pid: number; argv: string[]; incarnation: string }[] {
     const found = [];

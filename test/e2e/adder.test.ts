@@ -38,6 +38,8 @@ function mostAtOnce(): number {
 
 for (const mode of ['serial', 'mpi', 'mixed'])
   test.serial(`${mode} mode: three hellos of packing two, and an adder that gets a word`, async (t) => {
+    // Of the mode before this one.
+    for (const name of ['go', 'here']) fs.rmSync(`${world.home}/${name}`, { force: true });
     const hellos = await world.jobs(
       ['a', 'b', 'c'].map((name) => ({
         name: `${mode} ${name}`,
@@ -54,7 +56,6 @@ for (const mode of ['serial', 'mpi', 'mixed'])
       'mpirun.openmpi',
       '--persistent',
     ]);
-    for (const name of ['go', 'here']) fs.rmSync(`${world.home}/${name}`, { force: true });
     // One node: two at once by packing; in mpi mode a job has its node alone.
     const together = mode === 'mpi' ? 1 : 2;
     await until(

@@ -1,20 +1,20 @@
 /**
  * Bounds that are promised: a dead agent's jobs run again within D + 2 s, and not before D where only time proves its death;
- * a coordinator is replaced within T and no job
- * notices, with Postgres away too; a dead launcher is rescued within 5 s by the next one of its host.
+ * a coordinator is replaced within T and no job notices, with Postgres away too; a dead launcher is rescued within 5 s by the
+ * next one of its host.
  */
 import net from 'node:net';
 import test from 'ava';
 import { listLaunchers } from '../../src/store/launcher-store.ts';
 import { CHAIN } from '../../src/base/limits.ts';
 import { saidAt, uptime, within } from './_bounds.ts';
-import { partsOf, signal, type Part } from './_parts.ts';
-import { executionsOf, ticking } from './_ticks.ts';
+import { only, partsOf, signal } from './_parts.ts';
+import { lastBound } from './_stranger.ts';
+import { executionsOf, runningTicks, ticking } from './_ticks.ts';
 import { makeWorld, until, type Launcher, type World } from './_world.ts';
 
 /** What a rescue by proof may take, from the start of the launcher that does it. */
 const RESCUED_MS = 5_000;
-const TICKS_A_SECOND = 5;
 /** For one test, milliseconds: it may measure twice on a busy machine. */
 const PATIENCE_MS = 240_000;
 
@@ -26,26 +26,6 @@ test.before(async () => {
 test.after.always('nothing is left behind', async (t) => {
   t.deepEqual(await world.close(), []);
 });
-
-/** Jobs of so many seconds that all run; four to a node. `once`: a second attempt ends at once. */
-async function running(count: number, seconds: number, how = ''): Promise<string[]> {
-  const ids = await world.jobs(
-    Array.from({ length: count }, (_, i) => ({
-      name: `t${i}`,
-      application: 'tick',
-      args: `${seconds * TICKS_A_SECOND} ${how}`,
-      node_packing_count: 4,
-    })),
-  );
-  await world.until(ids, ['RUNNING']);
-  return ids;
-}
-
-function only(kind: Part['kind']): Part {
-  const found = partsOf(world).filter((p) => p.kind === kind);
-  if (found.length !== 1) throw new Error(`${found.length} processes are ${kind}`);
-  return found[0]!;
-}
 
 /** All of them have ticked since this uptime, under their first attempt. */
 async function tickedSince(ids: readonly string[], since: number): Promise<boolean> {
@@ -91,8 +71,8 @@ for (const [what, name, deadMs, againMs] of [
         async () => (await listLaunchers(world.db)).some((l) => l.state === 'alive' && l.nodes_alive === 2),
         'both nodes are there',
       );
-      const ids = await running(6, 20, 'once');
-      const agent = partsOf(world).find((p) => p.kind === 'agent')!;
+      const ids = await runningTicks(world, { count: 6, seconds: 20, once: true });
+      const agent = partsOf(world, 'agent')[0]!;
       const at = uptime();
       signal([agent], name);
       await until(
@@ -116,11 +96,11 @@ for (const [what, name, deadMs, againMs] of [
 test.serial('a coordinator killed, and one that hangs: replaced within T, and no job notices', async (t) => {
   t.timeout(PATIENCE_MS);
   const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '1']);
-  const ids = await running(6, 9);
+  const ids = await runningTicks(world, { count: 6, seconds: 9 });
   for (const name of ['SIGKILL', 'SIGSTOP'] as const)
     await within(t, `${name}: a successor took over`, CHAIN.takeover, async () => {
       const at = Date.now();
-      signal([only('coordinator')], name);
+      signal([only(world, 'coordinator')], name);
       const tookOver = (): number | null => saidAt(world, /took over from a dead coordinator/, at);
       await until(() => tookOver() !== null, 'a successor');
       return tookOver()! - at;
@@ -135,18 +115,18 @@ test.serial(
     // In an allocation nobody starts the server, so that it stays away.
     const env = { PBS_JOBID: '1.test' };
     const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '1'], { env });
-    const ids = await running(6, 24);
-    const port = Number([...world.logs().matchAll(/"port":(\d+),[^\n]*"msg":"bound"/g)].at(-1)?.[1]);
+    const ids = await runningTicks(world, { count: 6, seconds: 24 });
+    const { port } = lastBound(world)!;
     t.is((await world.balsam(['server', '--stop'])).code, 0);
     const from = uptime();
     for (const name of ['SIGKILL', 'SIGSTOP'] as const)
       await within(t, `${name}: the port answers again`, CHAIN.takeover, async () => {
-        const before = only('coordinator');
+        const before = only(world, 'coordinator');
         const at = performance.now();
         signal([before], name);
         // One that is just dying has no command line any more, and its port open still.
         await until(
-          () => partsOf(world).some((p) => p.kind === 'coordinator' && p.pid !== before.pid),
+          () => partsOf(world, 'coordinator').some((p) => p.pid !== before.pid),
           'another is there',
         );
         await until(() => answers(port), 'it listens');
@@ -179,7 +159,7 @@ test.serial('everything dies at once: the next launcher has rescued within 5 s',
   t.timeout(PATIENCE_MS);
   await within(t, 'rescued', RESCUED_MS, async () => {
     const first = world.launcher(['--consume-all', '--nodes', '2']);
-    const ids = await running(8, 4);
+    const ids = await runningTicks(world, { count: 8, seconds: 4 });
     signal(
       partsOf(world).filter((p) => p.kind !== 'job'),
       'SIGKILL',

@@ -2,10 +2,10 @@
  * The job channel from inside real jobs, in languages that know nothing of us: python3 and the shell. What a job wrote is
  * committed with its end and never after; tokens of ended attempts are refused.
  */
-import fs from 'node:fs';
 import net from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
+import { only, peakMiB } from './_parts.ts';
 import { PYTHON } from './_python.ts';
 import { makeWorld, ms, until, type World } from './_world.ts';
 
@@ -229,10 +229,6 @@ test.serial('from a shell', async (t) => {
   t.log(`launcher with one job: ${ms(launcher.age)}`);
 });
 
-function agentPid(): number {
-  return world.processes().find((p) => p.argv.some((a) => a.endsWith('/agent.js')))!.pid;
-}
-
 test.serial(
   'a job that hammers the channel: its agent lives within bounds, and the jobs beside it are right',
   async (t) => {
@@ -249,12 +245,11 @@ test.serial(
     );
     const launcher = world.launcher(['--consume-all', '--persistent']);
     await world.until([hammer, ...beside.slice(0, 1)], ['RUNNING', 'JOB_FINISHED']);
-    const agent = agentPid();
+    const agent = only(world, 'agent').pid;
     let most = 0;
     await until(
       async () => {
-        const status = fs.readFileSync(`/proc/${agent}/status`, 'utf8');
-        most = Math.max(most, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1_024);
+        most = Math.max(most, peakMiB(agent));
         return (await world.row(hammer)).state !== 'RUNNING';
       },
       async () => `it ends: ${await world.output(hammer)}`,
@@ -263,11 +258,11 @@ test.serial(
     t.deepEqual((await world.row(hammer)).data, { through: true });
     await world.until(beside, ['JOB_FINISHED']);
     for (const [x, row] of (await world.rows(beside)).entries()) t.is(row.data['y'], x * x);
-    t.is(agentPid(), agent, 'it is the same agent');
-    const lines = world.logs().match(/"msg":"refused at the job channel/g)?.length ?? 0;
+    t.is(only(world, 'agent').pid, agent, 'it is the same agent');
+    const lines = world.said(/"msg":"refused at the job channel/);
     t.log(`${lines} lines; the agent had ${most.toFixed(0)} MiB at most`);
     t.true(lines > 0 && lines <= 25);
-    t.true(most < 700);
+    t.true(most > 0 && most < 700);
     launcher.child.kill('SIGTERM');
     t.is(await launcher.exit(), 0, launcher.err);
   },

@@ -6,7 +6,8 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import { lives, locking, makeWorld, ms, readMaybe, until, type World } from './_world.ts';
+import { only, partsOf } from './_parts.ts';
+import { lives, locking, makeWorld, ms, readMaybe, until, type Launcher, type World } from './_world.ts';
 
 let world: World;
 test.before(async () => {
@@ -50,13 +51,11 @@ function parentOf(pid: number): number {
   return Number(/\) \w (\d+)/.exec(readMaybe(`/proc/${pid}/stat`))?.[1]);
 }
 
-function one(part: RegExp): number {
-  const found = world.processes().filter((p) => p.argv.some((a) => part.test(a)));
-  if (found.length !== 1)
-    throw new Error(
-      `${found.length} processes match ${part}: ${found.map((p) => p.argv.join(' ')).join('; ')}`,
-    );
-  return found[0]!.pid;
+async function allHaveLeft(): Promise<void> {
+  await until(
+    () => partsOf(world).length === 0,
+    () => `all have left: ${JSON.stringify(partsOf(world))}\n${world.logs()}`,
+  );
 }
 
 test.serial('an agent killed -9: its jobs end within about a second, and run again', async (t) => {
@@ -64,7 +63,7 @@ test.serial('an agent killed -9: its jobs end within about a second, and run aga
   const launcher = world.launcher(['--consume-all', '--idle-exit-seconds', '0']);
   const pids = await family(id);
   await world.until([id], ['RUNNING']);
-  const agent = one(/\/agent\.js$/);
+  const agent = only(world, 'agent').pid;
   const incarnation = world.processes().find((p) => p.incarnation !== '')!.incarnation;
   const killedAt = performance.now();
   process.kill(agent, 'SIGKILL');
@@ -96,7 +95,7 @@ test.serial('a helper killed -9: its job is reported and runs again, the agent l
   const launcher = world.launcher(['--consume-all', '--idle-exit-seconds', '0']);
   const pids = await family(id);
   await world.until([id], ['RUNNING']);
-  const agent = one(/\/agent\.js$/);
+  const agent = only(world, 'agent').pid;
   const killedAt = performance.now();
   process.kill(parentOf(pids[0]!), 'SIGKILL');
   await until(() => pids.every((pid) => !lives(pid)), 'the family is dead');
@@ -114,12 +113,9 @@ test.serial('a guard killed -9: another takes its place, and the work goes on', 
   const launcher = world.launcher(['--consume-all', '--persistent']);
   const [before] = (await world.jobs([{ application: 'quick' }])) as [string];
   await world.until([before], ['JOB_FINISHED']);
-  const guard = one(/\/guard\.py$/);
+  const guard = only(world, 'guard').pid;
   process.kill(guard, 'SIGKILL');
-  await until(
-    () => world.processes().some((p) => p.pid !== guard && p.argv.some((a) => a.endsWith('/guard.py'))),
-    'another guard',
-  );
+  await until(() => partsOf(world, 'guard').some((p) => p.pid !== guard), 'another guard');
   const [after] = (await world.jobs([{ application: 'quick' }])) as [string];
   await world.until([after], ['JOB_FINISHED']);
   launcher.child.kill('SIGTERM');
@@ -127,8 +123,16 @@ test.serial('a guard killed -9: another takes its place, and the work goes on', 
   t.regex(world.logs(), /the guard ended/);
 });
 
-/** A python3 of one launcher alone, to be taken away and given back. */
-function ownPython(): { python: string; give: () => void } {
+interface Deprived {
+  launcher: Launcher;
+  /** Waits for four more tries to start another one; how long they took, milliseconds. */
+  fourTries: () => Promise<number>;
+  /** Gives python3 back. */
+  give: () => void;
+}
+
+/** A launcher that has worked, whose only guard or helper was killed, and that has no python3 any more for another one. */
+async function deprived(kind: 'guard' | 'helper', lost: RegExp): Promise<Deprived> {
   const python = path.join(world.home, 'python3');
   const real = execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' });
   const give = (): void => {
@@ -136,29 +140,30 @@ function ownPython(): { python: string; give: () => void } {
     fs.symlinkSync(real.trim(), python);
   };
   give();
-  return { python, give };
-}
-
-test.serial('a guard that cannot be started again: nothing starts until one is there', async (t) => {
-  const { python, give } = ownPython();
-  const since = world.logs().length;
-  const tries = (): number =>
-    world
-      .logs()
-      .slice(since)
-      .match(/the guard ended/g)?.length ?? 0;
   const env = { BALSAM_PYTHON: python };
   const launcher = world.launcher(['--consume-all', '--persistent', '--helper', 'python'], { env });
-  const [before] = (await world.jobs([{ application: 'quick' }])) as [string];
-  await world.until([before], ['JOB_FINISHED']);
+  const [first] = (await world.jobs([{ application: 'quick' }])) as [string];
+  await world.until([first], ['JOB_FINISHED']);
+  const before = world.said(lost);
   fs.rmSync(python);
-  process.kill(one(/\/guard\.py$/), 'SIGKILL');
-  await until(() => tries() > 0, 'its end is seen');
+  process.kill(only(world, kind).pid, 'SIGKILL');
+  await until(() => world.said(lost) > before, 'its end is seen');
+  const fourTries = (): Promise<number> => {
+    const seen = world.said(lost);
+    return until(() => world.said(lost) >= seen + 4, 'it is tried again');
+  };
+  return { launcher, fourTries, give };
+}
+
+/** Four tries take at least so long: each comes half a second after the one before, but for the first. */
+const FOUR_TRIES_MS = 1_000;
+
+test.serial('a guard that cannot be started again: nothing starts until one is there', async (t) => {
+  const { launcher, fourTries, give } = await deprived('guard', /the guard ended/);
   const [id] = (await world.jobs([{ application: 'quick' }])) as [string];
   await until(async () => (await world.row(id)).launcher !== null, 'the launcher has the job');
-  const seen = tries();
-  await until(() => tries() > seen + 2, 'it is tried again');
-  t.true(tries() < 60, `${tries()} tries: each after a while`);
+  const took = await fourTries();
+  t.true(took > FOUR_TRIES_MS, `four tries in ${ms(took)}`);
   t.false((await world.states(id)).includes('RUNNING'), 'no helper was given it');
   give();
   await world.until([id], ['JOB_FINISHED']);
@@ -170,22 +175,9 @@ test.serial('a guard that cannot be started again: nothing starts until one is t
 test.serial(
   'a helper that cannot be started again is tried each half second, and work goes on then',
   async (t) => {
-    const { python, give } = ownPython();
-    const since = world.logs().length;
-    const tries = (): number =>
-      world
-        .logs()
-        .slice(since)
-        .match(/a helper was lost/g)?.length ?? 0;
-    const env = { BALSAM_PYTHON: python };
-    const launcher = world.launcher(['--consume-all', '--persistent', '--helper', 'python'], { env });
-    const [before] = (await world.jobs([{ application: 'quick' }])) as [string];
-    await world.until([before], ['JOB_FINISHED']);
-    fs.rmSync(python);
-    process.kill(one(/\/helper\.py$/), 'SIGKILL');
-    await until(() => tries() > 0, 'its end is seen');
-    const took = await until(() => tries() > 4, 'it is tried again');
-    t.true(took > 1_000, `four tries in ${ms(took)}`);
+    const { launcher, fourTries, give } = await deprived('helper', /a helper was lost/);
+    const took = await fourTries();
+    t.true(took > FOUR_TRIES_MS, `four tries in ${ms(took)}`);
     give();
     const [id] = (await world.jobs([{ application: 'quick' }])) as [string];
     await world.until([id], ['JOB_FINISHED']);
@@ -207,14 +199,7 @@ test.serial(
     t.is(await launcher.exit(), 'SIGKILL');
     await until(() => pids.every((pid) => !lives(pid)), 'the family is dead');
     await world.until([id], ['RESTART_READY']);
-    await until(
-      () => !world.processes().some((p) => /coordinator|agent|helper|guard/.test(p.argv.join(' '))),
-      () =>
-        `all have left: ${world
-          .processes()
-          .map((p) => p.argv.join(' '))
-          .join('; ')}`,
-    );
+    await allHaveLeft();
     t.log(`warden killed: jobs given back and everything gone after ${ms(performance.now() - killedAt)}`);
     t.is((await world.row(id)).launcher, null);
     const next = world.launcher(['--consume-all', '--idle-exit-seconds', '0']);
@@ -226,18 +211,10 @@ test.serial(
 
 test.serial('a warden killed -9 before its coordinator has begun: everything leaves by itself', async (t) => {
   const launcher = world.launcher(['--consume-all', '--nodes', '2', '--persistent']);
-  const parts = (): string[] =>
-    world
-      .processes()
-      .map((p) => p.argv.join(' '))
-      .filter((line) => /coordinator|agent|helper|guard/.test(line));
-  await until(() => parts().some((line) => line.includes('/coordinator.js')), 'a coordinator is started');
+  await until(() => partsOf(world, 'coordinator').length > 0, 'a coordinator is started');
   process.kill(launcher.pid, 'SIGKILL');
   t.is(await launcher.exit(), 'SIGKILL');
-  await until(
-    () => parts().length === 0,
-    () => `all have left: ${parts().join('; ')}\n${world.logs()}`,
-  );
+  await allHaveLeft();
   const next = world.launcher(['--consume-all', '--idle-exit-seconds', '0']);
   t.is(await next.exit(), 0, next.err);
 });
@@ -248,7 +225,7 @@ test.serial(
     const [id] = (await world.jobs([{ name: 'alone', application: 'family' }])) as [string];
     const launcher = world.launcher(['--consume-all', '--nodes', '2']);
     const pids = await family(id);
-    const coordinator = one(/\/coordinator\.js$/);
+    const coordinator = only(world, 'coordinator').pid;
     const killedAt = performance.now();
     // Stopped first: neither may see the other's end.
     process.kill(launcher.pid, 'SIGSTOP');
@@ -256,14 +233,7 @@ test.serial(
     process.kill(launcher.pid, 'SIGKILL');
     await until(() => pids.every((pid) => !lives(pid)), 'the family is dead');
     const dead = performance.now();
-    await until(
-      () => !world.processes().some((p) => /coordinator|agent|helper|guard/.test(p.argv.join(' '))),
-      () =>
-        `all have left: ${world
-          .processes()
-          .map((p) => p.argv.join(' '))
-          .join('; ')}`,
-    );
+    await allHaveLeft();
     t.log(
       `warden and coordinator killed: jobs dead after ${ms(dead - killedAt)} (A is 10 s), agents gone after ${ms(performance.now() - killedAt)}`,
     );

@@ -7,8 +7,8 @@ import test from 'ava';
 import { CHAIN } from '../../src/base/limits.ts';
 import { listLaunchers } from '../../src/store/launcher-store.ts';
 import { tombstone } from '../../src/store/rescue-store.ts';
-import { partsOf, signal, type Part } from './_parts.ts';
-import { executionsOf, ticking } from './_ticks.ts';
+import { only, partsOf, signal } from './_parts.ts';
+import { executionsOf, runningTicks, ticking } from './_ticks.ts';
 import { lives, makeWorld, until, type World } from './_world.ts';
 
 const PATIENCE_MS = 240_000;
@@ -22,18 +22,9 @@ test.after.always('nothing is left behind', async (t) => {
   t.deepEqual(await world.close(), []);
 });
 
-/** Jobs that run in their first attempt for longer than any test, and end in the second; some have kin of their own. */
-async function running(): Promise<string[]> {
-  const ids = await world.jobs(
-    Array.from({ length: 4 }, (_, i) => ({
-      name: `t${i}`,
-      application: 'tick',
-      args: '3000 once',
-      node_packing_count: 4,
-    })),
-  );
-  await world.until(ids, ['RUNNING']);
-  return ids;
+/** Jobs that run in their first attempt for longer than any test, and end in the second. */
+function running(): Promise<string[]> {
+  return runningTicks(world, { count: 4, seconds: 600, once: true });
 }
 
 /** Buries the newest launcher; its id. */
@@ -46,8 +37,6 @@ async function bury(): Promise<number> {
   if (!(await tombstone(world.db, own!, CHAIN.rescue, false))) throw new Error('it was not buried');
   return own!.id;
 }
-
-const partsThat = (kind: Part['kind']): Part[] => partsOf(world).filter((p) => p.kind === kind);
 
 /** The end of a coordinator as its log has it. */
 const ends = (): { id: number; code: string; reason: string }[] =>
@@ -63,7 +52,7 @@ test.serial(
     t.timeout(PATIENCE_MS);
     const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '1']);
     const ids = await running();
-    const jobs = partsThat('job');
+    const jobs = partsOf(world, 'job');
     const dead = await bury();
     await until(() => jobs.every((p) => !lives(p.pid)), 'no job of it runs on');
     await world.until(ids, ['JOB_FINISHED']);
@@ -99,9 +88,8 @@ test.serial(
     const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '1']);
     const ids = await running();
     const before = ends().length;
-    const [coordinator] = partsThat('coordinator');
     // It hangs, so that nothing of it can see the tombstone; its warden kills it.
-    signal([coordinator!], 'SIGSTOP');
+    signal([only(world, 'coordinator')], 'SIGSTOP');
     await bury();
     await world.until(ids, ['JOB_FINISHED']);
     t.is(await launcher.exit(), 0, launcher.err);
@@ -123,7 +111,7 @@ test.serial('dead for the third time it ends, non-zero, with a sentence', async 
   const launcher = world.launcher(['--consume-all', '--nodes', '1', '--persistent']);
   for (let life = 1; life <= 3; life++) {
     const ids = await running();
-    const jobs = partsThat('job');
+    const jobs = partsOf(world, 'job');
     await bury();
     await until(() => jobs.every((p) => !lives(p.pid)), 'no job of it runs on');
     if (life < 3) await world.until(ids, ['JOB_FINISHED']);

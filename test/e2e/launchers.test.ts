@@ -19,7 +19,7 @@ test.serial('two launchers share the work, no job runs twice', async (t) => {
   // Both are there before the work is, or one may have done it all when the other begins.
   const two = [0, 1].map(() => world.launcher(['--consume-all', '--nodes', '2', '--persistent']));
   await until(
-    () => (world.logs().match(/an agent joined/g) ?? []).length === 4,
+    () => world.said(/an agent joined/) === 4,
     () => `four agents: ${world.logs()}`,
   );
   const from = performance.now();

@@ -70,9 +70,9 @@ for (const launch of ['local', ...FLAVOURS]) {
       );
       await world.until(ids, ['JOB_FINISHED', 'FAILED']);
       t.log(`three jobs, one of two ranks, after ${ms(launcher.age)}`);
-      const joined = new RegExp(`-${launcher.pid}-[^"]*","node":[01],[^\\n]*an agent joined`, 'g');
+      const joined = new RegExp(`-${launcher.pid}-[^"]*","node":[01],[^\\n]*an agent joined`);
       await until(
-        () => world.logs().match(joined)?.length === 2,
+        () => world.said(joined) === 2,
         () => `two agents, one a node: ${world.logs()}`,
       );
       launcher.child.kill('SIGTERM');
@@ -109,8 +109,7 @@ test.serial('agents by mpirun, a signal: everything ends', async (t) => {
       flavour,
     ]);
     await until(
-      () =>
-        (world.logs().match(new RegExp(`-${launcher.pid}-[^\\n]*an agent joined`, 'g'))?.length ?? 0) === 2,
+      () => world.said(new RegExp(`-${launcher.pid}-[^\\n]*an agent joined`)) === 2,
       () => `agents join: ${world.logs()}`,
     );
     const asked = performance.now();

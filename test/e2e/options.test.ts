@@ -66,7 +66,7 @@ test.serial('--limit-nodes and --offset-nodes: two launchers share one allocatio
   const front = world.launcher([...common, '--limit-nodes', '1']);
   const back = world.launcher([...common, '--offset-nodes', '1']);
   await until(
-    () => (world.logs().match(/an agent joined/g)?.length ?? 0) >= 4,
+    () => world.said(/an agent joined/) >= 4,
     () => `agents join: ${world.logs()}`,
   );
   // One wants two nodes: only the second launcher has them.

@@ -5,7 +5,7 @@
 import test from 'ava';
 import { CHAIN } from '../../src/base/limits.ts';
 import { partsOf, signal } from './_parts.ts';
-import { ticking } from './_ticks.ts';
+import { runningTicks, ticking } from './_ticks.ts';
 import { makeWorld, until, type World } from './_world.ts';
 
 /** What is left of R when the second launcher begins: more than its start takes on two busy cores, less than a minute. */
@@ -44,15 +44,7 @@ async function launcherRow(id: number): Promise<Row> {
 test.serial('without proof: not before R, and within a minute of it', async (t) => {
   t.timeout(240_000);
   const first = world.launcher(['--consume-all', '--nodes', '2']);
-  const ids = await world.jobs(
-    Array.from({ length: 4 }, (_, i) => ({
-      name: `t${i}`,
-      application: 'tick',
-      args: '3000 once',
-      node_packing_count: 4,
-    })),
-  );
-  await world.until(ids, ['RUNNING']);
+  const ids = await runningTicks(world, { count: 4, seconds: 600, once: true });
   signal(partsOf(world), 'SIGKILL');
   await first.exit();
   await until(() => partsOf(world).length === 0, 'all of it is dead');

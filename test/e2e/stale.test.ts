@@ -12,6 +12,8 @@ import { PROTOCOL_VERSION } from '../../src/core/messages.ts';
 import { decodeEnvelope, encodeEnvelope } from '../../src/wire/codec.ts';
 import { makeLauncherKeys, readKeyFile } from '../../src/wire/curve.ts';
 import { RouterLink } from '../../src/wire/router-link.ts';
+import { only, type Kind } from './_parts.ts';
+import { lastBound, type Bound } from './_stranger.ts';
 import { lives, makeWorld, until, type Launcher, type World } from './_world.ts';
 
 let world: World;
@@ -27,27 +29,35 @@ test.after.always('nothing is left behind', async (t) => {
   t.deepEqual(await world.close(), []);
 });
 
-function pids(part: RegExp): number[] {
-  return world
-    .processes()
-    .filter((p) => p.argv.some((a) => part.test(a)))
-    .map((p) => p.pid);
+/** A launcher with this job at work; its parts, and where its coordinator is bound. */
+async function working(id: string): Promise<{
+  launcher: Launcher;
+  agent: number;
+  coordinator: number;
+  warden: number;
+  bound: Bound;
+}> {
+  const launcher = world.launcher(['--consume-all', '--persistent']);
+  await world.until([id], ['RUNNING']);
+  const pid = (kind: Kind): number => only(world, kind).pid;
+  return {
+    launcher,
+    agent: pid('agent'),
+    coordinator: pid('coordinator'),
+    warden: pid('warden'),
+    bound: lastBound(world)!,
+  };
 }
 
 test.serial('a stale agent is refused at the port, and nothing of it stays', async (t) => {
   const [id] = (await world.jobs([{ name: 'long', application: 'long' }])) as [string];
-  const launcher = world.launcher(['--consume-all', '--persistent']);
-  await world.until([id], ['RUNNING']);
-  const port = Number(/"port":(\d+),.*"msg":"bound"/.exec(world.logs())?.[1]);
-  const [agent] = pids(/\/agent\.js$/) as [number];
-  const [coordinator] = pids(/\/coordinator\.js$/) as [number];
-  const [job] = pids(/^sleep$/) as [number];
+  const { launcher, agent, coordinator, warden, bound } = await working(id);
+  const job = only(world, 'job').pid;
   const keys = path.join(world.dbPath, 'keys');
   const old = await readKeyFile(path.join(keys, fs.readdirSync(keys)[0]!, 'client.key'));
 
   process.kill(agent, 'SIGSTOP');
-  const wardens = pids(/\/cli\.js$/);
-  for (const pid of [...wardens, coordinator]) process.kill(pid, 'SIGKILL');
+  for (const pid of [warden, coordinator]) process.kill(pid, 'SIGKILL');
   await launcher.exit();
   await until(() => !lives(job), 'the guard ends the job when the lease is over');
   t.true(lives(agent));
@@ -62,7 +72,7 @@ test.serial('a stale agent is refused at the port, and nothing of it stays', asy
     onMessage: () => void messages++,
     onStranger: (stranger) => void strangers.push(stranger.reason),
   });
-  await link.bind({ addresses: ['127.0.0.1'], port });
+  await link.bind({ addresses: ['127.0.0.1'], port: bound.port });
   t.not(old.peerPublicKey, next.publicKey);
   process.kill(agent, 'SIGCONT');
   await until(() => link.counters.strangers > 0, 'it knocks, and is refused');
@@ -78,31 +88,6 @@ test.serial('a stale agent is refused at the port, and nothing of it stays', asy
   t.is((await world.balsam(['kill', id, '--yes'])).code, 0);
 });
 
-/** A launcher with this job at work; its parts, and the port of its coordinator. */
-async function working(id: string): Promise<{
-  launcher: Launcher;
-  agent: number;
-  coordinator: number;
-  warden: number;
-  port: number;
-}> {
-  const launcher = world.launcher(['--consume-all', '--persistent']);
-  await world.until([id], ['RUNNING']);
-  const port = Number([...world.logs().matchAll(/"port":(\d+),.*"msg":"bound"/g)].at(-1)?.[1]);
-  const of = (part: RegExp): number => {
-    const found = pids(part);
-    if (found.length !== 1) throw new Error(`${found.length} processes match ${part}`);
-    return found[0]!;
-  };
-  return {
-    launcher,
-    agent: of(/\/agent\.js$/),
-    coordinator: of(/\/coordinator\.js$/),
-    warden: of(/\/cli\.js$/),
-    port,
-  };
-}
-
 test.serial('at the port of a real launcher it is refused too, and that one works on', async (t) => {
   const [id] = (await world.jobs([{ name: 'once', application: 'once' }])) as [string];
   const first = await working(id);
@@ -114,15 +99,15 @@ test.serial('at the port of a real launcher it is refused too, and that one work
   const [quick] = (await world.jobs([{ application: 'quick' }])) as [string];
   await world.until([quick], ['JOB_FINISHED']);
   t.is((await world.row(id)).attempt, 1, 'its agent lives, so nothing is proven');
-  const its = Number([...world.logs().matchAll(/"port":(\d+),.*"msg":"bound"/g)].at(-1)?.[1]);
-  t.not(its, first.port);
+  const its = lastBound(world)!.port;
+  t.not(its, first.bound.port);
   // Ports are chance: what comes to the first one's is carried to the second's.
   const door = net.createServer((from) => {
     const to = net.connect(its, '127.0.0.1');
     for (const socket of [from, to]) socket.on('error', () => undefined);
     from.pipe(to).pipe(from);
   });
-  door.listen(first.port, '127.0.0.1');
+  door.listen(first.bound.port, '127.0.0.1');
   await once(door, 'listening');
   const roster = (await world.incarnations()).length;
   process.kill(first.agent, 'SIGCONT');
@@ -146,11 +131,10 @@ test.serial('at the port of a real launcher it is refused too, and that one work
 
 test.serial('a coordinator of another protocol version at an agent’s door is not followed', async (t) => {
   const [id] = (await world.jobs([{ name: 'door', application: 'long' }])) as [string];
-  const { launcher, agent, coordinator, warden, port } = await working(id);
+  const { launcher, agent, coordinator, warden, bound } = await working(id);
   const directory = path.join(world.dbPath, 'keys');
   const [own] = fs.readdirSync(directory) as [string];
   const keys = await readKeyFile(path.join(directory, own, 'server.key'));
-  const number = Number([...world.logs().matchAll(/"id":(\d+),.*"msg":"bound"/g)].at(-1)?.[1]);
   // Nobody may take its place.
   process.kill(warden, 'SIGSTOP');
   process.kill(coordinator, 'SIGKILL');
@@ -168,11 +152,11 @@ test.serial('a coordinator of another protocol version at an agent’s door is n
     },
     onStranger: (stranger) => t.fail(stranger.reason),
   });
-  await link.bind({ addresses: ['127.0.0.1'], port });
+  await link.bind({ addresses: ['127.0.0.1'], port: bound.port });
   await until(() => incarnation !== '', 'the agent speaks to whoever has the key');
   const hello = (version: number): Uint8Array =>
-    encodeEnvelope({ version, launcher: number, epoch: 99, incarnation, hello: {} });
-  const told = (): number => world.logs().match(/protocol version 2, this is 1/g)?.length ?? 0;
+    encodeEnvelope({ version, launcher: bound.launcher, epoch: 99, incarnation, hello: {} });
+  const told = (): number => world.said(/protocol version 2, this is 1/);
   for (let i = 0; i < 3; i++) t.is(await link.send(incarnation, hello(PROTOCOL_VERSION + 1)), 'ok');
   await until(
     () => told() === 3,

@@ -12,6 +12,7 @@ import { PROTOCOL_VERSION, type Body } from '../../src/core/messages.ts';
 import { bodyOf, decodeEnvelope } from '../../src/wire/codec.ts';
 import { makeLauncherKeys, type CurveKeys } from '../../src/wire/curve.ts';
 import { DealerLink } from '../../src/wire/dealer-link.ts';
+import { only } from './_parts.ts';
 import { JOIN, envelope as anEnvelope, hostileBytes, lastBound, publishedKeys } from './_stranger.ts';
 import { lives, makeWorld, until, type Launcher, type World } from './_world.ts';
 
@@ -44,10 +45,6 @@ test.after.always('nothing is left behind', async (t) => {
 
 async function finished(): Promise<number> {
   return (await world.counts()).JOB_FINISHED ?? 0;
-}
-
-function count(text: RegExp): number {
-  return world.logs().match(new RegExp(text, 'g'))?.length ?? 0;
 }
 
 /** Connects with these keys, sends each message, and gives what came back within the time that jobs take to go on. */
@@ -104,7 +101,7 @@ test.serial('a key that is not this launcher’s', async (t) => {
   const answers = await speak(
     { ...others.client, peerPublicKey: keys.peerPublicKey },
     (incarnation) => [envelope(incarnation, { join: JOIN })],
-    () => count(/refused a stranger at the port/) >= 1,
+    () => world.said(/refused a stranger at the port/) >= 1,
   );
   t.deepEqual(answers, []);
   t.is((await world.incarnations()).length, roster);
@@ -120,12 +117,12 @@ const refused: readonly (readonly [string, (incarnation: string) => Uint8Array])
 ];
 for (const [title, message] of refused) {
   test.serial(`the right key, but ${title}`, async (t) => {
-    const before = count(/refused a message/);
+    const before = world.said(/refused a message/);
     const done = await finished();
     const answers = await speak(
       keys,
       (incarnation) => [message(incarnation)],
-      () => count(/refused a message/) > before,
+      () => world.said(/refused a message/) > before,
     );
     t.deepEqual(answers, []);
     t.is((await world.incarnations()).length, roster);
@@ -165,7 +162,7 @@ test.serial('more than a message may have', async (t) => {
 });
 
 function coordinator(): number {
-  return world.processes().find((p) => p.argv.some((a) => a.endsWith('/coordinator.js')))!.pid;
+  return only(world, 'coordinator').pid;
 }
 
 function used(pid: number): { fds: number; rssMib: number } {

@@ -43,7 +43,7 @@ test('a node that was suspended with its jobs and wakes up changes nothing', asy
   const { incarnation } = partsOf(world).find((p) => p.pid === pid)!;
   const its = partsOf(world).filter((p) => p.incarnation === incarnation);
   const [helper] = its.filter((p) => p.kind === 'helper');
-  const agent = partsOf(world).find((p) => p.kind === 'agent' && p.pid === readStat(helper!.pid)?.parent)!;
+  const agent = partsOf(world, 'agent').find((p) => p.pid === readStat(helper!.pid)?.parent)!;
   const node = [agent, guardOf(world, agent)!, ...its];
 
   signal(node, 'SIGSTOP');

@@ -5,7 +5,7 @@
 import fs from 'node:fs/promises';
 import test from 'ava';
 import { linesWithoutRule, logLines } from './_log.ts';
-import { postgresOf, signal } from './_parts.ts';
+import { only, partsOf, postgresOf, signal } from './_parts.ts';
 import { complaints } from './_verdict.ts';
 import { lives, locking, makeWorld, ms, until, type World } from './_world.ts';
 
@@ -26,13 +26,6 @@ test.after.always('nothing is left behind', async (t) => {
   t.deepEqual(await world.close(), []);
 });
 
-function pids(part: RegExp): number[] {
-  return world
-    .processes()
-    .filter((p) => p.argv.some((a) => part.test(a)))
-    .map((p) => p.pid);
-}
-
 async function napping(count: number, application = 'nap'): Promise<string[]> {
   return world.jobs(
     Array.from({ length: count }, (_, i) => ({ name: `nap${i}`, application, node_packing_count: 2 })),
@@ -40,9 +33,8 @@ async function napping(count: number, application = 'nap'): Promise<string[]> {
 }
 
 async function coordinator(): Promise<number> {
-  let found: number[] = [];
-  await until(() => (found = pids(/\/coordinator\.js$/)).length === 1, 'one coordinator');
-  return found[0]!;
+  await until(() => partsOf(world, 'coordinator').length === 1, 'one coordinator');
+  return only(world, 'coordinator').pid;
 }
 
 test.serial('a coordinator killed -9 is replaced, and no job notices', async (t) => {
@@ -55,7 +47,7 @@ test.serial('a coordinator killed -9 is replaced, and no job notices', async (t)
   const before = await coordinator();
   process.kill(before, 'SIGKILL');
   const killedAt = performance.now();
-  await until(() => pids(/\/coordinator\.js$/).some((pid) => pid !== before), 'a successor');
+  await until(() => partsOf(world, 'coordinator').some((p) => p.pid !== before), 'a successor');
   t.log(`a successor was there after ${ms(performance.now() - killedAt)}`);
   await world.until(ids, ['JOB_FINISHED']);
   t.is(await launcher.exit(), 0, launcher.err);
@@ -94,7 +86,7 @@ test.serial(
   async (t) => {
     const ids = await napping(4);
     const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '0']);
-    await until(async () => (await world.rows(ids)).every((r) => r.state === 'RUNNING'), 'all run');
+    await world.until(ids, ['RUNNING']);
     const before = await coordinator();
     process.kill(before, 'SIGSTOP');
     await until(() => !lives(before), 'the warden ends it');
@@ -106,7 +98,7 @@ test.serial(
   },
 );
 
-const takeovers = (): number => world.logs().match(/took over from a dead coordinator/g)?.length ?? 0;
+const takeovers = (): number => world.said(/took over from a dead coordinator/);
 
 test.serial(
   'its warden dies while a successor waits for the database: it says so, and everything ends',
@@ -116,13 +108,13 @@ test.serial(
     const launcher = world.launcher(['--consume-all'], { env: { PBS_JOBID: '1.test' } });
     await world.until(ids, ['RUNNING']);
     t.is((await world.balsam(['server', '--stop'])).code, 0);
-    const waits = (): number => world.logs().match(/the takeover waits for the database/g)?.length ?? 0;
+    const waits = (): number => world.said(/the takeover waits for the database/);
     const before = waits();
     process.kill(await coordinator(), 'SIGKILL');
     await until(() => waits() > before, 'a successor waits');
     process.kill(launcher.pid, 'SIGKILL');
     await launcher.exit();
-    await until(() => pids(/coordinator\.js$|agent\.js$/).length === 0, 'all have ended');
+    await until(() => partsOf(world).length === 0, 'all have ended');
     t.regex(world.logs(), /"ended: its warden is gone before it began"/);
     t.is((await world.balsam(['server', '--connect'])).code, 0);
     await world.open();
@@ -137,7 +129,7 @@ test.serial(
 test.serial('five coordinators killed in a row: each is replaced, and no job notices', async (t) => {
   const ids = await napping(4, 'doze');
   const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '0']);
-  await until(async () => (await world.rows(ids)).every((r) => r.state === 'RUNNING'), 'all run');
+  await world.until(ids, ['RUNNING']);
   for (let n = 1; n <= 5; n++) {
     const before = takeovers();
     process.kill(await coordinator(), 'SIGKILL');
@@ -164,10 +156,10 @@ test.serial(
   async (t) => {
     const ids = await napping(4, 'doze');
     const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '0']);
-    await until(async () => (await world.rows(ids)).every((r) => r.state === 'RUNNING'), 'all run');
+    await world.until(ids, ['RUNNING']);
     const killed = new Set<number>();
     await until(() => {
-      for (const pid of pids(/\/coordinator\.js$/)) {
+      for (const { pid } of partsOf(world, 'coordinator')) {
         if (killed.has(pid) || !lives(pid)) continue;
         killed.add(pid);
         process.kill(pid, 'SIGKILL');
@@ -196,11 +188,9 @@ test.serial(
       async () => (await world.rows(ids)).filter((r) => r.state === 'RUNNING').length === 4,
       'four run',
     );
-    const all = pids(
-      /cli\.js$|coordinator\.js$|agent\.js$|helper\.py$|guard\.py$|helper-node\.js$|guard-node\.js$/,
-    );
-    for (const pid of all) process.kill(pid, 'SIGKILL');
-    await until(() => all.every((pid) => !lives(pid)), 'the launcher is dead');
+    const all = partsOf(world).filter((p) => p.kind !== 'job');
+    signal(all, 'SIGKILL');
+    await until(() => all.every((p) => !lives(p.pid)), 'the launcher is dead');
     await first.exit();
     const startedAt = performance.now();
     const second = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '0']);
