@@ -71,10 +71,8 @@ export class Incarnation {
   readonly #link: DealerLink;
   readonly #refusals: Refusals;
   readonly #helpers = new Map<number, Helper>();
-  /** Job of each token, for the job channel. */
-  readonly #jobs = new Map<number, string>();
-  /** Starts that still look for their mpirun, by token, and whether a kill has come meanwhile. */
-  readonly #starting = new Map<number, { killed: boolean }>();
+  /** What was given to a helper, or still looks for its mpirun, by token; whether a kill has come. */
+  readonly #given = new Map<number, { helper: number; job: string; killed: boolean }>();
   readonly #end = Promise.withResolvers<IncarnationEnd>();
   #directory = '';
   #channel!: JobChannel;
@@ -237,9 +235,8 @@ export class Incarnation {
           this.#post({ kind: 'job-failed', helper, token, stage: 'exec', message: messageOf(error) });
         });
       case 'kill': {
-        // A start that still looks for its mpirun must not win against the kill that came after it.
-        const starting = this.#starting.get(e.token);
-        if (starting) starting.killed = true;
+        const given = this.#given.get(e.token);
+        if (given) given.killed = true;
         return this.#helpers.get(e.helper)?.kill(e.token, e.graceMs);
       }
       case 'recall':
@@ -379,24 +376,24 @@ export class Incarnation {
           'a helper was lost',
         );
         // At once, or after a while when it could not be started: what its seat is given until then is lost with it.
-        if (helper.pid === undefined) setTimeout(() => this.#replaceHelper(index, e.tokens), RETRY_MS);
-        else this.#replaceHelper(index, e.tokens);
+        if (helper.pid === undefined) setTimeout(() => this.#replaceHelper(index), RETRY_MS);
+        else this.#replaceHelper(index);
         return;
     }
   }
 
-  /** What it held is lost, and another takes its place. */
-  #replaceHelper(index: number, tokens: readonly number[]): void {
+  /** All that it was given is lost, and another takes its place. */
+  #replaceHelper(index: number): void {
     if (this.#over) return;
-    for (const token of tokens) this.#forget(token);
+    for (const [token, { helper }] of this.#given) if (helper === index) this.#forget(token);
     this.#post({ kind: 'helper-lost', helper: index });
     this.#openHelper(index);
   }
 
   /** The end of an attempt comes after everything that its processes wrote to the job channel. */
   #settled(token: number, event: AgentEvent): void {
-    const job = this.#jobs.get(token);
-    this.#jobs.delete(token);
+    const job = this.#given.get(token)?.job;
+    this.#given.delete(token);
     if (job === undefined) return this.#post(event);
     if (!this.#channel.isOpen(job)) {
       this.#channel.forget(job);
@@ -406,22 +403,19 @@ export class Incarnation {
   }
 
   #forget(token: number): void {
-    const job = this.#jobs.get(token);
-    this.#jobs.delete(token);
+    const job = this.#given.get(token)?.job;
+    this.#given.delete(token);
     if (job !== undefined) this.#channel.forget(job);
   }
 
   async #start(e: Extract<AgentEffect, { kind: 'start' }>): Promise<void> {
+    const given = { helper: e.helper, job: e.job.id, killed: false };
+    this.#given.set(e.token, given);
     let mpi: MpiFlavour | null = null;
     if (isParallel(e.job)) {
-      const starting = { killed: false };
-      this.#starting.set(e.token, starting);
-      try {
-        mpi = await (this.#mpi ??= detectMpi(this.#setup.file.mpi ?? undefined));
-      } finally {
-        this.#starting.delete(e.token);
-      }
-      if (starting.killed) throw new Error('killed before it was started');
+      mpi = await (this.#mpi ??= detectMpi(this.#setup.file.mpi ?? undefined));
+      // It must not win against a kill that came after it, nor come to life again at the helper that replaced its own.
+      if (given.killed || !this.#given.has(e.token)) throw new Error('killed before it was started');
       if (!mpi)
         throw new Error(
           'no mpirun was found on this node for a job of several ranks: load an MPI module, or name one with --mpi',
@@ -429,7 +423,6 @@ export class Incarnation {
     }
     const cwd = workingDirectory(this.#setup.file.dbPath, e.job);
     const channelToken = this.#channel.admit(e.job.id, e.job.attempt, cwd);
-    this.#jobs.set(e.token, e.job.id);
     this.#helpers
       .get(e.helper)!
       .start(

@@ -12,6 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import { SERVER_LOG_BYTES, SERVER_REAP_MS, SERVER_START_MS, SERVER_STOP_MS } from '../base/limits.ts';
 import { processStartTime } from '../base/proc.ts';
+import { readStat } from '../process/proc.ts';
 import type { ServerAccount } from './account.ts';
 import type { PostgresBinaries } from './binaries.ts';
 import { codeOf, fileError, type Credentials, type Layout } from './layout.ts';
@@ -157,8 +158,7 @@ export async function startPostmaster(
 async function untilReaped(layout: Layout): Promise<void> {
   const deadline = performance.now() + SERVER_REAP_MS;
   for (;;) {
-    const pid = Number(pidFileLines(layout)?.[0]);
-    const isZombie = pid > 1 && processStartTime(pid) === null && fs.existsSync(`/proc/${pid}`);
+    const isZombie = readStat(Number(pidFileLines(layout)?.[0]))?.state === 'Z';
     if (!isZombie || performance.now() > deadline) return;
     await sleep(20);
   }

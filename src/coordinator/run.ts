@@ -44,6 +44,9 @@ const EXIT_FENCED = 3;
 /** How often the warden is told how far we are, milliseconds. */
 const PROGRESS_MS = 500;
 
+/** How a coordinator ends that its core, or its row, has told to. */
+type End = Pick<Extract<ToWarden, { kind: 'end' }>, 'code' | 'reason'>;
+
 /** Runs one coordinator to its end; resolves with the exit code of the process. */
 export async function runCoordinator(path: string): Promise<number> {
   assertChain(CHAIN);
@@ -90,6 +93,12 @@ export async function runCoordinator(path: string): Promise<number> {
   // At once: until the first beat the warden is as patient as a start takes, and agents are not.
   tellBeat();
   const beats = setInterval(tellBeat, CHAIN.beat);
+  const ended = async (end: End, rule: string): Promise<number> => {
+    toWarden({ kind: 'end', ...end });
+    await link.close();
+    log[end.code === 'left' ? 'info' : 'warn']({ ...end, rule }, 'ended');
+    return end.code === 'left' ? 0 : EXIT_FENCED;
+  };
   try {
     const session = await openSession(file, log, (away) => toWarden({ kind: 'database', away }));
     toWarden({ kind: 'database', away: null });
@@ -101,23 +110,18 @@ export async function runCoordinator(path: string): Promise<number> {
     toWarden({ kind: 'beat', ...coordinator.beat() });
     for (const event of early) coordinator.post(event);
     const end = await coordinator.run();
-    toWarden({ kind: 'end', ...end });
-    await Promise.all([link.close(), session.work.close(), session.heart.close()]);
-    log.info({ ...end, rule: end.code === 'left' ? 'PROTOCOL 9' : 'PROTOCOL 1' }, 'ended');
-    return end.code === 'left' ? 0 : EXIT_FENCED;
+    const code = await ended(end, end.code === 'left' ? 'PROTOCOL 9' : 'PROTOCOL 1');
+    await Promise.all([session.work.close(), session.heart.close()]);
+    return code;
   } catch (error) {
-    if (!(error instanceof WorldError) || error.code !== 'fenced') {
-      if (!(error instanceof WorldError || error instanceof UserError) || process.connected) throw error;
-      log.warn({ reason: error.message, rule: 'PROTOCOL 3' }, 'ended: its warden is gone before it began');
-      await link.close();
-      return EXIT_FAILED;
-    }
     // It never had the row: another successor would find the same.
-    const end = { code: 'fenced', reason: error.message } as const;
-    toWarden({ kind: 'end', ...end });
+    if (error instanceof WorldError && error.code === 'fenced')
+      return await ended({ code: 'fenced', reason: error.message }, 'PROTOCOL 4');
+    const isWorlds = error instanceof WorldError || error instanceof UserError;
+    if (!isWorlds || process.connected !== false) throw error;
     await link.close();
-    log.warn({ ...end, rule: 'PROTOCOL 4' }, 'ended');
-    return EXIT_FENCED;
+    log.warn({ reason: error.message, rule: 'PROTOCOL 3' }, 'ended: its warden is gone before it began');
+    return EXIT_FAILED;
   } finally {
     clearInterval(beats);
   }
@@ -130,7 +134,6 @@ function printable(identity: string): string {
 
 class Coordinator {
   readonly #session: Session;
-  readonly #launcher: { id: number; epoch: number };
   readonly #work: OpenDatabase;
   readonly #heart: OpenDatabase;
   readonly #log: Logger;
@@ -141,7 +144,7 @@ class Coordinator {
   readonly #refusals: Refusals;
   readonly #link: RouterLink;
   readonly #performer: Performer;
-  readonly #end = Promise.withResolvers<{ code: 'left' | 'fenced'; reason: string }>();
+  readonly #end = Promise.withResolvers<End>();
   #wakeAt = Infinity;
   #over = false;
 
@@ -154,8 +157,6 @@ class Coordinator {
     toWarden: (m: ToWarden) => void,
   ) {
     this.#session = session;
-    const launcher = session;
-    this.#launcher = launcher;
     this.#work = session.work;
     this.#heart = session.heart;
     this.#log = log;
@@ -165,14 +166,14 @@ class Coordinator {
     const mono = systemClock.monotonic();
     this.#state = makeCoordinatorState(
       {
-        launcher: launcher.id,
+        launcher: session.id,
         mode: file.mode,
         nodes: file.nodes,
         endAt: file.endAt === null ? null : mono + file.endAt - systemClock.wall(),
         idleExitMs: file.idleExitMs,
         ...COORDINATOR_DEFAULTS,
       },
-      launcher.epoch,
+      session.epoch,
       mono,
       { confirmedAt: session.confirmedAt, successor: session.adopt !== null },
     );
@@ -185,11 +186,11 @@ class Coordinator {
     // Here, not in run(): what the warden says while the port is being bound is performed at once.
     this.#performer = new Performer({
       file,
-      launcher: launcher.id,
+      launcher: session.id,
       work: session.work,
       link,
       epoch: () => this.#state.epoch,
-      source: launcher.epoch,
+      source: session.epoch,
       post: (event) => this.post(event),
       end: (end) => this.#end.resolve(end),
       onAway: (away) => toWarden({ kind: 'database', away }),
@@ -214,12 +215,12 @@ class Coordinator {
   }
 
   #faultOf(envelope: Envelope, identity: string): string | null {
-    if (envelope.launcher !== this.#launcher.id || envelope.incarnation !== identity)
+    if (envelope.launcher !== this.#session.id || envelope.incarnation !== identity)
       return 'another launcher or incarnation';
     return faultFromAgent(envelope);
   }
 
-  async run(): Promise<{ code: 'left' | 'fenced'; reason: string }> {
+  async run(): Promise<End> {
     const link = this.#link;
     // First: until then the core hears nothing that an agent says.
     if (this.#session.adopt) this.post({ kind: 'adopt', ...this.#session.adopt });
@@ -228,7 +229,7 @@ class Coordinator {
       listen(this.#heart, 'balsam_kill', this.#lookForKills),
     ]);
     const loops = [
-      setInterval(() => void this.#beat(), CHAIN.launcherHeartbeat),
+      setInterval(this.#beat, CHAIN.launcherHeartbeat),
       setInterval(this.#lookForKills, KILL_POLL_MS),
       setInterval(this.#rescue, RESCUE_EVERY_MS),
       setInterval(() => this.#tellProgress(), PROGRESS_MS),
@@ -271,18 +272,16 @@ class Coordinator {
     );
   }
 
-  #beating = false;
   /** The health of the last heartbeat that was sent. */
   #told = '';
   #unconfirmed = false;
-  async #beat(): Promise<void> {
-    if (this.#beating || this.#over) return;
-    this.#beating = true;
+  readonly #beat = oneAtATime(async () => {
+    if (this.#over) return;
     const sentAt = systemClock.monotonic();
     const epoch = this.#state.epoch;
     try {
       const health = this.#health();
-      const confirmed = await heartbeat(this.#heart, this.#launcher.id, epoch, health);
+      const confirmed = await heartbeat(this.#heart, this.#session.id, epoch, health);
       this.#told = JSON.stringify(health);
       if (this.#unconfirmed) this.#log.info({ rule: 'PROTOCOL 0: B' }, 'heartbeats are confirmed again');
       this.#unconfirmed = false;
@@ -295,10 +294,8 @@ class Coordinator {
       this.#unconfirmed = true;
       // It may have come back at another port.
       for (const db of [this.#work, this.#heart]) followServer(db).catch(() => undefined);
-    } finally {
-      this.#beating = false;
     }
-  }
+  });
 
   #health(): LauncherHealth {
     const { degraded, agents } = this.#state;
@@ -312,14 +309,13 @@ class Coordinator {
 
   /** What people see of us changed: told with a heartbeat of its own, not with the next one. */
   #tellHealth(): void {
-    const told = JSON.stringify(this.#health());
-    if (told !== this.#told && !this.#beating) void this.#beat();
+    if (JSON.stringify(this.#health()) !== this.#told) this.#beat();
   }
 
   readonly #lookForKills = oneAtATime(async () => {
     if (this.#over) return;
     try {
-      const jobs = await killedJobs(this.#heart, this.#launcher.id);
+      const jobs = await killedJobs(this.#heart, this.#session.id);
       if (jobs.length > 0) this.post({ kind: 'killed', jobs });
     } catch (error) {
       if (!(error instanceof WorldError)) throw error;
@@ -333,7 +329,7 @@ class Coordinator {
 
   /** Looks for dead launchers; what it takes back wakes us and the others. */
   readonly #rescue = oneAtATime(async () => {
-    if (!this.#over) await rescueDead(this.#work, this.#launcher.id, this.#log);
+    if (!this.#over) await rescueDead(this.#work, this.#session.id, this.#log);
   });
 
   #waiting = 0;

@@ -52,15 +52,14 @@ export async function openSession(
   onWait: (why: string) => void,
 ): Promise<Session> {
   const { predecessor } = file;
-  const found = { epoch: null };
-  const begun: Begun = { at: null };
+  const kept: Kept = { askedAt: null, epoch: null };
   const until = predecessor ? Infinity : systemClock.monotonic() + CHAIN.pause;
   for (let said = ''; ;) {
     try {
-      return predecessor ? await succeed(file, predecessor, found, log) : await begin(file, begun);
+      return await takeRow(file, kept, log);
     } catch (error) {
       // Without a warden nobody needs a successor: its agents end by themselves, and a rescue takes what they held.
-      if (!mayPass(error, predecessor !== null || begun.at !== null) || process.connected === false)
+      if (!mayPass(error, predecessor !== null || kept.askedAt !== null) || process.connected === false)
         throw error;
       const why = messageOf(error);
       if (systemClock.monotonic() > until) throw new UserError(why, EXIT_FAILED);
@@ -108,60 +107,61 @@ async function connections(file: CoordinatorFile): Promise<{ work: OpenDatabase;
   }
 }
 
-/** From try to try: when the row was first asked for. It may have been made then, and its heartbeat is as old. */
-interface Begun {
-  at: number | null;
+/** What a try leaves to the next one. */
+interface Kept {
+  /** When the first coordinator asked for its row at first: it may have been made then, and its heartbeat is as old. */
+  askedAt: number | null;
+  /** The epoch that a successor found at first. */
+  epoch: number | null;
 }
 
-async function begin(file: CoordinatorFile, begun: Begun): Promise<Session> {
+async function takeRow(file: CoordinatorFile, kept: Kept, log: Logger): Promise<Session> {
+  const { predecessor } = file;
   const { work, heart } = await connections(file);
   try {
-    const confirmedAt = (begun.at ??= systemClock.monotonic());
-    const launcher = await registerLauncher(work, { ...file, nodes: file.nodes.length });
-    await enrolOurselves(work, launcher);
-    return { ...launcher, confirmedAt, work, heart, adopt: null };
+    const row = predecessor
+      ? await succeed(file, predecessor, work, kept, log)
+      : await begin(file, work, kept);
+    return { ...row, work, heart };
   } catch (error) {
     await Promise.all([work.close(), heart.close()]);
     throw error;
   }
 }
 
-/** `found` keeps, from try to try, the epoch that was found at first. */
+type Row = Omit<Session, 'work' | 'heart'>;
+
+async function begin(file: CoordinatorFile, work: Database, kept: Kept): Promise<Row> {
+  const confirmedAt = (kept.askedAt ??= systemClock.monotonic());
+  const launcher = await registerLauncher(work, { ...file, nodes: file.nodes.length });
+  await enrolOurselves(work, launcher);
+  return { ...launcher, confirmedAt, adopt: null };
+}
+
 async function succeed(
   file: CoordinatorFile,
   { launcher: id }: Predecessor,
-  found: { epoch: number | null },
+  work: Database,
+  kept: Kept,
   log: Logger,
-): Promise<Session> {
-  const { work, heart } = await connections(file);
-  try {
-    const killed = await endSessions(work, sessionPrefix(file), `${sessionPrefix(file)}${process.pid}`);
-    found.epoch ??= await epochFound(work, id);
-    const confirmedAt = systemClock.monotonic();
-    const epoch = found.epoch === null ? null : await raiseEpoch(work, id, found.epoch);
-    if (epoch === null)
-      throw new WorldError('fenced', 'the launcher was declared dead before its coordinator was replaced');
-    await enrolOurselves(work, { id, epoch });
-    const held = await heldJobs(work, id);
-    const incarnations = await livingIncarnations(work, id);
-    const drained = await drainedNodes(work, id);
-    await noteTakeover(work, { launcher: id, epoch, held: held.length });
-    log.warn(
-      { id, epoch, held: held.length, ended_sessions: killed, rule: 'PROTOCOL 3' },
-      'took over from a dead coordinator',
-    );
-    return {
-      id,
-      epoch,
-      confirmedAt,
-      work,
-      heart,
-      adopt: { held, apps: await factsOf(work, held), incarnations, drained },
-    };
-  } catch (error) {
-    await Promise.all([work.close(), heart.close()]);
-    throw error;
-  }
+): Promise<Row> {
+  const killed = await endSessions(work, sessionPrefix(file), `${sessionPrefix(file)}${process.pid}`);
+  kept.epoch ??= await epochFound(work, id);
+  const confirmedAt = systemClock.monotonic();
+  const epoch = kept.epoch === null ? null : await raiseEpoch(work, id, kept.epoch);
+  if (epoch === null)
+    throw new WorldError('fenced', 'the launcher was declared dead before its coordinator was replaced');
+  await enrolOurselves(work, { id, epoch });
+  const held = await heldJobs(work, id);
+  const incarnations = await livingIncarnations(work, id);
+  const drained = await drainedNodes(work, id);
+  await noteTakeover(work, { launcher: id, epoch, held: held.length });
+  log.warn(
+    { id, epoch, held: held.length, ended_sessions: killed, rule: 'PROTOCOL 3' },
+    'took over from a dead coordinator',
+  );
+  const apps = await factsOf(work, held);
+  return { id, epoch, confirmedAt, adopt: { held, apps, incarnations, drained } };
 }
 
 /** Coordinator and warden are on the roster before anything is leased: proof of death needs all. */

@@ -40,7 +40,7 @@ export class CoordinatorKeeper {
   #beat: { epoch: number; confirmedAt: number } | null = null;
   #beatAt = Infinity;
   #end: CoordinatorEnd | null = null;
-  #leave: { reason: string; now: boolean } | null = null;
+  #leaving = false;
   #hammer: NodeJS.Timeout | undefined;
 
   constructor(options: KeeperOptions) {
@@ -62,7 +62,7 @@ export class CoordinatorKeeper {
         if (this.#end) return this.#end;
         predecessor = this.#predecessor();
         const reason = how.error?.message ?? `it ended with ${how.signal ?? `code ${how.code}`}`;
-        if (!predecessor || this.#leave || !this.#maySucceed()) return { code: 'failed', reason };
+        if (!predecessor || this.#leaving || !this.#maySucceed()) return { code: 'failed', reason };
         this.#o.onNote(`the coordinator died (${reason}): another takes over, jobs go on`, 'PROTOCOL 3');
       }
     } finally {
@@ -71,9 +71,14 @@ export class CoordinatorKeeper {
     }
   }
 
+  /** Whether it was asked to leave. */
+  get leaving(): boolean {
+    return this.#leaving;
+  }
+
   /** Asks the coordinator to leave; `now` ends jobs without grace. */
   leave(reason: string, now: boolean): void {
-    this.#leave = { reason, now };
+    this.#leaving = true;
     if (this.#child.connected) this.#child.send({ kind: 'leave', reason, now }, () => undefined);
     this.#hammer ??= setTimeout(() => this.#child.kill('SIGKILL'), LEAVE_MS + LEAVE_SLACK_MS);
   }

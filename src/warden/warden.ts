@@ -115,7 +115,6 @@ class Warden {
   readonly #log: Logger;
   readonly #database: DatabaseKeeper;
   #signals = 0;
-  #leaving = false;
 
   constructor(
     o: LauncherOptions,
@@ -144,7 +143,7 @@ class Warden {
     this.#agents = new AgentKeeper({
       members: this.#agentMembers(),
       onNote: (text, rule) => this.#note(text, rule),
-      onNoneLeft: () => this.#leave('no agent is left', false),
+      onNoneLeft: () => this.#keeper.leave('no agent is left', false),
     });
   }
 
@@ -159,7 +158,7 @@ class Warden {
       if (how.code === 'left') return { exitCode: 0, reason: how.reason, fenced: false };
       const reason = `the coordinator failed: ${how.reason}; see ${this.#files.log}`;
       // Who was asked to leave does not begin anew.
-      return { exitCode: EXIT_FAILED, reason, fenced: how.code === 'fenced' && !this.#leaving };
+      return { exitCode: EXIT_FAILED, reason, fenced: how.code === 'fenced' && !this.#keeper.leaving };
     } finally {
       this.#database.close();
       process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
@@ -242,18 +241,13 @@ class Warden {
         : `${signal} again: ending jobs at once`,
       'PROTOCOL 9',
     );
-    this.#leave(`received ${signal}`, this.#signals > 1);
+    this.#keeper.leave(`received ${signal}`, this.#signals > 1);
   }
 
   /** To the person, and to whoever reads the log. */
   #note(text: string, rule: string): void {
     this.#watch.onNote(text);
     this.#log.warn({ rule }, text);
-  }
-
-  #leave(reason: string, now: boolean): void {
-    this.#leaving = true;
-    this.#keeper.leave(reason, now);
   }
 }
 

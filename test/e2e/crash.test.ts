@@ -109,6 +109,25 @@ test.serial('a helper killed -9: its job is reported and runs again, the agent l
   t.is(await world.violations(), '');
 });
 
+test.serial(
+  'a helper killed -9 while its job still looks for an mpirun: that attempt never starts, the next one does',
+  async (t) => {
+    const [mpirun, asked, go, runs] = ['mpirun', 'asked', 'go', 'runs'].map((n) => path.join(world.home, n));
+    const search = `if [ "$1" = --version ]; then : >${asked}; until [ -e ${go} ]; do sleep 0.02; done; fi`;
+    fs.writeFileSync(mpirun!, `#!/bin/sh\n${search}\nexec mpirun.openmpi "$@"\n`, { mode: 0o755 });
+    await world.app('ranks', `echo "$BALSAM_ATTEMPT" >>${runs}`);
+    const [id] = (await world.jobs([{ application: 'ranks', ranks_per_node: 2 }])) as [string];
+    const launcher = world.launcher(['--consume-all', '--idle-exit-seconds', '0', '--mpi', mpirun!]);
+    await until(() => fs.existsSync(asked!), 'its agent looks for an mpirun');
+    process.kill(one(/\/helper\.py$/), 'SIGKILL');
+    await until(async () => (await world.row(id)).attempt === 2, 'it is leased again');
+    fs.writeFileSync(go!, '');
+    await world.until([id], ['JOB_FINISHED']);
+    t.is(await launcher.exit(), 0, launcher.err);
+    t.is(readMaybe(runs!), '2\n2\n');
+  },
+);
+
 test.serial('a guard killed -9: another takes its place, and the work goes on', async (t) => {
   const launcher = world.launcher(['--consume-all', '--persistent']);
   const [before] = (await world.jobs([{ application: 'quick' }])) as [string];

@@ -37,7 +37,7 @@ export function isShunned(a: Agent): boolean {
 /** Why a message of an agent that has joined can't be true, by what we sent it. */
 export function messageFault(a: Agent, m: Envelope): string | null {
   const acknowledged = m.heartbeat?.receivedCommands ?? m.reports?.receivedCommands ?? 0;
-  return acknowledged < a.nextCommand ? null : 'an agent acknowledges only what was sent';
+  return acknowledged <= a.leftCommand ? null : 'an agent acknowledges only what was sent';
 }
 
 /** Why an inventory is not taken. */

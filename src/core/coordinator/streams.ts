@@ -80,12 +80,11 @@ export function retract(a: Agent, job: JobRef): void {
 
 /** Forgets what the agent has; what has not moved for a second leaves again. */
 export function acknowledged(a: Agent, upTo: number, now: number): void {
-  assert(upTo < a.nextCommand, 'an agent acknowledges only what was sent');
+  assert(upTo <= a.leftCommand, 'an agent acknowledges only what was sent');
   if (upTo > a.ackedCommand) {
     a.unacked.splice(0, upTo - a.ackedCommand);
     a.ackedCommand = upTo;
     a.sentCommand = Math.max(a.sentCommand, upTo);
-    a.leftCommand = Math.max(a.leftCommand, upTo);
     a.ackGrewAt = now;
   } else if (a.sentCommand > a.ackedCommand && now - a.ackGrewAt > RESEND_MS) {
     a.sentCommand = a.ackedCommand;
