@@ -45,7 +45,10 @@ test.serial('every example of every topic does what it says', async (t) => {
 test.serial('help of commands and topics, and what there is no help on', async (t) => {
   const help = await balsam(['help']);
   for (const name of Object.keys(COMMANDS)) t.regex(help.out, new RegExp(`\\n {2}${name} {2,}\\S`));
-  for (const topic of TOPICS) t.true(help.out.includes(topic), topic);
+  for (const topic of TOPICS) {
+    t.true(help.out.includes(topic), topic);
+    t.is((await balsam(['help', topic])).out, topicText(topic, []));
+  }
   t.regex((await balsam(['help', 'ls'])).out, /--by-states/);
   t.regex((await balsam(['help', 'exit_codes'])).out, /^0 {3}done\n/);
   t.regex(
@@ -64,6 +67,8 @@ test.serial('--help of every command, and an option that none has', async (t) =>
     const { code, out, err } = await balsam([name, '--help']);
     t.deepEqual([code, err], [0, ''], name);
     t.regex(out, /USAGE/, name);
+    // As it is typed: one dash is for one letter.
+    t.notRegex(out, /(?<=[\s,])-[a-z]{2}/, name);
     const wrong = await balsam([name, '--no-such-option']);
     t.deepEqual([wrong.code, wrong.out], [2, ''], name);
     t.regex(
