@@ -1,7 +1,8 @@
 /**
  * The first moments of a successor (PROTOCOL 3): until the database has confirmed it, it echoes heartbeats under the epoch
- * that each agent follows (a predecessor may have died between a raise and its hello, or its next beat), no longer than S after that one's last confirmed heartbeat, and does nothing else: so no job ends
- * because Postgres is away while a coordinator is replaced.
+ * that each agent follows (a predecessor may have died between a raise and its hello, or its next beat), no longer than S
+ * after that one's last confirmed heartbeat, and does nothing else: so no job ends because Postgres is away while a
+ * coordinator is replaced.
  */
 import { systemClock } from '../base/clock.ts';
 import { CHAIN } from '../base/limits.ts';

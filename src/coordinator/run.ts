@@ -11,6 +11,7 @@ import { systemClock } from '../base/clock.ts';
 import { CHAIN, KILL_POLL_MS, assertChain } from '../base/limits.ts';
 import { makeLog, type Logger } from '../base/log.ts';
 import { EXIT_FAILED, messageOf, UserError, WorldError } from '../base/errors.ts';
+import { oneAtATime } from '../base/one-at-a-time.ts';
 import { Refusals } from '../base/refusals.ts';
 import type { CoordinatorEvent } from '../core/coordinator/event.ts';
 import {
@@ -30,7 +31,6 @@ import { readKeyFile } from '../wire/curve.ts';
 import { RouterLink } from '../wire/router-link.ts';
 import { readCoordinatorFile, type CoordinatorFile, type ToCoordinator, type ToWarden } from './config.ts';
 import { echoFor } from './caretaker.ts';
-import { oneAtATime } from './one-at-a-time.ts';
 import { Performer } from './perform.ts';
 import { rescueDead } from './rescuer.ts';
 import { openSession, type Session } from './session.ts';

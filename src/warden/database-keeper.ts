@@ -4,6 +4,7 @@
  * allocation nothing is started. Called by the warden; it must never hold up the warden's look at its coordinator.
  */
 import { messageOf } from '../base/errors.ts';
+import { oneAtATime } from '../base/one-at-a-time.ts';
 import { ensureServer, hasDied, mustNotStart, readServerInfoLater } from '../cluster/index.ts';
 
 /** Between two tries to start the server, milliseconds: whoever needs it at once starts it before us. */
@@ -13,7 +14,6 @@ export class DatabaseKeeper {
   readonly #dbPath: string;
   readonly #onNote: (text: string) => void;
   #tries: NodeJS.Timeout | null = null;
-  #trying = false;
   #said = '';
 
   constructor(dbPath: string, onNote: (text: string) => void) {
@@ -27,7 +27,7 @@ export class DatabaseKeeper {
     if (why !== null && this.#tries === null)
       this.#onNote(`the database does not answer: what runs goes on, its ends wait (${why})`);
     if (why === null) return this.close();
-    this.#tries ??= setInterval(() => void this.#revive(), REVIVE_MS);
+    this.#tries ??= setInterval(this.#revive, REVIVE_MS);
   }
 
   close(): void {
@@ -36,9 +36,7 @@ export class DatabaseKeeper {
     this.#said = '';
   }
 
-  async #revive(): Promise<void> {
-    if (this.#trying) return;
-    this.#trying = true;
+  readonly #revive = oneAtATime(async () => {
     try {
       if (mustNotStart() !== null || !hasDied(await readServerInfoLater(this.#dbPath))) return;
       await ensureServer(this.#dbPath);
@@ -47,8 +45,6 @@ export class DatabaseKeeper {
       const why = messageOf(error);
       if (why !== this.#said && this.#tries !== null) this.#onNote(why);
       this.#said = why;
-    } finally {
-      this.#trying = false;
     }
-  }
+  });
 }

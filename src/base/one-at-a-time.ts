@@ -1,6 +1,6 @@
 /**
- * A look at the database that comes round again. Behind a database that is slow or hangs such looks would pile up, and every
- * lease and commit would wait its turn behind them.
+ * A look at the database, or at its server, that comes round again. Behind a database that is slow or hangs such looks would
+ * pile up; in a coordinator every lease and commit would wait its turn behind them.
  */
 
 /** Starts `look`; while one is under way a call is left out. What it throws is a bug, and nobody catches it. */

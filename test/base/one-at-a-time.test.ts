@@ -1,6 +1,6 @@
 /** Looks at the database do not pile up behind one that does not answer. */
 import test from 'ava';
-import { oneAtATime } from '../../src/coordinator/one-at-a-time.ts';
+import { oneAtATime } from '../../src/base/one-at-a-time.ts';
 
 test('a look while one is under way is left out; the next one after it is not', async (t) => {
   let answer = Promise.withResolvers<void>();
