@@ -288,6 +288,7 @@ class Coordinator {
       if (confirmed) this.post({ kind: 'confirmed', sentAt });
       else if (epoch === this.#state.epoch && this.#state.raising === 'no') this.post({ kind: 'fenced' });
     } catch (error) {
+      if (!(error instanceof WorldError)) throw error;
       // Said once: an outage of an hour is one line, not thousands.
       if (!this.#unconfirmed)
         this.#log.warn({ error: messageOf(error), rule: 'PROTOCOL 0: B' }, 'the heartbeat was not confirmed');
