@@ -7,7 +7,10 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-const child = spawn('ava', ['--tap', ...process.argv.slice(2)], { stdio: ['ignore', 'pipe', 'inherit'] });
+const ava = ['--import', './bin/ava-tap.mjs', 'node_modules/ava/entrypoints/cli.js', '--tap'];
+const child = spawn(process.execPath, [...ava, ...process.argv.slice(2)], {
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
 let passed = 0;
 let failed = 0;
 const skipped: string[] = [];

@@ -343,10 +343,10 @@ export function readMaybe(file: string): string {
   }
 }
 
-/** Whether a process lives; a zombie does not. */
+/** Whether a process lives. A zombie does not, once its last thread is gone: until then what it had open stays open. */
 export function lives(pid: number): boolean {
-  const stat = readMaybe(`/proc/${pid}/stat`);
-  return stat !== '' && !/\) [ZX] /.test(stat);
+  const status = readMaybe(`/proc/${pid}/status`);
+  return status !== '' && (!/^State:\s+[ZX]/m.test(status) || !/^Threads:\s+[01]$/m.test(status));
 }
 
 /** Figures belong into the report of a run, never into an assertion. */
