@@ -4,7 +4,8 @@
  */
 import { createRequire } from 'node:module';
 
-const require = createRequire(createRequire(import.meta.resolve('ava')).resolve('supertap'));
-const yaml = require('js-yaml');
+// The copy that the reporter itself finds.
+const fromReporter = createRequire(createRequire(import.meta.resolve('ava')).resolve('supertap'));
+const yaml = fromReporter('js-yaml');
 const dump = yaml.safeDump;
 yaml.safeDump = (value) => dump(value, { skipInvalid: true });

@@ -12,7 +12,7 @@ const child = spawn(process.execPath, [...ava, ...process.argv.slice(2)], {
   stdio: ['ignore', 'pipe', 'inherit'],
 });
 let passed = 0;
-let failed = 0;
+const failures: string[] = [];
 const skipped: string[] = [];
 let inFailure = false;
 const startedAt = performance.now();
@@ -29,7 +29,7 @@ for await (const line of createInterface({ input: child.stdout })) {
   inFailure = verdict === 'not ok';
   if (/# SKIP/i.test(title)) skipped.push(title);
   else if (inFailure) {
-    failed += 1;
+    failures.push(title);
     console.log(`FAILED ${title}`);
   } else {
     passed += 1;
@@ -45,7 +45,9 @@ const code: number = await new Promise((resolve) => {
 });
 if (process.stdout.isTTY) process.stdout.write('\r\u001B[K');
 for (const title of skipped) console.log(`SKIPPED ${title}`);
-if (code !== 0 && failed === 0) failed = 1;
+// Once more in one place: above there are pages between them.
+for (const title of failures) console.log(`FAILED ${title}`);
+const failed = code === 0 ? failures.length : Math.max(1, failures.length);
 console.log(`tests took ${((performance.now() - startedAt) / 1000).toFixed(0)} s`);
 console.log(`${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`);
 process.exit(failed > 0 || (process.env['CI'] === 'true' && skipped.length > 0) ? 1 : 0);

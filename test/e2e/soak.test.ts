@@ -11,7 +11,8 @@ test(`a minute of soak, --seed ${SEED}`, async (t) => {
     deadline: 480_000,
   });
   for (const line of ran.out.trim().split('\n')) t.log(line);
-  t.is(ran.code, 0, ran.err);
+  const broken = ran.out.match(/^BROKEN [^\n]*/gm) ?? [];
+  t.is(ran.code, 0, [...broken, ran.err].join('\n'));
   t.regex(ran.out, /^everything held$/m);
   const faults = ran.out.match(/^ +\d+\.\d s {2}\w[^:\n]*: /gm) ?? [];
   t.true(faults.length >= 5, `${faults.length} faults were struck`);
