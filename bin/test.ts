@@ -15,11 +15,14 @@ let passed = 0;
 const failures: string[] = [];
 const skipped: string[] = [];
 let inFailure = false;
+let whole = false;
 const startedAt = performance.now();
 
 for await (const line of createInterface({ input: child.stdout })) {
   const result = /^(ok|not ok) \d+ - (.*)$/.exec(line);
   if (!result) {
+    // The plan comes last: without it ava ended before it had told everything.
+    whole ||= /^1\.\.\d+$/.test(line);
     // Below a failure TAP has its details; what a test printed itself begins with #.
     if (inFailure || (line.startsWith('#') && !/^# (tests|pass|fail|skip)/.test(line) && !isTitle(line)))
       console.log(line);
@@ -45,9 +48,11 @@ const code: number = await new Promise((resolve) => {
 });
 if (process.stdout.isTTY) process.stdout.write('\r\u001B[K');
 for (const title of skipped) console.log(`SKIPPED ${title}`);
+if (!whole || (code !== 0 && failures.length === 0))
+  failures.push(`ava ended with ${code} ${whole ? 'after' : 'before'} its last result`);
 // Once more in one place: above there are pages between them.
 for (const title of failures) console.log(`FAILED ${title}`);
-const failed = code === 0 ? failures.length : Math.max(1, failures.length);
+const failed = failures.length;
 console.log(`tests took ${((performance.now() - startedAt) / 1000).toFixed(0)} s`);
 console.log(`${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`);
 process.exit(failed > 0 || (process.env['CI'] === 'true' && skipped.length > 0) ? 1 : 0);

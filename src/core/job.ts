@@ -1,6 +1,6 @@
 /**
  * The life of a job: its states, their groups and every transition that is allowed, in one table. The store's guards,
- * the cores, the documentation and the tests are made from it; a step that is not in it stops the process.
+ * the cores, the documentation and the tests are made from it; a step that is not in it is a bug and throws.
  *
  * Names, groups and transitions are those of the original Balsam (0.4/0.5); ours on top: an expired lease goes through
  * RUN_TIMEOUT with history, and failed parents fail their children at once.

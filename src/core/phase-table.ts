@@ -1,6 +1,6 @@
 /**
  * Phases as tables: what a core tells apart in the life of a thing (an attempt, an agent, itself) is written down step by
- * step, and a step that is not in the table stops the process. Called by the `phases.ts` of each core, which is the only
+ * step, and a step that is not in the table is a bug and throws. Called by the `phases.ts` of each core, which is the only
  * one that sets a phase.
  */
 import { assert } from '../base/assert.ts';

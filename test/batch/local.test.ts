@@ -8,6 +8,7 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { localScheduler } from '../../src/batch/local.ts';
 import type { Submission } from '../../src/batch/scheduler.ts';
+import { lives } from '../helpers/lives.ts';
 
 function submission(t: ExecutionContext, body: string): Submission {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'balsam-local-'));
@@ -28,13 +29,6 @@ async function until(condition: () => Promise<boolean> | boolean, what: string):
 
 const stateOf = async (id: number): Promise<string | undefined> =>
   (await localScheduler.status([id])).get(id);
-const alive = (pid: number): boolean => {
-  try {
-    return !/\) [ZX] /.test(fs.readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
-  }
-};
 
 test('a script runs in its directory, its output goes to its file, and it ends', async (t) => {
   const job = submission(t, 'pwd; echo to stderr >&2');
@@ -54,7 +48,7 @@ test('cancel ends the script and what it started', async (t) => {
   await localScheduler.cancel(id);
   t.is(await stateOf(id), 'finished');
   const child = Number(fs.readFileSync(file, 'utf8'));
-  await until(() => !alive(child), 'the child has ended');
+  await until(() => !lives(child), 'the child has ended');
   t.pass();
 });
 

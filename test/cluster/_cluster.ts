@@ -9,6 +9,7 @@ import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { ensureServer, initCluster, stopServer } from '../../src/cluster/index.ts';
 import { messageOf } from '../../src/base/errors.ts';
+import { lives } from '../helpers/lives.ts';
 
 /** The tests' own list of known databases, and no variable of a surrounding allocation. */
 process.env['BALSAM_HOME'] = fs.mkdtempSync(path.join(os.tmpdir(), 'balsam-home-'));
@@ -98,16 +99,7 @@ export async function failure(work: () => Promise<unknown>): Promise<string> {
 export async function crash(root: string): Promise<void> {
   const { pid } = await ensureServer(root);
   process.kill(pid ?? -1, 'SIGKILL');
-  await until(() => !isRunning(pid ?? -1), 'the postmaster is gone');
-}
-
-export function isRunning(pid: number): boolean {
-  try {
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return !/\) [ZX] /.test(stat);
-  } catch {
-    return false;
-  }
+  await until(() => !lives(pid ?? -1), 'the postmaster is gone');
 }
 
 /** Waits until `condition` holds; fails after 30 s. */

@@ -22,7 +22,8 @@ import {
   stopServer,
 } from '../../src/cluster/index.ts';
 import { lastWords } from '../../src/cluster/postmaster.ts';
-import { crash, failure, isRunning, newDatabase, openDirectory, run, step, until } from './_cluster.ts';
+import { lives } from '../helpers/lives.ts';
+import { crash, failure, newDatabase, openDirectory, run, step, until } from './_cluster.ts';
 
 const client = { applicationName: 'test', role: 'client', max: 1 } as const;
 
@@ -87,7 +88,7 @@ test.serial('the server outlives who started it, in a session of its own', async
   const root = await newDatabase(t);
   const ended = await run(step('ensure', root));
   const { pid } = JSON.parse(ended.stdout) as { pid: number };
-  t.true(isRunning(pid));
+  t.true(lives(pid));
   const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
   t.is(Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]), pid, 'leader of its session');
 });
@@ -103,7 +104,7 @@ test.serial('stop, start, reset, status', async (t) => {
   t.true(await stopServer(root));
   t.is((await serverStatus(root)).state, 'stopped');
   t.is(readServerInfo(root).pid, null);
-  t.false(isRunning(second.pid ?? -1));
+  t.false(lives(second.pid ?? -1));
   t.false(fs.existsSync(second.socket_dir ?? ''), 'no directory is left in /tmp');
 });
 
@@ -136,7 +137,7 @@ test.serial(
       JSON.stringify({ ...info, boot_id: '00000000-0000-0000-0000-000000000000', pid: process.pid }),
     );
     t.is((await serverStatus(root)).state, 'stopped');
-    t.true(isRunning((await ensureServer(root)).pid ?? -1));
+    t.true(lives((await ensureServer(root)).pid ?? -1));
   },
 );
 
@@ -305,7 +306,7 @@ time.sleep(300)`,
   await once(parent.stdout, 'data');
   const { pid } = readServerInfo(root);
   process.kill(pid!, 'SIGKILL');
-  await until(() => !isRunning(pid!), 'it is dead');
+  await until(() => !lives(pid!), 'it is dead');
   t.true(fs.existsSync(`/proc/${pid}`), 'and a zombie');
   const starting = ensureServer(root);
   const log = layoutOf(root).postgresLog;

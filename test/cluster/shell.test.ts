@@ -7,7 +7,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { readServerInfo } from '../../src/cluster/index.ts';
-import { isRunning, newDatabase, openDirectory, run } from './_cluster.ts';
+import { lives } from '../helpers/lives.ts';
+import { newDatabase, openDirectory, run } from './_cluster.ts';
 
 const BIN = path.resolve(import.meta.dirname, '../../bin');
 
@@ -124,7 +125,7 @@ test('activate sets database, prompt and PATH and starts the server; deactivate 
     'again 0',
     '',
   ]);
-  t.true(isRunning(readServerInfo(root).pid ?? -1));
+  t.true(lives(readServerInfo(root).pid ?? -1));
 });
 
 test('a shell with an old Node, or none, gets the one of the package in front', async (t) => {

@@ -343,12 +343,6 @@ export function readMaybe(file: string): string {
   }
 }
 
-/** Whether a process lives. A zombie does not, once its last thread is gone: until then what it had open stays open. */
-export function lives(pid: number): boolean {
-  const status = readMaybe(`/proc/${pid}/status`);
-  return status !== '' && (!/^State:\s+[ZX]/m.test(status) || !/^Threads:\s+[01]$/m.test(status));
-}
-
 /** Figures belong into the report of a run, never into an assertion. */
 export function ms(value: number): string {
   return `${value.toFixed(0)} ms`;

@@ -7,7 +7,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { only, partsOf } from './_parts.ts';
-import { lives, locking, makeWorld, ms, readMaybe, until, type Launcher, type World } from './_world.ts';
+import { locking, makeWorld, ms, readMaybe, until, type Launcher, type World } from './_world.ts';
+import { lives } from '../helpers/lives.ts';
 
 let world: World;
 test.before(async () => {

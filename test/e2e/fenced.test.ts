@@ -9,7 +9,8 @@ import { listLaunchers } from '../../src/store/launcher-store.ts';
 import { tombstone } from '../../src/store/rescue-store.ts';
 import { only, partsOf, signal } from './_parts.ts';
 import { executionsOf, runningTicks, ticking } from './_ticks.ts';
-import { lives, makeWorld, until, type World } from './_world.ts';
+import { makeWorld, until, type World } from './_world.ts';
+import { lives } from '../helpers/lives.ts';
 
 const PATIENCE_MS = 240_000;
 

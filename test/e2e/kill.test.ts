@@ -5,7 +5,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { lives, makeWorld, ms, readMaybe, until, type World } from './_world.ts';
+import { makeWorld, ms, readMaybe, until, type World } from './_world.ts';
+import { lives } from '../helpers/lives.ts';
 
 let world: World;
 test.before(async () => {

@@ -3,7 +3,8 @@
  * ended as RUN_TIMEOUT within 12 s and runs again under the next launcher, unless the job forbids that.
  */
 import test from 'ava';
-import { DEADLINE_MS, lives, locking, makeWorld, ms, until, type Launcher, type World } from './_world.ts';
+import { DEADLINE_MS, locking, makeWorld, ms, until, type Launcher, type World } from './_world.ts';
+import { lives } from '../helpers/lives.ts';
 
 let world: World;
 test.before(async () => {

@@ -14,7 +14,8 @@ import { makeLauncherKeys, readKeyFile } from '../../src/wire/curve.ts';
 import { RouterLink } from '../../src/wire/router-link.ts';
 import { only, type Kind } from './_parts.ts';
 import { lastBound, type Bound } from './_stranger.ts';
-import { lives, makeWorld, until, type Launcher, type World } from './_world.ts';
+import { makeWorld, until, type Launcher, type World } from './_world.ts';
+import { lives } from '../helpers/lives.ts';
 
 let world: World;
 test.before(async () => {

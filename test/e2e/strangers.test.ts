@@ -14,7 +14,8 @@ import { makeLauncherKeys, type CurveKeys } from '../../src/wire/curve.ts';
 import { DealerLink } from '../../src/wire/dealer-link.ts';
 import { only } from './_parts.ts';
 import { JOIN, envelope as anEnvelope, hostileBytes, lastBound, publishedKeys } from './_stranger.ts';
-import { lives, makeWorld, until, type Launcher, type World } from './_world.ts';
+import { makeWorld, until, type Launcher, type World } from './_world.ts';
+import { lives } from '../helpers/lives.ts';
 
 let world: World;
 let launcher: Launcher;

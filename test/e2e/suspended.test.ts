@@ -8,7 +8,8 @@ import { history } from '../../src/store/event-store.ts';
 import { readStat } from '../../src/process/proc.ts';
 import { guardOf, partsOf, signal } from './_parts.ts';
 import { GREETED } from './_python.ts';
-import { lives, makeWorld, until, type World } from './_world.ts';
+import { makeWorld, until, type World } from './_world.ts';
+import { lives } from '../helpers/lives.ts';
 
 let world: World;
 test.before(async () => {

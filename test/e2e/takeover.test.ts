@@ -7,7 +7,8 @@ import test from 'ava';
 import { linesWithoutRule, logLines } from './_log.ts';
 import { only, partsOf, postgresOf, signal } from './_parts.ts';
 import { complaints } from './_verdict.ts';
-import { lives, locking, makeWorld, ms, until, type World } from './_world.ts';
+import { locking, makeWorld, ms, until, type World } from './_world.ts';
+import { lives } from '../helpers/lives.ts';
 
 let world: World;
 test.before(async () => {

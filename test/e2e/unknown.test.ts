@@ -8,7 +8,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { postgresOf, signal } from './_parts.ts';
-import { lives, locking, makeWorld, until, type Launcher, type World } from './_world.ts';
+import { locking, makeWorld, until, type Launcher, type World } from './_world.ts';
+import { lives } from '../helpers/lives.ts';
 
 let world: World;
 test.before(async () => {
