@@ -11,6 +11,9 @@ import { ROOT, run, type Ran } from '../helpers/program.ts';
 
 const DEADLINE_MS = 300_000;
 
+/** The last TypeScript that is written in JavaScript; many projects stay with it. */
+const OLD_TYPESCRIPT = '5.9.3';
+
 let home: string;
 let folder: string;
 
@@ -46,6 +49,7 @@ test.before(async (t) => {
     '--no-audit',
     '--no-fund',
     path.join(home, filename),
+    `typescript@${OLD_TYPESCRIPT}`,
   ]);
   if (installed.code !== 0) throw new Error(`npm install failed: ${installed.err}`);
 });
@@ -65,6 +69,41 @@ test('npx balsam --version', async (t) => {
   t.deepEqual([ran.code, ran.out, ran.err], [0, `balsam ${version}\n`, '']);
 });
 
+test('the command takes the Node of the package when the one on PATH is old', async (t) => {
+  const old = path.join(home, 'old');
+  await fs.promises.mkdir(old);
+  await fs.promises.writeFile(path.join(old, 'node'), '#!/bin/sh\necho v20.20.2\n', { mode: 0o755 });
+  const ran = await there(path.join(folder, 'node_modules/.bin/balsam'), ['--version'], {
+    PATH: `${old}:/usr/bin:/bin`,
+  });
+  t.regex(ran.out, /^balsam \d/, ran.err);
+});
+
+test('a program that imports it compiles, whatever its compiler and target', async (t) => {
+  const program = `import { BalsamJob, openBalsam } from 'balsam';
+    export async function count(): Promise<number> {
+      const db = await openBalsam({ path: '/db' });
+      for await (const job of db.jobs.all()) job.name;
+      await db.close();
+      return BalsamJob.objects.count();
+    }\n`;
+  await fs.promises.writeFile(path.join(folder, 'target.ts'), program);
+  await fs.promises.writeFile(path.join(folder, 'wrong.ts'), program.replace('job.name', 'job.nmae'));
+  const compilers = [
+    path.join(folder, 'node_modules/typescript/bin/tsc'),
+    path.join(ROOT, 'node_modules/.bin/tsc'),
+  ];
+  const targets = [[], ['--module', 'nodenext'], ['--target', 'es2022', '--module', 'nodenext']];
+  for (const compiler of compilers)
+    for (const target of targets) {
+      const compile = (file: string): Promise<Ran> =>
+        there(process.execPath, [compiler, '--noEmit', '--strict', ...target, file]);
+      const title = `${compiler} ${target.join(' ')}`;
+      t.is((await compile('target.ts')).out, '', title);
+      t.regex((await compile('wrong.ts')).out, /nmae/, title);
+    }
+});
+
 test('its types hold under strict, without those of Node', async (t) => {
   await fs.promises.copyFile(path.join(ROOT, 'test/client/_types.ts'), path.join(folder, 'types.ts'));
   const options = {
@@ -79,14 +118,14 @@ test('its types hold under strict, without those of Node', async (t) => {
     },
     files: ['types.ts'],
   };
-  await fs.promises.writeFile(path.join(folder, 'tsconfig.json'), JSON.stringify(options));
+  await fs.promises.writeFile(path.join(folder, 'strict.json'), JSON.stringify(options));
   const tsc = path.join(ROOT, 'node_modules/.bin/tsc');
-  const right = await there(tsc, ['-p', folder]);
+  const right = await there(tsc, ['-p', 'strict.json']);
   t.deepEqual([right.code, right.out], [0, '']);
   // The same check must be able to fail.
   const types = path.join(folder, 'types.ts');
   await fs.promises.appendFile(types, "\nvoid BalsamJob.objects.filter({ nmae: 'x' });\n");
-  const wrong = await there(tsc, ['-p', folder]);
+  const wrong = await there(tsc, ['-p', 'strict.json']);
   t.not(wrong.code, 0);
   t.regex(wrong.out, /nmae/);
 });
