@@ -2,13 +2,17 @@
  * Runs the tests and prints what a person and a machine want to know: failures whole, skips with their reason, and at the
  * end one plain line `N passed, N failed` (`, N skipped` only when something was). In CI a skip is a failure.
  *
- * Arguments are passed on to ava (files, --match). Called by `npm test`.
+ * The tests get surroundings of their own; what they leave behind is a failure. Arguments are passed on to ava (files, --match).
  */
 import { spawn } from 'node:child_process';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { surroundings } from './test-surroundings.ts';
 
 const ava = ['--import', './bin/ava-tap.mjs', 'node_modules/ava/entrypoints/cli.js', '--tap'];
+const around = surroundings(path.join(import.meta.dirname, '..'));
 const child = spawn(process.execPath, [...ava, ...process.argv.slice(2)], {
+  env: around.env,
   stdio: ['ignore', 'pipe', 'inherit'],
 });
 let passed = 0;
@@ -50,6 +54,7 @@ if (process.stdout.isTTY) process.stdout.write('\r\u001B[K');
 for (const title of skipped) console.log(`SKIPPED ${title}`);
 if (!whole || (code !== 0 && failures.length === 0))
   failures.push(`ava ended with ${code} ${whole ? 'after' : 'before'} its last result`);
+for (const line of await around.close()) failures.push(`left behind: ${line}`);
 // Once more in one place: above there are pages between them.
 for (const title of failures) console.log(`FAILED ${title}`);
 const failed = failures.length;

@@ -186,6 +186,24 @@ test('a test that cannot run here is skipped with its reason, by unless(), and n
   t.deepEqual([...skips, ...passes], []);
 });
 
+test('every rule of the protocol that is cited exists', (t) => {
+  const text = readFileSync(path.join(ROOT, 'docs/PROTOCOL.md'), 'utf8');
+  const rules = new Set([...text.matchAll(/^## (\d+)\.|^- \*\*(G\d+)/gm)].map((m) => m[1] ?? m[2]!));
+  t.true(rules.has('0') && rules.has('15') && rules.has('G1'));
+  const cited = all.flatMap((s) =>
+    [...s.text.matchAll(/\bPROTOCOL (\w+)(?:–(\d+))?/g)].flatMap(([words, ...numbers]) =>
+      numbers.filter(Boolean).map((rule) => ({ rule: rule!, words, file: s.file })),
+    ),
+  );
+  t.true(cited.length > 100, `only ${cited.length} citations`);
+  t.deepEqual(
+    cited
+      .filter(({ rule }) => /^G?\d/.test(rule) && !rules.has(rule))
+      .map(({ words, file }) => `${file}: ${words}`),
+    [],
+  );
+});
+
 test('every limit is used', (t) => {
   const limits = code.filter((s) => /^src\/base\/.*limits\.ts$/.test(s.file));
   t.true(limits.length >= 1);

