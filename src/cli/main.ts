@@ -5,9 +5,8 @@
  */
 import fs from 'node:fs';
 import { enableCompileCache } from 'node:module';
-import os from 'node:os';
-import path from 'node:path';
 import { EXIT_FAILED, EXIT_USAGE } from '../base/errors.ts';
+import { codeDirectory } from '../base/home.ts';
 import { didYouMean } from '../base/suggest.ts';
 import { commandNamed, COMMANDS, isCommand, LATER } from './commands.ts';
 
@@ -41,12 +40,12 @@ function refuse(typed: string, name: string): number {
 }
 
 /**
- * What V8 made of our files is kept for the next command. In the person's own directory: what lies in a place where others
- * can write must not become code.
+ * What V8 made of our files is kept for the next command. In the person's own directory, or not at all: what lies in a
+ * place where others can write must not become code.
  */
 function useCompileCache(): void {
-  const home = process.env['BALSAM_HOME'] ?? path.join(os.homedir(), '.balsam');
-  enableCompileCache(path.join(home, 'compile-cache'));
+  const directory = codeDirectory('compile-cache');
+  if (directory !== null) enableCompileCache(directory);
 }
 
 function help(): string {

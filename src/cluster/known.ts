@@ -1,16 +1,18 @@
 /**
  * The list of databases this person has used, in `~/.balsam/databases.json` (BALSAM_HOME names another directory): what
  * `which --list` shows and where `balsamactivate` looks up a part of a name. A convenience: a damaged or unwritable list
- * is made anew or left alone and never stops a command.
+ * is made anew or left alone and never stops a command. Where there is no home directory there is no list.
  */
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
+import { balsamHome, isOwnFile } from '../base/home.ts';
 import { expandHome, writeAtomically } from './layout.ts';
 
-function listFile(): string {
-  return path.join(process.env['BALSAM_HOME'] ?? path.join(os.homedir(), '.balsam'), 'databases.json');
+/** Null where there is no place for it. What others could have written would send a command to a database of theirs. */
+function listFile(): string | null {
+  const home = balsamHome();
+  return home === null ? null : path.join(home, 'databases.json');
 }
 
 /** The databases that still exist, in the order in which they were made. */
@@ -20,11 +22,10 @@ export function knownDatabases(): string[] {
 
 /** Adds `root`; nothing happens when it is there. Databases that are gone are dropped. */
 export function rememberDatabase(root: string): void {
-  const list = readList();
-  if (list.includes(root)) return;
+  const file = listFile();
+  if (file === null || readList().includes(root)) return;
   try {
-    fs.mkdirSync(path.dirname(listFile()), { recursive: true });
-    writeAtomically(listFile(), `${JSON.stringify([...knownDatabases(), root], null, 2)}\n`, 0o644);
+    writeAtomically(file, `${JSON.stringify([...knownDatabases(), root], null, 2)}\n`, 0o644);
   } catch {
     // No home directory, or it is full: the list is a convenience.
   }
@@ -47,8 +48,10 @@ export function lookUpDatabase(name: string): string {
 }
 
 function readList(): string[] {
+  const file = listFile();
+  if (file === null || !isOwnFile(file)) return [];
   try {
-    const value: unknown = JSON.parse(fs.readFileSync(listFile(), 'utf8'));
+    const value: unknown = JSON.parse(fs.readFileSync(file, 'utf8'));
     return Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
   } catch {
     return [];

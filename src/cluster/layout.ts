@@ -7,9 +7,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
+import { homeDirectory } from '../base/home.ts';
 
 /** Every path inside one database directory. */
 export interface Layout {
@@ -170,7 +170,11 @@ export function findDatabasePath(given?: string): string {
 
 /** `~` and `~/x` as a shell would read them: a settings file or a quoted variable has them unexpanded. */
 export function expandHome(name: string): string {
-  return name === '~' || name.startsWith('~/') ? path.join(os.homedir(), name.slice(1)) : name;
+  if (name !== '~' && !name.startsWith('~/')) return name;
+  const home = homeDirectory();
+  if (home === null)
+    throw new UserError(`${name} means your home directory, and there is none (HOME): write the whole path`);
+  return path.join(home, name.slice(1));
 }
 
 /** The `code` of a system or Postgres error, '' when it has none. */

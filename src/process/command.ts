@@ -4,14 +4,14 @@
  * a shell happens: no $, no globs, no operators, no comments. Who calls it: the agent, before a start.
  * It must never start anything, and never guess what a broken line means.
  */
-import { homedir } from 'node:os';
 import { UserError } from '../base/errors.ts';
+import { homeDirectory } from '../base/home.ts';
 
 /**
  * argv of a job: the words of `executable`, then those of `args`; an unquoted leading `~` or `~/` becomes the home
  * directory. UserError for a quote that is not closed, or when there is no word at all.
  */
-export function jobArgv(executable: string, args: string, home: string = homedir()): string[] {
+export function jobArgv(executable: string, args: string, home?: string): string[] {
   const argv = [...splitWords(executable, 'executable', home), ...splitWords(args, 'args', home)];
   if (argv.length === 0) throw new UserError('the executable is empty: there is nothing to run');
   return argv;
@@ -23,7 +23,7 @@ export function withEnvscript(envscript: string, argv: readonly string[]): strin
 }
 
 /** Words of `text`; `field` names it in the error. */
-export function splitWords(text: string, field: string, home: string = homedir()): string[] {
+export function splitWords(text: string, field: string, home?: string): string[] {
   const words: string[] = [];
   let word: string | null = null;
   for (let i = 0; i < text.length; i++) {
@@ -41,13 +41,23 @@ export function splitWords(text: string, field: string, home: string = homedir()
       i += 1;
       if (text[i] !== '\n') word = (word ?? '') + text[i];
     } else if (c === '~' && word === null && /^(?:[\s/]|$)/.test(text.slice(i + 1, i + 2))) {
-      word = home;
+      word = home ?? ownHome(text, field);
     } else {
       word = (word ?? '') + c;
     }
   }
   if (word !== null) words.push(word);
   return words;
+}
+
+/** Asked for only where a `~` stands: most jobs have none, and there may be no home. */
+function ownHome(text: string, field: string): string {
+  const home = homeDirectory();
+  if (home === null)
+    throw new UserError(
+      `${field} has a ~, and there is no home directory here (HOME): write the whole path: ${text}`,
+    );
+  return home;
 }
 
 function single(text: string, start: number, field: string): [inside: string, end: number] {
