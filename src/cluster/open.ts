@@ -7,7 +7,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT_FAILED, UserError, WorldError } from '../base/errors.ts';
 import { SERVER_START_MS } from '../base/limits.ts';
-import { liveLaunchers } from '../store/admin.ts';
 import { connect, type ConnectOptions, type Database, type DatabaseAddress } from '../store/connection.ts';
 import { checkSchema, migrate } from '../store/migrate.ts';
 import { belongsHere, elsewhere, ensureServer, reachableAddress } from './server.ts';
@@ -79,7 +78,7 @@ export async function followServer(db: OpenDatabase): Promise<void> {
 async function open(root: string, info: ServerInfo, options: ConnectOptions): Promise<OpenDatabase> {
   const db = connect(addressOf(root, info), options);
   try {
-    await ensureSchema(db, root);
+    await ensureSchema(db);
   } catch (error) {
     await db.close().catch(() => undefined); // what failed first is what the caller must hear
     throw error;
@@ -87,20 +86,12 @@ async function open(root: string, info: ServerInfo, options: ConnectOptions): Pr
   return Object.assign(db, { path: root });
 }
 
-/** An older schema is brought up to date when no launcher is at work on it; a newer one is a UserError of `migrate`. */
-async function ensureSchema(db: Database, root: string): Promise<void> {
+/** An older schema is brought up to date; UserError of `migrate` when that must not be, or when the schema is newer. */
+async function ensureSchema(db: Database): Promise<void> {
   try {
     await checkSchema(db);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    const live = await liveLaunchers(db);
-    if (live > 0) {
-      const [what] = error.message.split(';');
-      throw new UserError(
-        `${what}; ${live} launchers are at work on ${root}: use the version of balsam that started them, or wait until they have ended`,
-        error.exitCode,
-      );
-    }
     await migrate(db);
     await checkSchema(db);
   }

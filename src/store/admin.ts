@@ -1,7 +1,6 @@
 /**
- * Statements about the server itself, not about jobs: making the database at init, who is connected, whether launchers
- * are at work (then the schema must not change). Called by the cluster room and `balsam server`; each runs once in a
- * while, none is on a hot path. Must never be given a name that a person typed without quoting.
+ * Statements about the server itself, not about jobs: making the database at init, who is connected, settings and clock.
+ * Each runs once in a while, none is on a hot path. Must never be given a name that a person typed without quoting.
  */
 import type { Database } from './connection.ts';
 
@@ -39,16 +38,6 @@ export async function serverMajor(db: Database): Promise<number> {
     { version: number }[]
   >`select current_setting('server_version_num')::int as version`;
   return Math.floor((row?.version ?? 0) / 10_000);
-}
-
-/** How many launchers are alive; 0 on a database that has no schema yet. */
-export async function liveLaunchers(db: Database): Promise<number> {
-  const [table] = await db.sql<{ there: boolean }[]>`select to_regclass('launcher') is not null as there`;
-  if (table?.there !== true) return 0;
-  const [row] = await db.sql<
-    { count: number }[]
-  >`select count(*)::int as count from launcher where state = 'alive'`;
-  return row?.count ?? 0;
 }
 
 /** What `balsam doctor` asks of the server. */

@@ -1,14 +1,17 @@
 /**
  * Brings the schema up to date: numbered SQL files, each applied once and in one transaction, their checksums kept.
  *
- * Called by `balsam init` and by tests; every other program only checks. Two migrators at once are safe: the second
- * waits and finds nothing to do. It must never change a schema that is newer than this program.
+ * Two migrators at once are safe: the second waits and finds nothing to do. A schema that is newer than this program, or one on
+ * which a launcher lives, must never be changed. A file that was released is never edited: databases of users remember its
+ * checksum (test/store/upgrade.test.ts).
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { UserError } from '../base/errors.ts';
+import { CHAIN } from '../base/limits.ts';
 import type { Database, Queries } from './connection.ts';
+import { holdLaunchers, tombstoneIn, type SaysItLives } from './rescue-store.ts';
 
 interface Migration {
   number: number;
@@ -42,8 +45,9 @@ function migrations(): Migration[] {
 }
 
 /**
- * Applies what is missing, in order, under an advisory lock. A second call does nothing. UserError when the schema is
- * newer than this program, or when an applied file was changed since.
+ * Applies what is missing, in order, under an advisory lock. A second call does nothing. UserError, and nothing is changed,
+ * when the schema is newer than this program, when an applied file was changed since, or while a launcher lives. Launchers
+ * that are silent for R are buried in the same transaction (PROTOCOL 15).
  */
 export async function migrate(db: Database): Promise<{ from: number; to: number }> {
   const known = migrations();
@@ -52,12 +56,30 @@ export async function migrate(db: Database): Promise<{ from: number; to: number 
     await sql.unsafe(`create table if not exists migration (
       number int primary key, name text not null, checksum text not null, applied_at timestamptz not null default clock_timestamp())`);
     const from = await applied(sql, known);
+    const silent = from < known.length ? await silentLaunchers(sql, from, known.length) : [];
     for (const migration of known.slice(from)) {
       await sql.unsafe(migration.text);
       await sql`insert into migration (number, name, checksum) values (${migration.number}, ${migration.name}, ${migration.checksum})`;
     }
+    // The statement of a burial fits the newest schema only, so that it comes last; the rows were held since the look.
+    for (const launcher of silent) await tombstoneIn(sql, launcher, CHAIN.rescue, false, null);
     return { from, to: known.length };
   });
+}
+
+/** The launchers to bury before the schema changes. UserError when one of those that say they live may be right. */
+async function silentLaunchers(sql: Queries, from: number, to: number): Promise<SaysItLives[]> {
+  const [table] = await sql<{ there: boolean }[]>`select to_regclass('launcher') is not null as there`;
+  if (table?.there !== true) return [];
+  const launchers = await holdLaunchers(sql, CHAIN.rescue);
+  const [newest, ...others] = launchers.filter(({ silent }) => !silent);
+  if (newest === undefined) return launchers;
+  const [are, have] =
+    others.length === 0 ? ['1 launcher is', 'it has'] : [`${others.length + 1} launchers are`, 'they have'];
+  const age = Math.max(0, Math.round(newest.ageSeconds));
+  throw new UserError(
+    `the database has schema ${from}, this program needs ${to}, and ${are} at work on it (last sign of life ${age} s ago): use the version of balsam that started ${others.length === 0 ? 'it' : 'them'}, or wait until ${have} ended; one that died is given up after ${CHAIN.rescue / 1000} s of silence`,
+  );
 }
 
 /** UserError when the schema is older or newer than this program. One query. */

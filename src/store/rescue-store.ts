@@ -2,10 +2,9 @@
  * Rescue: taking back what a dead launcher held (PROTOCOL 4), and ending the sessions of a dead coordinator.
  *
  * Two steps, by anyone, repeatable: a tombstone (state `dead`, epoch + 1, never undone), after which no statement of the
- * old launcher writes; then chunks of what it held, each by its own state and with history. Called by the coordinators'
- * rescuer. It must never touch a row of a launcher that has no tombstone.
+ * old launcher writes; then chunks of what it held, each by its own state and with history. It must never touch a row of a launcher that has no tombstone.
  */
-import type { Database } from './connection.ts';
+import type { Database, Queries } from './connection.ts';
 import type { RosterMember } from './rows.ts';
 
 /** Rows released by one statement. */
@@ -56,16 +55,42 @@ export async function tombstone(
   proven: boolean,
   by: number | null = null,
 ): Promise<boolean> {
-  const rows = await db.run(
-    (sql) => sql`
-      with l as materialized (
-        select id from launcher where id = ${candidate.id} and epoch = ${candidate.epoch} and state in ('alive', 'ended')
-          and (${proven}::boolean or heartbeat_at < clock_timestamp() - ${rescueMs}::float8 * interval '1 ms') for update)
-      update launcher set state = 'dead', epoch = launcher.epoch + 1, ended_at = coalesce(launcher.ended_at, clock_timestamp()),
-        rescued_by = ${by}, rescued_at = clock_timestamp(), rescued_how = ${proven ? 'proof' : 'silence'}
-      from l where launcher.id = l.id returning launcher.id`,
-  );
+  return db.run((sql) => tombstoneIn(sql, candidate, rescueMs, proven, by));
+}
+
+/** The same where `sql` is. */
+export async function tombstoneIn(
+  sql: Queries,
+  candidate: Pick<Candidate, 'id' | 'epoch'>,
+  rescueMs: number,
+  proven: boolean,
+  by: number | null,
+): Promise<boolean> {
+  const rows = await sql`
+    with l as materialized (
+      select id from launcher where id = ${candidate.id} and epoch = ${candidate.epoch} and state in ('alive', 'ended')
+        and (${proven}::boolean or heartbeat_at < clock_timestamp() - ${rescueMs}::float8 * interval '1 ms') for update)
+    update launcher set state = 'dead', epoch = launcher.epoch + 1, ended_at = coalesce(launcher.ended_at, clock_timestamp()),
+      rescued_by = ${by}, rescued_at = clock_timestamp(), rescued_how = ${proven ? 'proof' : 'silence'}
+    from l where launcher.id = l.id returning launcher.id`;
   return rows.length === 1;
+}
+
+/** A launcher whose row says that it lives, as any schema has it. */
+export type SaysItLives = Pick<Candidate, 'id' | 'epoch' | 'silent'> & { ageSeconds: number };
+
+/**
+ * The launchers whose rows say that they live, and keeps every row of the table as it is until the transaction ends: no
+ * heartbeat and no new launcher comes in between. Reads only columns that every schema has. Must be called in a transaction.
+ */
+export async function holdLaunchers(sql: Queries, rescueMs: number): Promise<SaysItLives[]> {
+  await sql`lock table launcher in share row exclusive mode`;
+  return [
+    ...(await sql<SaysItLives[]>`
+      select id, epoch, heartbeat_at < clock_timestamp() - ${rescueMs}::float8 * interval '1 ms' as silent,
+        extract(epoch from clock_timestamp() - heartbeat_at)::float8 as "ageSeconds"
+      from launcher where state = 'alive' order by heartbeat_at desc, id`),
+  ];
 }
 
 /** The order names the launcher too: with `id` alone the plan walks all jobs by their key (measured: 250,000 rows a chunk). */
