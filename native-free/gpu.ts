@@ -4,16 +4,17 @@
  * Why it exists: jobs ask for GPUs, and agents hand out their ids (CUDA_VISIBLE_DEVICES and its like) from a list.
  * Who calls it: inventory.ts. Sources: /proc/driver/nvidia, /sys/class/kfd, /sys/class/drm.
  * It must never count what can't compute: a server's ASPEED or Matrox console, a laptop's integrated Intel graphics, an
- * NVIDIA card without NVIDIA's driver. Where it is wrong, a declared count overrides it.
+ * NVIDIA card without NVIDIA's driver. Where it is wrong, a declared count overrides it; which of them a launcher may use is
+ * gpu-grant.ts' question.
  */
 import { listDirectory, listNumbered, readInteger, readLink, readText } from './sysfs.ts';
 
-export type GpuVendor = 'nvidia' | 'amd' | 'intel' | 'declared';
+export type GpuVendor = 'nvidia' | 'amd' | 'intel';
 
 export type Gpu = {
   /** 0, 1, … in the order in which the vendor's runtime counts by default under PCI order. */
   readonly index: number;
-  /** What goes into the vendor's list of visible devices: the index, or an identifier given by the batch system. */
+  /** What goes into the vendor's list of visible devices: the index. */
   readonly id: string;
   readonly vendor: GpuVendor;
   /** As the driver names it; null if it does not. */
@@ -24,51 +25,19 @@ export type Gpu = {
   readonly numaNode: number | null;
 };
 
-export type GpuOptions = {
-  /** A declared number of GPUs: nothing is looked up. 0 says that there are none. */
-  readonly count?: number | undefined;
-  /** A list of visible devices as a batch system sets it (`0,1` or `GPU-uuid,…`): only these are ours to give out. */
-  readonly visible?: string | undefined;
-};
-
 type Found = Omit<Gpu, 'index' | 'id'>;
 
 const vendorNumbers = { amd: 0x1002, intel: 0x8086 } as const;
 
-/** The GPUs that this process may hand out: declared, or found and then cut to the visible ones. */
-export function readGpus(root: string, options: GpuOptions = {}): Gpu[] {
-  if (options.count !== undefined) {
-    const declared = { vendor: 'declared', model: null, pciAddress: null, numaNode: null } as const;
-    return Array.from({ length: options.count }, (_, index) => ({ ...declared, index, id: `${index}` }));
-  }
+/** The GPUs of this host, whoever may use them. */
+export function readGpus(root: string): Gpu[] {
   const nvidia = readNvidia(root);
   const found = nvidia.length > 0 ? nvidia : (readAmd(root) ?? readDrm(root, 'amd'));
-  const all = (found.length > 0 ? found : readDrm(root, 'intel')).map((gpu, index): Gpu => ({
+  return (found.length > 0 ? found : readDrm(root, 'intel')).map((gpu, index): Gpu => ({
     ...gpu,
     index,
     id: `${index}`,
   }));
-  return options.visible === undefined ? all : cutToVisible(all, options.visible);
-}
-
-/**
- * The visible devices among those found. An index beyond the list or an identifier is kept as an id of its own when GPUs
- * were found at all: the batch system knows better. An empty list, `-1` and `NoDevFiles` mean none, as in the runtimes.
- */
-function cutToVisible(all: readonly Gpu[], visible: string): Gpu[] {
-  const first = all[0];
-  const names = visible.split(',').map((name) => name.trim());
-  const end = names.findIndex((name) => name === '' || name === '-1' || name === 'NoDevFiles');
-  if (first === undefined) return [];
-  const seen = new Set(end === -1 ? names : names.slice(0, end));
-  return [...seen].map((id, index): Gpu => {
-    const known = /^\d+$/.test(id) ? all[Number(id)] : undefined;
-    return {
-      ...(known ?? { vendor: first.vendor, model: null, pciAddress: null, numaNode: null }),
-      index,
-      id,
-    };
-  });
 }
 
 /** NVIDIA's driver makes one directory a GPU, named by PCI address; PCI order is the order of CUDA_DEVICE_ORDER=PCI_BUS_ID. */

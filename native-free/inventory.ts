@@ -35,6 +35,7 @@ export type Inventory = {
   readonly numaNodes: readonly NumaNode[];
   /** Bytes: the host's, or the cgroup's limit if that is less. */
   readonly memoryBytes: number;
+  /** Those of the host; what may be used of them: gpu-grant.ts. */
   readonly gpus: readonly Gpu[];
   /** Release of the kernel, such as `6.1.0-18-amd64`. */
   readonly kernel: string;
@@ -45,10 +46,6 @@ export type Inventory = {
 export type InventoryOptions = {
   /** Directory that holds proc and sys; '/' unless a test says otherwise. */
   readonly root?: string | undefined;
-  /** Declared number of GPUs, instead of looking. */
-  readonly gpus?: number | undefined;
-  /** The batch system's list of visible GPUs (the value of CUDA_VISIBLE_DEVICES or its like in the agent's environment). */
-  readonly visibleGpus?: string | undefined;
 };
 
 /** Reads it anew at each call: about a dozen small files, and four for each CPU. Nothing in it can fail. */
@@ -68,7 +65,7 @@ export function readInventory(options: InventoryOptions = {}): Inventory {
     cpuQuota: limits.cpuQuota,
     numaNodes: cutNodes(allNodes, cpus, hostMemory),
     memoryBytes: Math.min(hostMemory, limits.memoryBytes ?? hostMemory),
-    gpus: readGpus(root, { count: options.gpus, visible: options.visibleGpus }),
+    gpus: readGpus(root),
     kernel: readTrimmed(root, 'proc/sys/kernel/osrelease') ?? release(),
     os: readTrimmed(root, 'proc/sys/kernel/ostype') ?? osType(),
   };

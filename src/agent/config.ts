@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import * as z from 'zod/mini';
+import type { GpuGrant } from '../../native-free/gpu-grant.ts';
 import { judgeProcess } from '../../native-free/process-identity.ts';
 import { systemClock } from '../base/clock.ts';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
@@ -29,7 +30,7 @@ const schema = z.object({
   dbPath: z.string(),
   /** Nodes on this host share its CPUs: how many, when the warden started them here itself; null under mpirun. */
   nodesHere: z.nullable(z.int()),
-  /** Declared GPUs of each node; null = look. */
+  /** GPUs of each node, as the user said; null: what is granted, or found. */
   gpus: z.nullable(z.int()),
   helper: z.enum(['auto', 'python', 'node']),
   /** 'openmpi', 'mpich' or a path; null = find one. */
@@ -100,4 +101,31 @@ export function shareOfCpus(cpus: readonly number[], place: Place): number[] {
   const from = Math.floor((place.local * cpus.length) / place.localCount);
   const to = Math.floor(((place.local + 1) * cpus.length) / place.localCount);
   return cpus.slice(from, to);
+}
+
+/**
+ * The share of the granted GPUs that belongs to one of several agents of a host, as entries of the grant: `perNode` of them,
+ * or an even part when null. UserError when the surroundings grant fewer than that. Where nothing is granted by name, a
+ * declared number stands, for hosts whose GPUs can't be found by looking.
+ */
+export function shareOfGpus(
+  grant: GpuGrant,
+  place: Pick<Place, 'local' | 'localCount'>,
+  perNode: number | null,
+): string[] {
+  const { local, localCount } = place;
+  if (perNode === null) {
+    const from = Math.floor((local * grant.ids.length) / localCount);
+    return grant.ids.slice(from, Math.floor(((local + 1) * grant.ids.length) / localCount));
+  }
+  const wanted = perNode * localCount;
+  const ids = grant.from === null ? Array.from({ length: wanted }, (_, i) => `${i}`) : grant.ids;
+  if (wanted > ids.length) {
+    const asked = localCount === 1 ? '' : ` on each of ${localCount} nodes of this machine`;
+    throw new UserError(
+      `--gpus-per-node ${perNode}${asked} is more than ${grant.from} grants, which is ${ids.length}: give a smaller number, or none`,
+      EXIT_FAILED,
+    );
+  }
+  return ids.slice(local * perNode, (local + 1) * perNode);
 }

@@ -28,14 +28,20 @@ import { AGENT_ENV, INCARNATION_ENV } from './names.ts';
 import { agentMarker } from './orphans.ts';
 import { writeAgentRecord } from './predecessor.ts';
 import { channelDirectory, removeChannelDirectory } from './socket-directory.ts';
-import { isParallel, startRequest, workingDirectory, type NodeFacts } from './start-request.ts';
+import {
+  isParallel,
+  startRequest,
+  workingDirectory,
+  type NodeFacts,
+  type NodeGpus,
+} from './start-request.ts';
 
 export interface NodeSetup {
   file: AgentFile;
   node: number;
   hostname: string;
   cpuIds: readonly number[];
-  gpus: number;
+  gpus: NodeGpus;
   memoryBytes: number;
   baseEnv: Buffer;
   inherited: readonly string[];
@@ -120,6 +126,7 @@ export class Incarnation {
       inherited: this.#setup.inherited,
       rankEnv: this.#setup.rankEnv,
       asRoot: process.getuid?.() === 0,
+      gpus: this.#setup.gpus,
     };
     this.#openGuard();
     this.#tellWho();
@@ -130,7 +137,7 @@ export class Incarnation {
         node: this.#setup.node,
         hostname: this.#setup.hostname,
         cpuIds: this.#setup.cpuIds,
-        gpus: this.#setup.gpus,
+        gpus: this.#setup.gpus.ids.length,
         memoryBytes: this.#setup.memoryBytes,
         killGraceMs: file.killGraceMs,
         ...AGENT_DEFAULTS,

@@ -11,12 +11,21 @@ import { systemClock } from '../base/clock.ts';
 import { AGENT_CPU_ENV } from './names.ts';
 import { AGENT_ALONE_LOOK_MS, AGENT_ALONE_MS, AGENT_ORPHAN_MS, CHAIN, assertChain } from '../base/limits.ts';
 import { makeLog } from '../base/log.ts';
+import { grantedGpus } from '../../native-free/gpu-grant.ts';
 import { parseCpuList } from '../../native-free/cpu-list.ts';
 import { judgeProcess, processIdentity, readInventory } from '../../native-free/inventory.ts';
 import { parseEnviron, scrubNames } from '../process/environment.ts';
+import { gpuVariables } from '../process/gpu-variables.ts';
 import { chooseHelper, type HelperChoice } from '../process/helper.ts';
 import { readKeyFile } from '../wire/curve.ts';
-import { placeFromEnvironment, readAgentFile, shareOfCpus, type AgentFile, type Place } from './config.ts';
+import {
+  placeFromEnvironment,
+  readAgentFile,
+  shareOfCpus,
+  shareOfGpus,
+  type AgentFile,
+  type Place,
+} from './config.ts';
 import { endOrphans } from './orphans.ts';
 import { provenPredecessor } from './predecessor.ts';
 import { sweepChannelDirectories } from './socket-directory.ts';
@@ -91,7 +100,7 @@ async function prepare(
       ? placeFromEnvironment(process.env)
       : { node, local: node, localCount: file.nodesHere ?? 1 };
   if (!place) throw new Error('no rank: an agent is started by a launcher, or by mpirun or srun');
-  const inventory = readInventory(file.gpus === null ? {} : { gpus: file.gpus });
+  const inventory = readInventory();
   const declared = process.env[AGENT_CPU_ENV];
   const cpuIds =
     (declared && parseCpuList(declared)) ||
@@ -104,13 +113,20 @@ async function prepare(
   const values = parseEnviron(environ);
   const names = [...values.keys()];
   const ranks = new Set(scrubNames(names, { forMpirun: false }));
+  // The agent's own environment counts first: on another host of the batch allocation other GPUs may be granted.
+  const surroundings = { ...Object.fromEntries(values), ...process.env };
+  const grant = grantedGpus(inventory.gpus, surroundings);
   const allocation = scrubNames(names, { forMpirun: true }).filter((name) => !ranks.has(name));
   return {
     file,
     node: place.node,
     hostname: inventory.hostname,
     cpuIds,
-    gpus: inventory.gpus.length,
+    gpus: {
+      ids: shareOfGpus(grant, place, file.gpus),
+      // 0 means that we leave them alone, not that we hide them.
+      variables: (ids) => (file.gpus === 0 ? {} : gpuVariables(grant, ids, surroundings)),
+    },
     memoryBytes: inventory.memoryBytes,
     baseEnv: without(environ, ranks),
     inherited: names,

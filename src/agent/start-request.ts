@@ -18,11 +18,25 @@ export interface NodeFacts {
   /** What describes the batch allocation: mpirun must not see it, its ranks get it back. */
   rankEnv: Readonly<Record<string, string>>;
   asRoot: boolean;
+  gpus: NodeGpus;
+}
+
+/** The GPUs of a node. */
+export interface NodeGpus {
+  /** As the surroundings name them; an allocation holds places in this list. */
+  ids: readonly string[];
+  /** What a job that holds these is told. */
+  variables: (ids: readonly string[]) => Readonly<Record<string, string>>;
 }
 
 /** Whether a job is started by mpirun: more than one rank. */
 export function isParallel(job: Job): boolean {
   return job.numNodes * job.ranksPerNode > 1;
+}
+
+/** Then ranks find the GPUs of their own host as its surroundings left them: this node's names mean nothing there. */
+function isOfSeveralHosts(job: Job): boolean {
+  return new Set(job.hosts).size > 1;
 }
 
 /** The directory of a job; a `user_workdir` is used as it is and not made. */
@@ -49,7 +63,9 @@ export function startRequest(
     jobSocket: facts.socket,
     attempt: job.attempt,
     threadsPerRank: job.threadsPerRank,
-    gpuIds: allocation.gpus.map((g) => g.id),
+    gpus: isOfSeveralHosts(job)
+      ? {}
+      : facts.gpus.variables(allocation.gpus.map((g) => facts.gpus.ids[g.id]!)),
   });
   set['BALSAM_JOB_TOKEN'] = own.channelToken;
   const program = jobArgv(app.executable, job.args);
@@ -59,7 +75,7 @@ export function startRequest(
     const command = mpiCommand(mpi, {
       ranks: job.numNodes * job.ranksPerNode,
       ranksPerNode: job.ranksPerNode,
-      hosts: job.hosts.length > 1 && new Set(job.hosts).size > 1 ? job.hosts : null,
+      hosts: isOfSeveralHosts(job) ? job.hosts : null,
       argv: program,
       env: Object.keys(set),
       mpiFlags: splitWords(job.mpiFlags, 'mpi_flags'),

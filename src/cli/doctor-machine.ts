@@ -5,6 +5,8 @@ import { createServer, connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { readGpus } from '../../native-free/gpu.ts';
+import { grantedGpus } from '../../native-free/gpu-grant.ts';
 import { detectScheduler } from '../batch/index.ts';
 import { DOCTOR_CONNECT_MS, DOCTOR_SMOKE_MS, DOCTOR_STARTS, START_RATE_WARN } from '../base/client-limits.ts';
 import { assert } from '../base/assert.ts';
@@ -28,6 +30,7 @@ export function machineChecks(): Check[] {
     { name: 'helper', look: helper },
     { name: 'start rate', look: startRate },
     { name: 'mpirun', look: mpirun },
+    { name: 'gpus', look: gpus },
     { name: 'own addresses', look: ownAddresses },
     { name: 'sockets', look: sockets },
   ];
@@ -141,6 +144,13 @@ async function inTime<T>(work: Promise<T>, who: string): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+function gpus(): Finding {
+  const found = readGpus('/');
+  const { from, ids } = grantedGpus(found, process.env);
+  const seen = found.length === 0 ? 'none seen' : `${found.length} of ${found[0]?.vendor}`;
+  return ok(from === null ? seen : `${ids.length} granted by ${from} (${seen}): ${ids.join(', ') || 'none'}`);
 }
 
 async function mpirun(): Promise<Finding> {

@@ -35,7 +35,11 @@ export const launcherCommand = defineCommand({
     },
     'limit-nodes': { type: 'string', valueHint: 'N', description: 'use only so many of them' },
     'offset-nodes': { type: 'string', default: '0', valueHint: 'N', description: 'leave out the first ones' },
-    'gpus-per-node': { type: 'string', valueHint: 'N', description: 'GPUs of each node; default: look' },
+    'gpus-per-node': {
+      type: 'string',
+      valueHint: 'N',
+      description: 'GPUs of each node, of those granted; default: all',
+    },
     persistent: { type: 'boolean', description: 'stay when nothing is left to run' },
     'idle-exit-seconds': {
       type: 'string',

@@ -6,8 +6,8 @@
  * most 1. Shares are counted in whole billionths, rounded down: 3 × 1/3 fits, no sum ever drifts, and what is given back
  * is exactly what was taken. A whole-node job holds every id and is not pinned further. A packed job
  * holds `cpus` ids when that many are free, else none and runs unpinned: packing more jobs than cores is the user's choice.
- * With G GPUs a packed job holds floor(G/packing) whole GPUs, or, when packing exceeds G, a share G/packing of the
- * least loaded one.
+ * With G GPUs a packed job holds floor(G/packing) whole GPUs. When packing exceeds G, ceil(packing/G) jobs share a GPU, each
+ * on the least loaded one: so `packing` such jobs always fit, and no two GPUs differ by more than one of them.
  */
 import { assert } from '../base/assert.ts';
 
@@ -69,10 +69,10 @@ export function giveBack(slots: Slots, a: Allocation): void {
 }
 
 function pickGpus(slots: Slots, packing: number): { id: number; share: number }[] | null {
-  if (slots.gpuCount === 0) return [];
-  const perJob = slots.gpuCount / packing;
-  const share = Math.floor(WHOLE * Math.min(1, perJob));
-  const wanted = Math.max(1, Math.floor(perJob));
+  const { gpuCount } = slots;
+  if (gpuCount === 0) return [];
+  const share = Math.floor(WHOLE / Math.ceil(packing / gpuCount));
+  const wanted = Math.max(1, Math.floor(gpuCount / packing));
   const ids = slots.gpuLoad
     .map((load, id) => ({ id, load }))
     .filter((g) => g.load + share <= WHOLE)

@@ -73,8 +73,8 @@ export interface JobFacts {
   readonly jobSocket: string;
   readonly attempt: number;
   readonly threadsPerRank: number;
-  /** Ids leased for it, as CUDA names them; empty: nothing is said about GPUs. */
-  readonly gpuIds: readonly (number | string)[];
+  /** What names the GPUs that it holds. */
+  readonly gpus: Readonly<Record<string, string>>;
 }
 
 /** Variables set for a job on top of the base environment; ours override the user's. UserError: environ_vars is no list of pairs. */
@@ -86,9 +86,5 @@ export function jobEnvironment(job: JobFacts): Record<string, string> {
   set['BALSAM_JOB_SOCKET'] = job.jobSocket;
   set['BALSAM_ATTEMPT'] = String(job.attempt);
   if (job.threadsPerRank > 1) set['OMP_NUM_THREADS'] = String(job.threadsPerRank);
-  if (job.gpuIds.length > 0) {
-    set['CUDA_DEVICE_ORDER'] = 'PCI_BUS_ID';
-    set['CUDA_VISIBLE_DEVICES'] = job.gpuIds.join(',');
-  }
-  return set;
+  return Object.assign(set, job.gpus);
 }

@@ -6,7 +6,10 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { hostname, networkInterfaces } from 'node:os';
+import { readGpus } from '../../native-free/gpu.ts';
+import { grantedGpus } from '../../native-free/gpu-grant.ts';
 import { processIdentity } from '../../native-free/process-identity.ts';
+import { shareOfGpus } from '../agent/config.ts';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import { makeLog, type Logger } from '../base/log.ts';
 import { CHAIN, KILL_GRACE_MS, assertChain } from '../base/limits.ts';
@@ -66,6 +69,7 @@ const LIVES = 3;
 export async function runLauncher(options: LauncherOptions, watch: LauncherWatch): Promise<LauncherEnd> {
   assertChain(CHAIN);
   const nodes = chosenNodes(options);
+  checkGpus(options);
   const mpi = options.launch === 'mpirun' ? await needMpi(options.mpi) : null;
   const startedAt = new Date();
   void removeAbandonedFiles(options.dbPath);
@@ -92,6 +96,13 @@ function chosenNodes(o: LauncherOptions): number[] {
     throw new UserError(`--offset-nodes ${o.offsetNodes} leaves no node of ${o.nodes}: give a smaller one`);
   }
   return chosen;
+}
+
+/** Agents of this machine would see it too, but only once everything else is started. */
+function checkGpus(o: LauncherOptions): void {
+  if (o.hosts !== null) return;
+  const grant = grantedGpus(readGpus('/'), process.env);
+  shareOfGpus(grant, { local: 0, localCount: o.nodes }, o.gpusPerNode);
 }
 
 async function needMpi(preferred: string | null): Promise<MpiFlavour> {

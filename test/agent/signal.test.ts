@@ -38,7 +38,7 @@ test('asked to end while its job channel is being opened: it leaves', async (t) 
       node: 0,
       hostname: 'here',
       cpuIds: [0],
-      gpus: 0,
+      gpus: { ids: [], variables: () => ({}) },
       memoryBytes: 1,
       baseEnv: Buffer.from('PATH=/usr/bin:/bin\0'),
       inherited: [],

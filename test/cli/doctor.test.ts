@@ -31,6 +31,11 @@ test.serial('each line is OK, WARN or FAIL, and what is not OK says what to do',
   t.regex(line(out, 'clock'), /the server's is \d+ ms (?:behind|ahead of) ours/);
 });
 
+test.serial('the GPUs that the surroundings grant', async (t) => {
+  const { out } = await balsam(['doctor'], { env: { CUDA_VISIBLE_DEVICES: '2,GPU-8f1c', PATH: '/bin' } });
+  t.regex(line(out, 'gpus'), /^OK {4}gpus +2 granted by CUDA_VISIBLE_DEVICES \(.*\): 2, GPU-8f1c$/);
+});
+
 test.serial('no database, no mpirun, no python3: said, with what to do', async (t) => {
   const empty = fs.mkdtempSync(path.join(fs.realpathSync('/tmp'), 'balsam-path-'));
   t.teardown(() => fs.rmSync(empty, { recursive: true }));

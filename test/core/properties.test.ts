@@ -59,11 +59,17 @@ test('slots are never given twice, and what is taken and what is free is all of 
   t.pass();
 });
 
-test('as many jobs of one packing as it says fit, and no more; without GPUs', (t) => {
+test('as many jobs of one packing as it says fit, and no more, on GPUs shared evenly', (t) => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 3_000 }), (packing) => {
-      const slots = makeSlots([0], 0);
-      for (let i = 0; i < packing; i++) if (!take(slots, { packing, cpus: 1 })) return false;
+    fc.property(fc.integer({ min: 1, max: 3_000 }), fc.integer({ min: 0, max: 9 }), (packing, gpus) => {
+      const slots = makeSlots([0], gpus);
+      const jobs = Array.from({ length: gpus }, () => 0);
+      for (let i = 0; i < packing; i++) {
+        const a = take(slots, { packing, cpus: 1 });
+        if (!a || (gpus > 0 && a.gpus.length === 0)) return false;
+        for (const { id } of a.gpus) jobs[id]! += 1;
+      }
+      if (Math.max(0, ...jobs) - Math.min(...jobs, Infinity) > 1) return false;
       return take(slots, { packing, cpus: 1 }) === null;
     }),
     options,

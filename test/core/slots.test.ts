@@ -46,6 +46,31 @@ test('GPUs: whole ones while packing allows, else a share of the least loaded', 
   t.is(take(shared, { packing: 4, cpus: 1 }), null);
 });
 
+test('GPUs that a packing does not divide: so many jobs as it says run, and the GPUs are shared evenly', (t) => {
+  for (const [gpus, packing, loads] of [
+    [2, 3, [2, 1]],
+    [8, 10, [2, 2, 1, 1, 1, 1, 1, 1]],
+    [3, 7, [3, 2, 2]],
+    [1, 5, [5]],
+  ] as const) {
+    const s = makeSlots([], gpus);
+    const held = Array.from({ length: packing }, () => take(s, { packing, cpus: 1 }));
+    const on = held.map((a) => a?.gpus.map((g) => g.id).join());
+    t.deepEqual(
+      Array.from({ length: gpus }, (_, id) => on.filter((ids) => ids === String(id)).length),
+      [...loads],
+      `${gpus} GPUs, packing ${packing}`,
+    );
+    t.is(take(s, { packing, cpus: 1 }), null);
+  }
+  const three = makeSlots([], 3);
+  t.deepEqual(
+    [1, 2].map(() => take(three, { packing: 2, cpus: 1 })?.gpus.map((g) => g.id)),
+    [[0], [1]],
+    'whole ones, and one is left',
+  );
+});
+
 test('a share that is no sum of decimals does not drift, however often it comes and goes', (t) => {
   const s = makeSlots([0], 1);
   for (const packing of [128, 3, 7, 384, 1_024]) {

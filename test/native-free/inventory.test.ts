@@ -187,29 +187,6 @@ test('AMD GPUs are the compute driver’s nodes with SIMDs; Intel cards are coun
   );
 });
 
-test('GPUs can be declared, and are cut to those that the batch system made visible', (t) => {
-  const root = makeTree(t, computeNode());
-  t.deepEqual(
-    readInventory({ root, gpus: 2 }).gpus.map((gpu) => [gpu.id, gpu.vendor]),
-    [
-      ['0', 'declared'],
-      ['1', 'declared'],
-    ],
-  );
-  t.deepEqual(readInventory({ root, gpus: 0 }).gpus, []);
-  const visible = readInventory({ root, visibleGpus: '2,0,GPU-8f1c' }).gpus;
-  t.deepEqual(
-    visible.map((gpu) => [gpu.index, gpu.id, gpu.pciAddress]),
-    [
-      [0, '2', '0000:82:00.0'],
-      [1, '0', '0000:03:00.0'],
-      [2, 'GPU-8f1c', null],
-    ],
-  );
-  for (const none of ['', '-1', 'NoDevFiles'])
-    t.deepEqual(readInventory({ root, visibleGpus: none }).gpus, []);
-});
-
 test('an empty tree gives an answer all the same', (t) => {
   const inventory = readInventory({ root: makeTree(t, { 'proc/version': 'x' }) });
   t.is(inventory.cpus.length, availableParallelism());

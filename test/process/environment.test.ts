@@ -76,7 +76,7 @@ test('our own variables override those of the user', (t) => {
     jobSocket: '/tmp/s',
     attempt: 3,
     threadsPerRank: 1,
-    gpuIds: [],
+    gpus: {},
   };
   t.deepEqual(jobEnvironment(facts), {
     BALSAM_JOB_ID: 'j',
@@ -87,9 +87,9 @@ test('our own variables override those of the user', (t) => {
     BALSAM_JOB_SOCKET: '/tmp/s',
     BALSAM_ATTEMPT: '3',
   });
-  t.like(jobEnvironment({ ...facts, threadsPerRank: 4, gpuIds: [2, 'MIG-x'] }), {
+  const gpus = { CUDA_VISIBLE_DEVICES: '2,MIG-x' };
+  t.like(jobEnvironment({ ...facts, threadsPerRank: 4, gpus, environVars: 'CUDA_VISIBLE_DEVICES=0,1' }), {
     OMP_NUM_THREADS: '4',
-    CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
     CUDA_VISIBLE_DEVICES: '2,MIG-x',
   });
 });
