@@ -6,6 +6,7 @@
  * Sources: /proc/self/cgroup, /proc/self/mountinfo and the files below the mounts.
  * It must never write there, and never take an absent file for a limit of 0.
  */
+import { join } from 'node:path';
 import { parseCpuList, intersectCpus } from './cpu-list.ts';
 import { readText, readTrimmed } from './sysfs.ts';
 
@@ -48,6 +49,20 @@ export function readCgroupLimits(root: string): CgroupLimits {
     }
   }
   return { cpus, cpuQuota, memoryBytes };
+}
+
+/**
+ * The file whose line `oom_kill N` counts the processes that the kernel has killed for want of memory where this process
+ * is: of its memory group, or of the whole host where no group counts; null where nothing does.
+ */
+export function oomCountFile(root: string): string | null {
+  const files = readGroups(root)
+    .filter((group) => group.unified || group.controllers.includes('memory'))
+    .flatMap(({ unified, paths }) =>
+      paths.map((path) => `${path}/${unified ? 'memory.events' : 'memory.oom_control'}`),
+    );
+  const found = [...files, 'proc/vmstat'].find((file) => /^oom_kill \d/m.test(readText(root, file) ?? ''));
+  return found === undefined ? null : join(root, found);
 }
 
 type Rules = {

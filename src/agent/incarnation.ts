@@ -47,6 +47,8 @@ export interface NodeSetup {
   inherited: readonly string[];
   rankEnv: Readonly<Record<string, string>>;
   helper: HelperChoice;
+  /** Where the kernel counts what it killed in this node's memory cgroup; '' for nowhere. */
+  oomFile: string;
   keys: CurveKeys;
   identify: (
     pid: number,
@@ -340,6 +342,7 @@ export class Incarnation {
       ...this.#setup.helper,
       baseEnv: this.#setup.baseEnv,
       marker: { [INCARNATION_ENV]: this.id, [AGENT_ENV]: agentMarker() },
+      oomFile: this.#setup.oomFile,
       onEvent: (event) => this.#onHelper(index, helper, event),
     });
     this.#helpers.set(index, helper);
@@ -349,7 +352,7 @@ export class Incarnation {
   #onHelper(index: number, helper: Helper, e: HelperEvent): void {
     switch (e.kind) {
       case 'started':
-        return this.#post({ kind: 'job-started', helper: index, token: e.token });
+        return this.#post({ kind: 'job-started', helper: index, token: e.token, at: e.at });
       case 'ended':
         return this.#settled(e.token, {
           kind: 'job-ended',
@@ -362,6 +365,8 @@ export class Incarnation {
           maxRssKib: e.maxRssKb,
           startedAt: e.startedAt,
           endedAt: e.endedAt,
+          told: e.told,
+          oom: e.oom,
           tail: e.tail ?? '',
         });
       case 'failed':

@@ -12,6 +12,7 @@ import { AGENT_CPU_ENV } from './names.ts';
 import { AGENT_ALONE_LOOK_MS, AGENT_ALONE_MS, AGENT_ORPHAN_MS, CHAIN, assertChain } from '../base/limits.ts';
 import { makeLog } from '../base/log.ts';
 import { grantedGpus } from '../../native-free/gpu-grant.ts';
+import { oomCountFile } from '../../native-free/cgroup.ts';
 import { parseCpuList } from '../../native-free/cpu-list.ts';
 import { judgeProcess, processIdentity, readInventory } from '../../native-free/inventory.ts';
 import { parseEnviron, scrubNames } from '../process/environment.ts';
@@ -132,6 +133,7 @@ async function prepare(
     inherited: names,
     rankEnv: Object.fromEntries(allocation.map((name) => [name, values.get(name) ?? ''])),
     helper,
+    oomFile: oomCountFile('/') ?? '',
     keys,
     identify: processIdentity,
     clock: systemClock,

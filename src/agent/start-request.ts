@@ -92,6 +92,7 @@ export function startRequest(
     cwd: own.cwd,
     makeDirectory: job.userWorkdir === '',
     output: outputName(job),
+    attempt: job.attempt,
     argv,
     set,
     unset,

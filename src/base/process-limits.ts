@@ -18,3 +18,11 @@ export const END_POLL_MAX_MS = 100;
 
 /** How long a program that only says its version (python3, mpirun) may take, ms. Guess: a cold parallel file system. */
 export const PROBE_MS = 10_000;
+
+/**
+ * Outputs of earlier tries (NAME.out.N) that stay beside the newest: so many, and so many bytes together; the last one
+ * always stays. Guess: a day of restarts to look back on, and no job fills a disk with what nobody reads. helper_output.py
+ * has the same figures.
+ */
+export const KEPT_OUTPUTS = 10;
+export const KEPT_OUTPUT_BYTES = 1024 * 1024 * 1024;

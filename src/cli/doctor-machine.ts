@@ -99,6 +99,7 @@ async function helperRate(choice: HelperChoice): Promise<number> {
     const common = {
       makeDirectory: false,
       output: 'out',
+      attempt: 1,
       argv: ['/bin/true'],
       set: {},
       unset: [],

@@ -6,6 +6,7 @@
  */
 import { cuteId, shortId } from './job-directory.ts';
 import { isEnd, type JobState, type Outcome } from './job.ts';
+import { endText } from './signals.ts';
 
 export interface ExplainedJob {
   readonly job_id: string;
@@ -176,7 +177,7 @@ function endOf(facts: ExplainFacts): Omit<Explanation, 'timeline'> {
 
 /** Why an attempt did not end well: what was written of it, which has the end of the output after its first line. */
 function failureOf({ node, message, signal, exit_code }: ExplainedAttempt): string {
-  const how = signal === null ? `exit code ${exit_code ?? 'unknown'}` : `ended by signal ${signal}`;
+  const how = endText({ exitCode: exit_code, signal });
   const [first = '', ...rest] = (message === '' ? how : message).split('\n');
   const where = node === '' ? '' : ` on ${node}`;
   return [first.replace(/:$/, '') + where, ...rest].join('\n');

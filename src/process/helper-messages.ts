@@ -15,8 +15,10 @@ export interface StartRequest {
   readonly cwd: Bytes;
   /** Make the directory, with its parents, when it is not there. */
   readonly makeDirectory: boolean;
-  /** File name in cwd (or absolute) for stdout and stderr; truncated. */
+  /** File name in cwd (or absolute) for stdout and stderr; what stands there from an earlier attempt becomes NAME.N. */
   readonly output: Bytes;
+  /** Number of the attempt: the first one begins a file that is there anew (jobs may share a directory and a name). */
+  readonly attempt: number;
   /** argv[0] without a slash is looked up in the PATH of the job's own environment. */
   readonly argv: readonly Bytes[];
   /** Differences from the base environment. */
@@ -49,8 +51,10 @@ export interface EndedEvent {
   /** CLOCK_MONOTONIC, ms. */
   readonly startedAt: number;
   readonly endedAt: number;
-  /** A kill was asked for while it ran; how it ended is in exitCode and signal all the same. */
-  readonly killed: boolean;
+  /** We signalled it before it was reaped: whatever its exit status says, its end is not its own. */
+  readonly told: boolean;
+  /** It ended badly, and the kernel killed something in our memory cgroup meanwhile for want of memory. */
+  readonly oom: boolean;
   /** Last lines of the output when it ended badly (at most 16 lines, 4 kB, valid UTF-8 without NUL), else null. */
   readonly tail: string | null;
 }
@@ -90,6 +94,7 @@ export interface WireStart {
   readonly d: string;
   readonly m: 0 | 1;
   readonly o: string;
+  readonly n: number;
   readonly a: string[];
   readonly e: Record<string, string>;
   readonly u: string[];
@@ -101,16 +106,16 @@ export type WireRequest =
   | WireStart
   | { readonly k: number; readonly g: number }
   | { readonly r: number }
-  | { readonly env: string; readonly add: Record<string, string> };
+  | { readonly env: string; readonly add: Record<string, string>; readonly oom: string };
 
-/** The first line: base environment (as /proc/PID/environ) and what is added to it. */
-export function encodeBase(baseEnv: Uint8Array, add: Readonly<Record<string, string>>): string {
-  return `{"env":${encodeBytes(baseEnv)},"add":${JSON.stringify(add)}}\n`;
+/** The first line: base environment (as /proc/PID/environ), what is added to it, and the file that counts kills for want of memory. */
+export function encodeBase(baseEnv: Uint8Array, add: Readonly<Record<string, string>>, oom: string): string {
+  return `{"env":${encodeBytes(baseEnv)},"add":${JSON.stringify(add)},"oom":${JSON.stringify(oom)}}\n`;
 }
 
 export function encodeStart(r: StartRequest): string {
   return (
-    `{"t":${r.token},"d":${encodeBytes(r.cwd)},"m":${r.makeDirectory ? 1 : 0},"o":${encodeBytes(r.output)},` +
+    `{"t":${r.token},"d":${encodeBytes(r.cwd)},"m":${r.makeDirectory ? 1 : 0},"o":${encodeBytes(r.output)},"n":${r.attempt},` +
     `"a":[${r.argv.map(encodeBytes).join(',')}],"e":${encodeSet(r.set)},"u":${JSON.stringify(r.unset)},"c":${JSON.stringify(r.cpus)}}\n`
   );
 }

@@ -8,7 +8,6 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import path from 'node:path';
-import { TAIL_BYTES, TAIL_LINES } from '../base/limits.ts';
 import type { FailedEvent, FailedStage, WireStart } from './helper-messages.ts';
 
 const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin';
@@ -111,33 +110,4 @@ export function startFailure(request: WireStart, stage: FailedStage, error: unkn
     code,
     message: `${shown}: ${message}`.replaceAll('\0', '\ufffd'),
   };
-}
-
-/** What a job said of a full disk may have found no space either. */
-const NO_SPACE = '[no space is left where this output is written]';
-
-/** Last lines of an output as text that JSON and Postgres accept; null when there is nothing to read. */
-export function tailOf(output: Buffer): string | null {
-  let fd = -1;
-  try {
-    fd = fs.openSync(output, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOCTTY);
-    const { size, mode } = fs.fstatSync(fd);
-    if ((mode & fs.constants.S_IFMT) !== fs.constants.S_IFREG) return null;
-    const { bavail, blocks } = fs.statfsSync(output);
-    const note = bavail === 0 && blocks > 0 ? NO_SPACE : '';
-    if (size === 0) return note || null;
-    const buffer = Buffer.alloc(Math.min(size, TAIL_BYTES));
-    const read = fs.readSync(fd, buffer, 0, buffer.length, size - buffer.length);
-    const text = buffer.subarray(0, read).toString('utf8').replaceAll('\0', '\ufffd').replace(/\n+$/, '');
-    const bytes = Buffer.from(text.split('\n').slice(-TAIL_LINES).join('\n'), 'utf8');
-    // Replacement characters are longer than what they replace: cut at the front, between characters.
-    let from = Math.max(0, bytes.length - (TAIL_BYTES - (note === '' ? 0 : note.length + 1)));
-    while (((bytes[from] ?? 0) & 0xc0) === 0x80) from += 1;
-    const tail = bytes.subarray(from).toString('utf8');
-    return note === '' ? tail : `${tail}\n${note}`;
-  } catch {
-    return null;
-  } finally {
-    if (fd >= 0) fs.closeSync(fd);
-  }
 }

@@ -10,14 +10,8 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import { parseJson } from '../base/json.ts';
 import { END_POLL_FIRST_MS, END_POLL_MAX_MS } from '../base/process-limits.ts';
-import {
-  buildEnv,
-  findCommand,
-  startFailure,
-  startThroughShell,
-  tailOf,
-  toText,
-} from './helper-node-parts.ts';
+import { buildEnv, findCommand, startFailure, startThroughShell, toText } from './helper-node-parts.ts';
+import { killedForMemory, missingInterpreter, openOutput, tailOf } from './helper-output.ts';
 import type { FailedStage, WireEvent, WireRequest, WireStart } from './helper-messages.ts';
 import { hasEntry } from './marker.ts';
 import { descendantsOf, listPids, readEnviron, readStat } from './proc.ts';
@@ -29,12 +23,16 @@ interface Job {
   readonly startedAt: number;
   readonly output: Buffer;
   killed: boolean;
+  /** We signalled the leader before it was reaped: its end is not its own. */
+  told: boolean;
   killAt: number;
   killTimer: NodeJS.Timeout | undefined;
   announce: NodeJS.Timeout;
   sampler: NodeJS.Timeout;
   ended: boolean;
   usage: { user: number; system: number; rssKb: number } | null;
+  /** Killed for want of memory in our cgroup, counted 50 ms after its start; Infinity before. */
+  oom: number;
 }
 
 const STARTED_AFTER_MS = 50;
@@ -46,6 +44,7 @@ const NARROW_LOOK = 500;
 const queue: WireStart[] = [];
 let base = new Map<string, string>();
 let marker = '';
+let oomFile = '';
 let job: Job | null = null;
 let partial = '';
 let agentGone = false;
@@ -68,12 +67,13 @@ function receive(text: string): void {
     if ('t' in request) queue.push(request);
     else if ('k' in request) kill(request.k, request.g);
     else if ('r' in request) unqueue(request.r);
-    else setBase(request.env, request.add);
+    else setBase(request);
   }
   pump();
 }
 
-function setBase(environ: string, add: Record<string, string>): void {
+function setBase({ env: environ, add, oom }: Extract<WireRequest, { env: string }>): void {
+  oomFile = oom;
   base = new Map();
   for (const entry of environ.split('\0')) {
     const cut = entry.indexOf('=', 1);
@@ -102,6 +102,8 @@ function kill(token: number, graceMs: number): void {
   current.killAt = at;
   clearTimeout(current.killTimer);
   if (current.ended) return; // `finish` looks at killAt
+  // Its end may wait to be reaped: then it came before this.
+  current.told ||= !hasEnded(current.pid);
   if (graceMs > 0) {
     signalGroup(current.pid, 'SIGTERM');
     current.killTimer = setTimeout(() => killTree(current.pid), graceMs);
@@ -115,6 +117,17 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
     process.kill(-pid, signal);
   } catch {
     // Nobody left, or of another uid.
+  }
+}
+
+/** A zombie without living threads. */
+function hasEnded(pid: number): boolean {
+  try {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' && Number(fields[17]) <= 1;
+  } catch {
+    return true;
   }
 }
 
@@ -154,11 +167,7 @@ function start(request: WireStart): void {
     fs.accessSync(cwd, fs.constants.X_OK);
     stage = 'output';
     const output = Buffer.from(request.o.startsWith('/') ? request.o : `${request.d}/${request.o}`, 'latin1');
-    out = fs.openSync(
-      output,
-      fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_TRUNC | fs.constants.O_NOCTTY,
-      0o666,
-    );
+    out = openOutput(output, request.n);
     stage = 'exec';
     const env = buildEnv(base, request);
     const file = findCommand(request, env);
@@ -167,7 +176,13 @@ function start(request: WireStart): void {
     const child = launch(request, file, env, out);
     if (child.pid === undefined) {
       child.once('error', (error) => {
-        say(startFailure(request, 'exec', error));
+        say(
+          startFailure(
+            request,
+            'exec',
+            withReason(error, file.startsWith('/') ? file : `${request.d}/${file}`),
+          ),
+        );
         pump();
       });
       return;
@@ -178,6 +193,12 @@ function start(request: WireStart): void {
   } finally {
     if (out >= 0) fs.closeSync(out);
   }
+}
+
+/** exec says "no such file" also of a file that is there and names an interpreter that is not. */
+function withReason(error: NodeJS.ErrnoException, file: string): Error {
+  const why = error.code === 'ENOENT' ? missingInterpreter(file) : null;
+  return why === null ? error : Object.assign(new Error(why), { code: error.code });
 }
 
 function launch(request: WireStart, file: string, env: Map<string, string>, out: number): ChildProcess {
@@ -217,15 +238,17 @@ function watch(request: WireStart, child: ChildProcess, pid: number, startedAt: 
     startedAt,
     output,
     killed: false,
+    told: false,
     killAt: Infinity,
     killTimer: undefined,
-    announce: setTimeout(
-      () => say({ kind: 'started', token: request.t, pid, at: startedAt }),
-      STARTED_AFTER_MS,
-    ),
+    announce: setTimeout(() => {
+      watched.oom = killedForMemory(oomFile);
+      say({ kind: 'started', token: request.t, pid, at: startedAt });
+    }, STARTED_AFTER_MS),
     sampler: setInterval(() => sample(watched), SAMPLE_MS),
     ended: false,
     usage: null,
+    oom: Infinity,
   };
   child.once('error', () => undefined);
   child.once('exit', (code, signal) => {
@@ -248,7 +271,8 @@ function watch(request: WireStart, child: ChildProcess, pid: number, startedAt: 
         maxRssKb: watched.usage?.rssKb ?? null,
         startedAt,
         endedAt,
-        killed: watched.killed,
+        told: watched.told,
+        oom: bad && killedForMemory(oomFile) > watched.oom,
         tail: bad ? tailOf(output) : null,
       });
       pump();

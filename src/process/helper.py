@@ -6,8 +6,10 @@ it also inherits what a job leaves behind, so that nothing escapes by a session 
 
 Who calls it: helper.ts, as `python3 -I -S helper.py`, one JSON line a request on stdin, one JSON line an event
 on stdout. Every string in a request is latin1: each character is one byte of the value, all bytes allowed.
-  first line  {"env": "A=1\\0B=2", "add": {..}}    the base environment as /proc/PID/environ has it, and ours on top
-  start       {"t": token, "d": cwd, "m": 0|1 make it, "o": output file, "a": [argv], "e": {set}, "u": [unset], "c": [cpus]|null}
+  first line  {"env": "A=1\\0B=2", "add": {..}, "oom": file}    the base environment as /proc/PID/environ has it, ours on
+              top, and the file in which the kernel counts what it killed for want of memory ("": none)
+  start       {"t": token, "d": cwd, "m": 0|1 make it, "o": output file, "n": attempt,
+               "a": [argv], "e": {set}, "u": [unset], "c": [cpus]|null}
   kill        {"k": token, "g": grace in ms}       retract {"r": token}
 Events are described in helper.ts (HelperEvent).
 
@@ -26,14 +28,15 @@ import signal
 import sys
 import time
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # -I leaves it out
+from helper_output import killed_for_memory, missing_interpreter, open_output, read_tail
+
 STARTED_AFTER_S = 0.05  # a job that ends sooner gets no `started`: one write less for short jobs
 HELD_S = 0.002  # how long a report may wait for another while more work is queued here
 HELD_MAX = 4
 SWEEP_S = 0.02  # first pause between two rounds of killing leftovers; doubles up to a second
 SHUTDOWN_S = 10.0  # after end of file: how long we try to see everything dead (KILL works within 2 s, or never)
-TAIL_BYTES = 4096
-TAIL_LINES = 16
-NO_SPACE = "[no space is left where this output is written]"  # what the job said of it may have found no space either
 PATH_CACHE = 256
 READ = 1 << 18
 # While a job runs we do not look at stdin: each look would be a wake-up of no use. The agent sends SIGURG after a line
@@ -42,7 +45,6 @@ READ = 1 << 18
 HURRY = signal.SIGURG
 WAKE = (signal.SIGCHLD, HURRY)
 BUSY_LOOK_S = 5.0  # nothing depends on it: stdin is looked at so often all the same while a job runs
-OUTPUT_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOCTTY
 DEFAULT_PATH = b"/usr/local/bin:/usr/bin:/bin"
 monotonic = time.monotonic
 wait4 = os.wait4
@@ -54,16 +56,17 @@ class AgentGone(Exception):
 
 
 class Job:
-    __slots__ = ("token", "pid", "started", "output", "announced", "killed", "kill_at", "pause", "status",
-                 "ended", "user", "system", "rss", "spread")
+    __slots__ = ("token", "pid", "started", "output", "announced", "killed", "told", "kill_at", "pause", "status",
+                 "ended", "user", "system", "rss", "spread", "oom")
 
-    def __init__(self, token, pid, started, output):
+    def __init__(self, token, pid, started, output, oom):
         self.token = token
         self.pid = pid
         self.started = started
         self.output = output
         self.announced = False  # `started` was said
         self.killed = False  # a kill was asked for
+        self.told = False  # the leader was signalled by us before it was reaped: its end is not its own
         self.kill_at = None  # when everything of it gets KILL (again)
         self.pause = SWEEP_S
         self.status = None  # wait status of the leader, once reaped
@@ -71,6 +74,7 @@ class Job:
         self.user = self.system = 0.0
         self.rss = 0
         self.spread = False  # TERM was given to descendants outside the leader's group
+        self.oom = oom  # killed for want of memory in our cgroup when it started, about
 
 
 def descendants():
@@ -120,31 +124,6 @@ def signal_tree(sig, except_group=0):
                 pass
 
 
-def read_tail(path):
-    """Last lines of the output as text that JSON and Postgres accept; None when there is nothing to read."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
-    except OSError:
-        return None
-    try:
-        info = os.fstat(fd)
-        if (info.st_mode & 0o170000) != 0o100000:
-            return None
-        space = os.fstatvfs(fd)
-        full = space.f_bavail == 0 and space.f_blocks > 0
-        if not info.st_size:
-            return NO_SPACE if full else None
-        data = os.pread(fd, TAIL_BYTES, max(0, info.st_size - TAIL_BYTES))
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
-    text = data.decode("utf-8", "replace").replace("\0", "\ufffd")
-    text = "\n".join(text.rstrip("\n").split("\n")[-TAIL_LINES:])
-    note = "\n" + NO_SPACE if full else ""
-    return text.encode("utf-8")[-(TAIL_BYTES - len(note)):].decode("utf-8", "ignore") + note
-
-
 def signal_name(number):
     try:
         return signal.Signals(number).name
@@ -164,6 +143,8 @@ class Helper:
         self.paths = {}
         self.all_cpus = os.sched_getaffinity(0)
         self.cpus = self.all_cpus
+        self.oom_file = ""
+        self.oom = 0
 
     # --- requests -------------------------------------------------------------------------------------------
 
@@ -209,6 +190,8 @@ class Helper:
         for name, value in r["add"].items():
             base[name.encode("latin1")] = value.encode("latin1")
         self.base = base
+        self.oom_file = r["oom"]
+        self.oom = killed_for_memory(self.oom_file)
 
     def unqueue(self, token):
         for r in self.queue:
@@ -218,11 +201,13 @@ class Helper:
                 return
 
     def kill(self, token, grace_ms):
+        self.reap()  # an end that came before this is the job's own
         job = self.job
         if job is None or job.token != token:
             self.unqueue(token)
             return
         job.killed = True
+        job.told = job.told or job.status is None
         at = monotonic() + grace_ms / 1000
         if job.kill_at is None or at < job.kill_at:
             job.kill_at = at
@@ -243,6 +228,7 @@ class Helper:
 
     def start(self, r):
         stage = "mkdir"
+        out = -1
         try:
             cwd = r["d"].encode("latin1")
             if r["m"]:
@@ -256,6 +242,7 @@ class Helper:
             os.chdir(cwd)
             stage = "output"
             output = r["o"].encode("latin1")
+            out = open_output(output, r["n"])
             stage = "exec"
             env = self.base.copy()
             for name in r["u"]:
@@ -276,27 +263,22 @@ class Helper:
             started = monotonic()
             pid = os.posix_spawn(
                 path, argv, env, setsid=True, setsigmask=(),
-                file_actions=((os.POSIX_SPAWN_OPEN, 1, output, OUTPUT_FLAGS, 0o666), (os.POSIX_SPAWN_DUP2, 1, 2)))
+                file_actions=((os.POSIX_SPAWN_DUP2, out, 1), (os.POSIX_SPAWN_DUP2, out, 2)))
         except OSError as e:
-            self.failed(r, stage, e.errno, e.strerror)
+            why = missing_interpreter(path) if stage == "exec" and e.errno == errno.ENOENT and b"/" in path else None
+            self.failed(r, stage, e.errno, why or e.strerror)
             return
         except ValueError as e:  # a NUL, or '=' in a name
             self.failed(r, stage, errno.EINVAL, str(e))
             return
-        self.job = Job(r["t"], pid, started, output)
+        finally:
+            if out >= 0:
+                os.close(out)
+        self.job = Job(r["t"], pid, started, output, self.oom)
 
     def failed(self, r, stage, number, text):
-        """The child tells only an errno: find out which step it was by doing the steps again here."""
-        if stage == "exec":
-            if number in (errno.EAGAIN, errno.ENOMEM):
-                stage = "fork"
-            else:
-                try:
-                    os.close(os.open(r["o"].encode("latin1"), os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY, 0o666))
-                except OSError as e:
-                    stage, number, text = "output", e.errno, e.strerror
-                except ValueError as e:
-                    stage = "output"
+        if stage == "exec" and number in (errno.EAGAIN, errno.ENOMEM):
+            stage = "fork"
         what = {"mkdir": r["d"], "chdir": r["d"], "output": r["o"]}.get(stage) or (r["a"][0] if r["a"] else "")
         what = what[:1024].encode("latin1", "replace").decode("utf-8", "replace").replace("\0", "\ufffd")
         self.out.append(json.dumps({
@@ -367,13 +349,16 @@ class Helper:
             code = os.WEXITSTATUS(status)
         else:
             name = '"%s"' % signal_name(os.WTERMSIG(status))
+        oom = False
         if status:
             tail = json.dumps(read_tail(job.output))
+            self.oom = killed_for_memory(self.oom_file)
+            oom = job.announced and self.oom > job.oom
         self.out.append(
             '{"kind":"ended","token":%d,"exitCode":%s,"signal":%s,"userSeconds":%.6f,"systemSeconds":%.6f,"maxRssKb":%d,'
-            '"startedAt":%.3f,"endedAt":%.3f,"killed":%s,"tail":%s}\n'
+            '"startedAt":%.3f,"endedAt":%.3f,"told":%s,"oom":%s,"tail":%s}\n'
             % (job.token, code, name, job.user, job.system, job.rss, job.started * 1000, job.ended * 1000,
-               "true" if job.killed else "false", tail))
+               "true" if job.told else "false", "true" if oom else "false", tail))
 
     def tick(self):
         """What is due now: the late `started`, the KILL after the grace, another round over leftovers."""
@@ -383,6 +368,7 @@ class Helper:
         now = monotonic()
         if not job.announced and job.status is None and now >= job.started + STARTED_AFTER_S:
             job.announced = True
+            self.oom = job.oom = killed_for_memory(self.oom_file)
             self.out.append('{"kind":"started","token":%d,"pid":%d,"at":%.3f}\n' % (job.token, job.pid, job.started * 1000))
         if job.kill_at is not None and now >= job.kill_at:
             if job.status is None:

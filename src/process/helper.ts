@@ -30,6 +30,8 @@ export interface HelperOptions extends HelperChoice {
   readonly baseEnv: Uint8Array;
   /** Added to the environment of the helper and of every job; by it everything can be found again (marker.ts). */
   readonly marker: Readonly<Record<string, string>>;
+  /** The file in which the kernel counts what it killed in our memory cgroup (native-free/cgroup.ts); '' for none. */
+  readonly oomFile?: string;
   readonly onEvent: (event: HelperEvent) => void;
 }
 
@@ -71,7 +73,7 @@ export class Helper {
       this.#child.once('error', () => resolve());
       this.#child.once('close', () => resolve());
     }).then(() => this.#lost());
-    this.#send(encodeBase(options.baseEnv, marker));
+    this.#send(encodeBase(options.baseEnv, marker, options.oomFile ?? ''));
   }
 
   /** Of the helper process; undefined when it could not be started. */

@@ -99,7 +99,7 @@ export function runStatement(variant: { data: boolean; killed: boolean }): strin
       case when ended_ms is not null then state end, exit_code, signal, user_s, system_s, max_rss_kib, message, report
     from done
     on conflict (job_id, attempt) do update set node = excluded.node, leased_at = coalesce(a.leased_at, excluded.leased_at),
-      started_at = coalesce(a.started_at, excluded.started_at), ended_at = excluded.ended_at, outcome = excluded.outcome,
+      started_at = coalesce(excluded.started_at, a.started_at), ended_at = excluded.ended_at, outcome = excluded.outcome,
       end_state = excluded.end_state, exit_code = excluded.exit_code, signal = excluded.signal, user_s = excluded.user_s,
       system_s = excluded.system_s, max_rss_kib = excluded.max_rss_kib, message = excluded.message,
       last_report = greatest(a.last_report, excluded.last_report)),

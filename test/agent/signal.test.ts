@@ -43,6 +43,7 @@ test('asked to end while its job channel is being opened: it leaves', async (t) 
       baseEnv: Buffer.from('PATH=/usr/bin:/bin\0'),
       inherited: [],
       rankEnv: {},
+      oomFile: '',
       helper: await chooseHelper('auto'),
       keys: makeLauncherKeys().client,
       identify: processIdentity,

@@ -2,7 +2,7 @@
 import test from 'ava';
 import { KILL_LOST, KILL_NOW, KILL_TIMEOUT, KILL_USER, type Body } from '../../src/core/messages.ts';
 import type { AgentEvent } from '../../src/core/agent/event.ts';
-import { agentTest, AgentRig } from './support/agent-rig.ts';
+import { agentTest, AgentRig, STARTED_AFTER_MS } from './support/agent-rig.ts';
 import { APP, agentJob } from './support/jobs.ts';
 
 // --- joining, epochs ---
@@ -175,9 +175,9 @@ agentTest('the recalled one had moved up meanwhile: it waits again, and its slot
 agentTest('one that is ahead inherits the slot, and only of a job with the same need', {}, (t, rig) => {
   shortJobs(rig);
   rig.start(agentJob('D', { packing: 2 }));
-  rig.ended(0, 1, 0, 3);
+  rig.ended(0, 1, 0, { ranMs: 3 });
   t.deepEqual(rig.take(), ['open 0', 'run 0/1 A#1', 'run 0/2 B#1', 'run 0/3 C#1', '1 A#1 ended exit 0']);
-  rig.ended(0, 2, 0, 3);
+  rig.ended(0, 2, 0, { ranMs: 3 });
   rig.pass(50);
   t.deepEqual(rig.take(), ['2 B#1 ended exit 0'], 'D needs less than C holds');
 });
@@ -238,9 +238,49 @@ agentTest('a kill in each phase, and again harder', {}, (t, rig) => {
   rig.kill(KILL_USER, 'X');
   t.deepEqual(rig.take(), ['end 0/1 in 5000', 'end 0/1 in 0']);
   rig.on({ kind: 'job-recalled', helper: 0, token: 2 });
-  rig.ended(0, 1, { signal: 9 });
+  rig.ended(0, 1, { signal: 9 }, { told: true });
   rig.pass(50);
   t.deepEqual(rig.take(), ['2 B#1 retracted', '3 A#1 ended signal 9 killed 2']);
+});
+
+agentTest(
+  "an end before our signal is the job's own; one that its user has killed stays killed",
+  {},
+  (t, rig) => {
+    rig.work();
+    rig.start(agentJob('A'), agentJob('B'));
+    rig.kill(KILL_TIMEOUT, 'A');
+    rig.kill(KILL_USER, 'B');
+    rig.take();
+    rig.ended(0, 1, 3);
+    rig.ended(1, 2);
+    rig.pass(50);
+    t.deepEqual(rig.take(), ['1 A#1 ended exit 3', '2 B#1 ended exit 0 killed 1']);
+  },
+);
+
+agentTest(
+  'a start is reported with the time at which its process began, a lost one with how long it ran',
+  {},
+  (t, rig) => {
+    rig.work();
+    rig.start(agentJob('A'));
+    rig.pass(200);
+    rig.started(0, 1);
+    t.is(rig.state.outbox[0]?.at, rig.now - STARTED_AFTER_MS);
+    rig.pass(100);
+    rig.on({ kind: 'helper-lost', helper: 0 });
+    t.is(rig.state.outbox[1]?.report.ended?.ranMs, STARTED_AFTER_MS + 100);
+    rig.take();
+  },
+);
+
+agentTest('a bad end while the kernel killed for want of memory says so', {}, (t, rig) => {
+  rig.work();
+  rig.start(agentJob('A'));
+  rig.ended(0, 1, { signal: 9 }, { oom: true });
+  t.regex(rig.state.outbox[0]?.report.ended?.note ?? '', /^out of memory\?/);
+  rig.take();
 });
 
 agentTest('killed before exec failed: it never ran, and counts against no node', {}, (t, rig) => {
@@ -326,7 +366,7 @@ agentTest('a signal drains and ends what runs; one that never joined just leaves
   rig.take();
   rig.on({ kind: 'stop' });
   t.deepEqual(rig.take(), ['end 0/1 in 5000']);
-  rig.ended(0, 1, 0);
+  rig.ended(0, 1, 0, { told: true });
   t.deepEqual(rig.take(), ['1 A#1 ended exit 0 killed 2']);
   rig.echo(1, 1);
   t.deepEqual(rig.take(), ['leave']);

@@ -36,39 +36,58 @@ coordinatorTest(
 );
 
 coordinatorTest(
-  'what an end means: exit 0 even under a kill, killed by its user, by the launcher, by a signal',
+  'what an end means: exit 0, and exit 0 of one that was told to end; killed by its user, by a signal',
   {},
   (t, rig) => {
     rig.agents('n0');
-    rig.leased(...['A', 'B', 'C', 'D'].map((id) => leasedJob(id)));
+    rig.leased(...['A', 'B', 'C', 'D', 'E'].map((id) => leasedJob(id)));
     rig.take();
-    rig.ended('n0', 'A', { killed: 2 });
+    rig.ended('n0', 'A');
     rig.ended('n0', 'B', { exited: false, signal: 15, killed: 1 });
     rig.ended('n0', 'C', { exited: false, signal: 15, killed: 2 });
     rig.ended('n0', 'D', { exited: false, signal: 11 });
+    rig.ended('n0', 'E', { killed: 2 });
     rig.commit();
     t.deepEqual(rig.take(), [
       'commit end A#1@1 RUN_DONE JOB_FINISHED',
       'n0: start D#1',
-      'commit end B#1@2 USER_KILLED USER_KILLED, end C#1@3 RUN_TIMEOUT RESTART_READY, end D#1@4 RUN_ERROR FAILED',
+      'n0: start E#1',
+      'commit end B#1@2 USER_KILLED USER_KILLED, end C#1@3 RUN_TIMEOUT RESTART_READY, end D#1@4 RUN_ERROR FAILED, end E#1@5 RUN_TIMEOUT RESTART_READY',
       'n0: committed 1',
     ]);
   },
 );
 
-coordinatorTest('an end by us says why: its launcher left, or a node of it was lost', {}, (t, rig) => {
-  rig.agents('n0');
-  for (const [id, killed, why] of [
-    ['A', 2, 'ended because its launcher left'],
-    ['B', 3, 'ended because a node of it was lost'],
-  ] as const) {
-    rig.leased(leasedJob(id));
-    rig.ended('n0', id, { exited: false, signal: 15, killed });
-    t.is(rig.lastCommit?.rows.ends[0]?.message, why);
-    rig.commit();
-  }
-  rig.take();
-});
+coordinatorTest(
+  'an end says why: told to end and by whom, the name of the signal, want of memory',
+  {},
+  (t, rig) => {
+    rig.agents('n0');
+    for (const [id, how, why] of [
+      ['A', { killed: 2 }, 'told to end because its launcher left: exit code 0'],
+      [
+        'B',
+        { killed: 2, exited: false, signal: 15 },
+        'told to end because its launcher left: ended by signal 15 (SIGTERM)',
+      ],
+      ['C', { killed: 3, exitCode: 7 }, 'told to end because a node of it was lost: exit code 7'],
+      ['D', { killed: 3, exited: false, signal: 9, note: 'helper lost' }, 'helper lost'],
+      ['E', { exited: false, signal: 9 }, 'ended by signal 9 (SIGKILL)'],
+      ['F', { exited: false, signal: 64, tail: 'x' }, 'ended by signal 64:\n    x'],
+      [
+        'G',
+        { exited: false, signal: 9, note: 'out of memory?', tail: 'x' },
+        'ended by signal 9 (SIGKILL), out of memory?:\n    x',
+      ],
+    ] as const) {
+      rig.leased(leasedJob(id));
+      rig.ended('n0', id, how);
+      t.is(rig.lastCommit?.rows.ends[0]?.message, why);
+      rig.commit();
+    }
+    rig.take();
+  },
+);
 
 coordinatorTest('a start is committed within 200 ms, an end at once', {}, (t, rig) => {
   rig.agents('n0');

@@ -246,7 +246,7 @@ test('ended: why it failed', (t) => {
   t.is(found.reasons[0]?.text, 'nonzero return 3 on n1\n    oops');
   t.is(
     explain(facts({ job: failed, attempts: [attempt({ ...error, message: '', signal: 9 })] })).summary,
-    'FAILED: ended by signal 9 on n1',
+    'FAILED: ended by signal 9 (SIGKILL) on n1',
   );
   const events = [{ at: at(9), state: 'FAILED', message: 'its node died 3 times' }] as const;
   t.is(explain(facts({ job: failed, attempts: [error], events })).summary, 'FAILED: its node died 3 times');

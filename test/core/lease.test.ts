@@ -37,8 +37,8 @@ agentTest(
     rig.start(agentJob('D'));
     rig.pass(1_000);
     t.deepEqual(rig.take(true), [], 'no echo revives it, nothing starts, no heartbeat');
-    rig.ended(0, 1, { signal: 15 });
-    rig.ended(1, 2, { signal: 15 });
+    rig.ended(0, 1, { signal: 15 }, { told: true });
+    rig.ended(1, 2, { signal: 15 }, { told: true });
     t.deepEqual(rig.take(), ['2 A#1 ended signal 15 killed 2', 'rejoin']);
   },
 );
@@ -127,7 +127,7 @@ agentTest('nor does it save one that works', {}, (t, rig) => {
   rig.now = 8_000;
   rig.on(echoOf(rig));
   t.deepEqual(rig.take(), ['end 0/1 in 2000']);
-  rig.ended(0, 1, { signal: 15 });
+  rig.ended(0, 1, { signal: 15 }, { told: true });
   t.deepEqual(rig.take(), ['1 A#1 ended signal 15 killed 2', 'rejoin']);
 });
 
@@ -141,7 +141,7 @@ agentTest('the first echo just before TERM: it works, on the lease of that heart
   t.deepEqual(rig.take(), [`lease ${sentAt + CHAIN.agentLease}`, 'open 0', 'run 0/1 A#1']);
   rig.pass(sentAt + CHAIN.agentTerm - rig.now);
   t.deepEqual(rig.take(), ['end 0/1 in 2000']);
-  rig.ended(0, 1, { signal: 15 });
+  rig.ended(0, 1, { signal: 15 }, { told: true });
   t.deepEqual(rig.take(), ['1 A#1 ended signal 15 killed 2', 'rejoin']);
 });
 

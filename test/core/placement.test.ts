@@ -254,7 +254,9 @@ coordinatorTest(
     t.deepEqual(rig.take(), ['n0: start A#1']);
     rig.started('n0', 'A');
     rig.pass(100);
-    t.deepEqual(rig.take(), ['n0: committed 1'], 'the report adds nothing to the row');
+    t.deepEqual(rig.take(), ['commit start A#1@1'], 'the report adds when and where');
+    rig.commit();
+    t.deepEqual(rig.take(), ['n0: committed 1']);
     rig.ended('n0', 'A', { exited: true, exitCode: 0 });
     t.deepEqual(
       rig.take(),

@@ -126,7 +126,7 @@ function agentInput(rig: AgentRig, { what, job, n }: AgentInput, twice: boolean)
     return rig.on({ kind: 'job-failed', helper, token, stage: 'exec', message: '' });
   if (what === 11 && live.phase === 'ahead') return rig.on({ kind: 'job-recalled', helper, token });
   if (n === 0) return rig.started(helper, token);
-  rig.ended(helper, token, 0, n);
+  rig.ended(helper, token, 0, { ranMs: n });
 }
 
 function snapshot(rig: AgentRig): string {

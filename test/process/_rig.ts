@@ -24,24 +24,26 @@ export class Rig {
   #tokens = 0;
   #look: (() => void)[] = [];
 
-  private constructor(helper: (onEvent: (event: HelperEvent) => void) => Helper) {
+  private constructor(helper: (onEvent: (event: HelperEvent) => void, directory: string) => Helper) {
     this.helper = helper((event) => {
       this.events.push(event);
       for (const look of this.#look.splice(0)) look();
-    });
+    }, this.directory);
   }
 
   static async open(
     kind: HelperKind,
     baseEnv = 'PATH=/usr/local/bin:/usr/bin:/bin\0HOME=/nowhere\0',
+    oomFile: (directory: string) => string = () => '',
   ): Promise<Rig> {
     const choice = await chooseHelper(kind);
     return new Rig(
-      (onEvent) =>
+      (onEvent, directory) =>
         new Helper({
           ...choice,
           baseEnv: Buffer.from(baseEnv, 'latin1'),
           marker: { BALSAM_INCARNATION: 'rig' },
+          oomFile: oomFile(directory),
           onEvent,
         }),
     );
@@ -56,6 +58,7 @@ export class Rig {
       cwd,
       makeDirectory: true,
       output: 'job.out',
+      attempt: 1,
       argv,
       set: {},
       unset: [],
@@ -71,6 +74,12 @@ export class Rig {
 
   output(token: number): Buffer {
     return fs.readFileSync(path.join(this.directory, String(token), 'job.out'));
+  }
+
+  /** What a job has written so far; '' while it has no output. */
+  outputOf(token: number): string {
+    const file = path.join(this.directory, String(token), 'job.out');
+    return fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '';
   }
 
   /** The first event of this kind (and token) that satisfies; fails after the deadline. */

@@ -33,7 +33,7 @@ for (const kind of KINDS) {
       await rig.event('ended', second);
       t.is(ended.exitCode, 3);
       t.is(ended.signal, null);
-      t.false(ended.killed);
+      t.false(ended.told);
       t.is(ended.tail, `${rig.directory}/deep/er/1\né "x"\n /nowhere unset\nerr`);
       t.is(fs.readFileSync(path.join(rig.directory, 'deep/er/1/job.out'), 'utf8'), `${ended.tail}\n`);
       t.true(ended.startedAt > 0 && ended.endedAt >= ended.startedAt);
@@ -96,7 +96,7 @@ for (const kind of KINDS) {
         [rig.start(['true'], { cwd: `${file}/x` }), 'mkdir', 'ENOTDIR'],
         [rig.start(['true'], { cwd: '/nonexistent', makeDirectory: false }), 'chdir', 'ENOENT'],
         [rig.start(['true'], { output: '/nonexistent/out' }), 'output', 'ENOENT'],
-        [rig.start(['true'], { output: '/' }), 'output', 'EISDIR'],
+        [rig.start(['true'], { output: '/' }), 'output', 'EBUSY'],
         [rig.start(['nosuchprogram']), 'exec', 'ENOENT'],
         [rig.start(['/nosuchprogram']), 'exec', 'ENOENT'],
         [rig.start([file]), 'exec', 'EACCES'],
@@ -137,8 +137,8 @@ for (const kind of KINDS) {
     const dies = rig.sh('kill -TERM $$');
     const crashes = rig.sh('kill -SEGV $$');
     t.like(await rig.event('ended', exits), { exitCode: 143, signal: null });
-    t.like(await rig.event('ended', dies), { exitCode: null, signal: 'SIGTERM', killed: false });
-    t.like(await rig.event('ended', crashes), { exitCode: null, signal: 'SIGSEGV', killed: false });
+    t.like(await rig.event('ended', dies), { exitCode: null, signal: 'SIGTERM', told: false });
+    t.like(await rig.event('ended', crashes), { exitCode: null, signal: 'SIGSEGV', told: false });
   });
 
   withRig('a kill is TERM, then KILL to those who ignore it', async (t, rig) => {
@@ -146,21 +146,21 @@ for (const kind of KINDS) {
     await rig.event('started', polite);
     rig.helper.kill(polite, 60_000);
     const ended = await rig.event('ended', polite);
-    t.like(ended, { exitCode: 7, killed: true });
+    t.like(ended, { exitCode: 7, told: true });
     t.regex(ended.tail ?? '', /^up\n(Terminated\n)?bye$/);
 
     const stubborn = rig.sh('trap "" TERM; sleep 1000 & sleep 1000; sleep 1000');
     await rig.event('started', stubborn);
     const asked = performance.now();
     rig.helper.kill(stubborn, 300);
-    t.like(await rig.event('ended', stubborn), { exitCode: null, signal: 'SIGKILL', killed: true });
+    t.like(await rig.event('ended', stubborn), { exitCode: null, signal: 'SIGKILL', told: true });
     t.true(performance.now() - asked >= 290);
 
     const hurried = rig.sh('trap "" TERM; sleep 1000; :');
     await rig.event('started', hurried);
     rig.helper.kill(hurried, 60_000);
     rig.helper.kill(hurried, 0);
-    t.like(await rig.event('ended', hurried), { signal: 'SIGKILL', killed: true });
+    t.like(await rig.event('ended', hurried), { signal: 'SIGKILL', told: true });
   });
 
   withRig('after a kill the children of the leader get the rest of the grace', async (t, rig) => {
@@ -169,7 +169,7 @@ for (const kind of KINDS) {
     );
     await rig.event('started', token);
     rig.helper.kill(token, 20_000);
-    t.like(await rig.event('ended', token), { signal: 'SIGTERM', killed: true });
+    t.like(await rig.event('ended', token), { signal: 'SIGTERM', told: true });
     t.is(rig.output(token).toString().replace('Terminated\n', ''), 'saved\n');
   });
 
@@ -186,7 +186,7 @@ for (const kind of KINDS) {
     await rig.event('retracted', retracted);
     t.is(rig.helper.outstanding, 2);
     rig.helper.kill(running, 1_000);
-    t.true((await rig.event('ended', running)).killed);
+    t.true((await rig.event('ended', running)).told);
     t.is((await rig.event('ended', kept)).exitCode, 0);
     rig.helper.kill(kept, 0);
     rig.helper.retract(999);
@@ -203,7 +203,7 @@ for (const kind of KINDS) {
       );
       const ended = await rig.event('ended', token);
       t.is(ended.exitCode, 0);
-      t.false(ended.killed);
+      t.false(ended.told);
       const pids = await pidsIn(path.join(rig.directory, String(token), 'pids'), 2);
       t.deepEqual(pids.filter(alive), []);
     },
@@ -215,7 +215,7 @@ for (const kind of KINDS) {
     );
     const [grandchild = 0] = await pidsIn(path.join(rig.directory, String(token), 'pids'), 1);
     rig.helper.kill(token, 200);
-    t.true((await rig.event('ended', token)).killed);
+    t.true((await rig.event('ended', token)).told);
     t.false(alive(grandchild));
   });
 
@@ -346,6 +346,7 @@ test('a helper that can not be started is lost at once', async (t) => {
       cwd: '/',
       makeDirectory: false,
       output: 'x',
+      attempt: 1,
       argv: ['true'],
       set: {},
       unset: [],

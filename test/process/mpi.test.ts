@@ -143,7 +143,7 @@ for (const name of FLAVOURS) {
     const token = rig.start(command.argv, { set: { A: '1' } });
     const pids = await pidsIn(path.join(rig.directory, String(token), 'pids'), 2);
     rig.helper.kill(token, 500);
-    t.true((await rig.event('ended', token)).killed);
+    t.true((await rig.event('ended', token)).told);
     t.deepEqual(pids.filter(alive), []);
   });
 }

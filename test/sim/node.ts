@@ -14,6 +14,10 @@ export interface Process {
   incarnation: string;
   share: number;
   cpus: readonly number[];
+  /** Signalled before its end: it has not done its work, whatever its exit code. */
+  told: boolean;
+  /** It came to its end by itself, and that was 0. */
+  done: boolean;
 }
 
 /** What a job does when it runs. */
@@ -22,6 +26,8 @@ export interface Behaviour {
   exitCode: number;
   /** Ends at TERM; else only KILL ends it. */
   obeys: boolean;
+  /** What it writes at TERM is a checkpoint, and it exits 0: it ended, and is not done. */
+  exitsAtTerm: boolean;
   /** Fails before exec, here and now. */
   failsToStart: boolean;
   /** Writes one patch in the middle. */
@@ -171,8 +177,10 @@ export class NodeSim {
 
   #end(helper: number, r: Running, graceMs: number): void {
     const w = this.#o.world;
-    if (!r.termSent && r.behaviour.obeys) w.after(w.between(0, 50), () => this.#ended(helper, r, 15));
+    const atTerm = r.behaviour.exitsAtTerm ? 0 : 15;
+    if (!r.termSent && r.behaviour.obeys) w.after(w.between(0, 50), () => this.#ended(helper, r, atTerm));
     r.termSent = true;
+    r.process.told = true;
     r.killAt = Math.min(r.killAt, w.now + graceMs);
     w.at(r.killAt, () => this.#ended(helper, r, 9));
   }
@@ -243,12 +251,23 @@ export class NodeSim {
       return this.#next(helper, h);
     }
     const cpus = allocation.cpus ?? [];
-    const process = { job: job.id, attempt: job.attempt, node, incarnation, share: allocation.share, cpus };
+    const { share } = allocation;
+    const process = {
+      job: job.id,
+      attempt: job.attempt,
+      node,
+      incarnation,
+      share,
+      cpus,
+      told: false,
+      done: false,
+    };
     const r: Running = { ...next, process, behaviour, began: world.now, killAt: Infinity, termSent: false };
     h.running = r;
     this.#o.table.begin(process);
+    const at = this.#o.localTime(world.now);
     world.after(ANNOUNCE_MS, () => {
-      if (h.running === r && !this.#over) this.#say(h, { kind: 'job-started', helper, token: r.token });
+      if (h.running === r && !this.#over) this.#say(h, { kind: 'job-started', helper, token: r.token, at });
     });
     if (behaviour.patches && behaviour.runMs !== Infinity)
       world.after(behaviour.runMs / 2, () => this.#patch(h, r));
@@ -280,17 +299,20 @@ export class NodeSim {
     h.running = null;
     const { world, localTime, table } = this.#o;
     table.end(r.process);
+    r.process.done = signal === 0 && !r.process.told && r.behaviour.exitCode === 0;
     const event: AgentEvent = {
       kind: 'job-ended',
       helper,
       token: r.token,
-      exitCode: signal === 0 ? r.behaviour.exitCode : null,
+      exitCode: signal !== 0 ? null : r.process.told && r.behaviour.exitsAtTerm ? 0 : r.behaviour.exitCode,
       signal: signal === 0 ? null : signal,
       userS: null,
       systemS: null,
       maxRssKib: null,
       startedAt: localTime(r.began),
       endedAt: localTime(world.now),
+      told: r.process.told,
+      oom: false,
       tail: '',
     };
     // The job channel is read to its end first: what the helper says of the next job may overtake that.

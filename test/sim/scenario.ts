@@ -337,6 +337,10 @@ class Scenario implements Breakable {
         if (killed) continue;
         const a = this.store.attempts.get(`${id} ${p.attempt}`);
         w.check(a !== undefined && a.outcome !== null, `${id}#${p.attempt} ran and its history has no end`);
+        const done = a?.outcome === 'RUN_DONE';
+        w.check(!done || p.done, `${id}#${p.attempt} was told to end, and counts as done`);
+        if (this.kind === 'quiet')
+          w.check(done || !p.done, `${id}#${p.attempt} came to its end, and does not count`);
       }
       const kept = this.#kept.get(`${id} ${row.attempt}`);
       if (row.state === 'JOB_FINISHED' && kept !== undefined) {

@@ -72,6 +72,7 @@ export function makeJobs(m: Mix): SimJob[] {
         exitCode: own.chance() < 0.05 ? 1 : 0,
         obeys: own.chance() < 0.85,
         patches: own.chance() < 0.3,
+        exitsAtTerm: own.chance() < 0.4,
       },
     });
   }

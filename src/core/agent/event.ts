@@ -8,7 +8,8 @@ import type { Allocation } from '../slots.ts';
 export type AgentEvent =
   | { kind: 'message'; envelope: Envelope }
   | { kind: 'connected' }
-  | { kind: 'job-started'; helper: number; token: number }
+  /** `at`: when its process started, monotonic milliseconds. */
+  | { kind: 'job-started'; helper: number; token: number; at: number }
   | {
       kind: 'job-ended';
       helper: number;
@@ -21,6 +22,10 @@ export type AgentEvent =
       /** Monotonic milliseconds. */
       startedAt: number;
       endedAt: number;
+      /** It was signalled by us before it was reaped: its end is not its own. */
+      told: boolean;
+      /** It ended badly, and the kernel killed something of this node's cgroup meanwhile for want of memory. */
+      oom: boolean;
       tail: string;
     }
   | { kind: 'job-failed'; helper: number; token: number; stage: string; message: string }

@@ -25,6 +25,9 @@ import type { AgentState, Live, Seat } from './state.ts';
 
 /** Characters of the reason why a job did not start. Guess: a long sentence. */
 const NOTE_CHARACTERS = 2_000;
+/** Other jobs of the node share its cgroup: one of them may be meant. */
+const OUT_OF_MEMORY =
+  'out of memory? The kernel killed a process of this cgroup for want of memory while it ran';
 /** Below this average run time jobs are given ahead, milliseconds. Measured: a round trip costs about 1 ms of a slot. */
 const AHEAD_BELOW_MS = 40;
 
@@ -54,6 +57,7 @@ export function takeIn(s: AgentState, job: Job, now: number, effects: AgentEffec
     killed: CAUSE_NONE,
     recall: 'no',
     startedReported: false,
+    startedAt: null,
   };
   s.live.set(job.id, live);
   s.queue.push(live);
@@ -153,16 +157,16 @@ function held(s: AgentState, helper: number, token: number): { at: Seat; live: L
 export function started(
   s: AgentState,
   e: Extract<AgentEvent, { kind: 'job-started' }>,
-  now: number,
   effects: AgentEffect[],
 ): void {
   const h = held(s, e.helper, e.token);
   if (!h || h.live.startedReported) return;
   h.live.startedReported = true;
+  h.live.startedAt = e.at;
   if (h.live.phase === 'ahead') moveLive(s, h.live, 'running');
   s.reserved -= 1;
   s.typicalRunMs = Math.max(s.typicalRunMs, AHEAD_BELOW_MS);
-  report(s, h.live.job.id, h.live.job.attempt, { started: {} }, now);
+  report(s, h.live.job.id, h.live.job.attempt, { started: {} }, e.at);
   recallSeat(h.at, 'requeue', effects);
 }
 
@@ -192,8 +196,9 @@ export function ended(s: AgentState, e: Extract<AgentEvent, { kind: 'job-ended' 
         systemS: e.systemS ?? -1,
         maxRssKib: e.maxRssKib ?? -1,
         tail: e.tail,
-        killed: live.killed,
-        note: '',
+        // An end before our signal is the job's own, whatever was on the way to it.
+        killed: e.told || live.killed === CAUSE_USER ? live.killed : CAUSE_NONE,
+        note: e.oom ? OUT_OF_MEMORY : '',
       },
     },
     e.endedAt,
@@ -252,7 +257,7 @@ export function helperLost(s: AgentState, helper: number, now: number): void {
     s.reserved -= live.startedReported ? 1 : 2;
     const killed = live.killed === CAUSE_NONE ? CAUSE_LOST : live.killed;
     const ended = {
-      ranMs: 0,
+      ranMs: live.startedAt === null ? 0 : now - live.startedAt,
       exited: false,
       exitCode: 0,
       signal: 9,

@@ -42,6 +42,8 @@ export interface Live {
   /** It was asked to be taken back while a helper held it ahead. */
   recall: 'no' | 'requeue' | 'give-back';
   startedReported: boolean;
+  /** When its process started, as its helper said; null before. */
+  startedAt: number | null;
 }
 
 /** One helper and what it holds: `running` first, then those `ahead`, in the order in which it will start them. */

@@ -37,7 +37,7 @@ function on(s: AgentState, e: AgentEvent, now: number, effects: AgentEffect[]): 
       s.joinSentAt = s.phase === 'joining' ? -Infinity : s.joinSentAt;
       return;
     case 'job-started':
-      return jobs.started(s, e, now, effects);
+      return jobs.started(s, e, effects);
     case 'job-ended':
       return jobs.ended(s, e);
     case 'job-failed':

@@ -6,10 +6,11 @@
 import { assert } from '../../base/assert.ts';
 import { parseJson } from '../../base/json.ts';
 import { COMMIT_BYTES, MAX_BATCH, MAX_REQUESTS_PER_COMMIT, STARTED_COMMIT_MS } from '../../base/limits.ts';
-import { afterRun, type Outcome } from '../job.ts';
-import { CAUSE_LOST, CAUSE_TIMEOUT, CAUSE_USER, KILL_USER, type Ended, type Report } from '../messages.ts';
+import { afterRun } from '../job.ts';
+import { KILL_USER, type Ended, type Report } from '../messages.ts';
 import type { CommitRows, EndRow, PatchRow, RowOutcome, RowOutcomes, StartRow } from './batch.ts';
 import type { CoordinatorEffect, JobRequest, Now, RequestAnswer } from './event.ts';
+import { messageOf, outcomeOf } from './ends.ts';
 import { dropEntry } from './phases.ts';
 import { forsake, killStray, send, sendKill, vacate } from './placement.ts';
 import { degrade, recovered } from './note.ts';
@@ -83,10 +84,8 @@ function build(s: CoordinatorState): Flight {
     upTo.set(u.incarnation, r.seq);
     s.uncommittedBytes -= bytesOfReport(r);
     const key = `${r.job} ${r.attempt}`;
-    if (r.started) {
-      const row = startRow(s, u);
-      if (row) starts.set(key, row);
-    } else if (r.patch) {
+    if (r.started) starts.set(key, startRow(s, u));
+    else if (r.patch) {
       patches.set(key, fold(patches.get(key), patchRow(r)));
       if (!told.get(key)?.reports.push(r.seq))
         told.set(key, { incarnation: u.incarnation, reports: [r.seq] });
@@ -134,17 +133,15 @@ function nodeOf(s: CoordinatorState, incarnation: string): string {
   return s.agents.get(incarnation)?.hostname ?? '';
 }
 
-function startRow(s: CoordinatorState, u: Uncommitted): StartRow | null {
-  const entry = s.entries.get(u.report.job);
-  // RUNNING was committed before the start command: the report adds nothing to the row.
-  if (entry?.job.attempt === u.report.attempt && entry.runningCommitted) return null;
+/** Also where RUNNING was committed before the start command: that row has no time of the start yet. */
+function startRow(s: CoordinatorState, u: Uncommitted): StartRow {
   const { job, attempt, seq } = u.report;
   return {
     id: job,
     attempt,
     report: seq,
     node: nodeOf(s, u.incarnation),
-    leasedAt: entry?.leasedAt ?? u.at,
+    leasedAt: s.entries.get(job)?.leasedAt ?? u.at,
     startedAt: u.at,
   };
 }
@@ -228,27 +225,6 @@ function endRow(s: CoordinatorState, u: Uncommitted, e: Ended, patch: PatchRow |
     dataRemoved: patch?.dataRemoved ?? [],
     description: patch?.description ?? null,
   };
-}
-
-function outcomeOf(e: Ended): Outcome {
-  if (e.killed === CAUSE_USER) return 'USER_KILLED';
-  // An end that came by itself while a kill was under way is still its own end.
-  if (e.exited && e.exitCode === 0) return 'RUN_DONE';
-  if (e.killed === CAUSE_TIMEOUT || e.killed === CAUSE_LOST) return 'RUN_TIMEOUT';
-  return 'RUN_ERROR';
-}
-
-function messageOf(outcome: Outcome, e: Ended): string {
-  if (outcome === 'RUN_ERROR') {
-    const how = e.exited ? `nonzero return ${e.exitCode}` : `ended by signal ${e.signal}`;
-    const tail = e.tail === '' ? '' : `:\n${e.tail.replace(/^/gm, '    ')}`;
-    return `${how}${tail}`;
-  }
-  if (outcome === 'RUN_TIMEOUT' && e.note === '') {
-    if (e.killed === CAUSE_TIMEOUT) return 'ended because its launcher left';
-    if (e.killed === CAUSE_LOST) return 'ended because a node of it was lost';
-  }
-  return e.note;
 }
 
 /** The database answered: the rows are what it says they are. */

@@ -10,6 +10,9 @@ import type { Body, Command, Job } from '../../../src/core/messages.ts';
 import { APP, agentConfig } from './jobs.ts';
 import { agentLines } from './words.ts';
 
+/** A helper speaks of a start so much later, milliseconds. */
+export const STARTED_AFTER_MS = 50;
+
 export class AgentRig {
   readonly state: AgentState;
   now = 0;
@@ -81,11 +84,19 @@ export class AgentRig {
   }
 
   started(helper: number, token: number): void {
-    this.on({ kind: 'job-started', helper, token });
+    this.on({ kind: 'job-started', helper, token, at: this.now - STARTED_AFTER_MS });
   }
 
-  ended(helper: number, token: number, exit: number | { signal: number } = 0, ranMs = 1_000): void {
+  /** `told`: it was signalled before it was reaped. */
+  ended(
+    helper: number,
+    token: number,
+    exit: number | { signal: number } = 0,
+    { ranMs = 1_000, told = false, oom = false } = {},
+  ): void {
     const usage = {
+      told,
+      oom,
       userS: 1,
       systemS: 0,
       maxRssKib: 10,
