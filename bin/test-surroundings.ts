@@ -44,7 +44,7 @@ export function surroundings(root: string): Surroundings {
     env: environment(home, temporary),
     async close() {
       const left = await leftProcesses(base);
-      left.push(...leftFiles(home), ...leftFiles(temporary));
+      left.push(...leftFiles(temporary));
       fs.rmSync(base, { recursive: true, force: true, maxRetries: 5 });
       const known = new Set(before);
       left.push(...outside().filter((name) => !known.has(name)));
@@ -65,6 +65,8 @@ function environment(home: string, temporary: string): NodeJS.ProcessEnv {
     TMPDIR: temporary,
     TZ: 'UTC',
     LC_ALL: 'C.UTF-8',
+    // npm would keep one among the temporary files.
+    NODE_DISABLE_COMPILE_CACHE: '1',
   };
 }
 
@@ -117,9 +119,9 @@ function cwd(pid: number): string {
   }
 }
 
-/** What stands in a directory that a clean run leaves empty. */
-function leftFiles(directory: string): string[] {
-  return fs.readdirSync(directory).map((name) => `${path.basename(directory)}/${name} was left behind`);
+/** What tests made there and did not remove. */
+function leftFiles(temporary: string): string[] {
+  return fs.readdirSync(temporary).map((name) => `${name} among the temporary files`);
 }
 
 /** Things of ours outside of a run's directories: files, sockets, shared memory, and what git sees in the checkout. */

@@ -10,6 +10,7 @@ import { openDatabase, type OpenDatabase } from '../../src/cluster/index.ts';
 import { insertApplication } from '../../src/store/application-store.ts';
 import { insertJobs } from '../../src/store/job-store.ts';
 import { listQueuedLaunches } from '../../src/store/queued-launch-store.ts';
+import { submitLocally } from '../helpers/directory.ts';
 import { newDatabase, run, until, type Ended } from '../cluster/_cluster.ts';
 
 const MAIN = path.resolve(import.meta.dirname, '../../src/cli/main.ts');
@@ -21,8 +22,7 @@ const TEMPLATE =
 async function prepared(root: string): Promise<OpenDatabase> {
   fs.mkdirSync(path.join(root, 'job-templates'));
   fs.writeFileSync(path.join(root, 'job-templates', 'local.tmpl'), TEMPLATE);
-  // Whatever batch system the machine of the tests has.
-  fs.writeFileSync(path.join(root, 'settings.json'), '{"scheduler": "local"}');
+  submitLocally(root);
   const db = await openDatabase({ path: root, applicationName: 'test', role: 'client', max: 1 });
   await insertApplication(db, { name: 'hello', executable: '/bin/echo' });
   await insertJobs(db, [{ name: 'one', workflow: 'my test flow', application: 'hello' }]);

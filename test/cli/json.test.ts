@@ -8,6 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
+import { lives } from '../helpers/lives.ts';
 import { cleanEnvironment } from '../helpers/program.ts';
 import { BALSAM, balsam, fresh, nth } from './_cli.ts';
 import { documentedKinds, faults } from './_shapes.ts';
@@ -158,12 +159,3 @@ test.serial('every kind of the page was seen', (t) => {
     [],
   );
 });
-
-function lives(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

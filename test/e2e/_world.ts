@@ -21,6 +21,7 @@ import { countByState, getJobs, insertJobs } from '../../src/store/job-store.ts'
 import type { HistoryLine, JobRow, NewJob } from '../../src/store/rows.ts';
 import { newId } from '../../src/base/ids.ts';
 import { linesWithoutRule } from './_log.ts';
+import { submitLocally } from '../helpers/directory.ts';
 import { cleanEnvironment, ROOT, run, type Ran, type RunOptions } from '../helpers/program.ts';
 
 /** Two busy cores. */
@@ -37,6 +38,7 @@ export async function makeWorld(): Promise<World> {
   const world = new World(home);
   const made = await world.balsam(['init', world.dbPath]);
   if (made.code !== 0) throw new Error(`balsam init failed: ${made.err}`);
+  submitLocally(world.dbPath);
   await world.open();
   return world;
 }

@@ -12,6 +12,11 @@ export interface DatabaseDirectory {
   remove(): Promise<void>;
 }
 
+/** Says in the settings that scripts run here, whatever batch system this machine has. */
+export function submitLocally(root: string): void {
+  fs.writeFileSync(path.join(root, 'settings.json'), '{"scheduler": "local"}\n');
+}
+
 /** Makes one, with a database of its own unless it is given. Its list of known databases stays inside it (BALSAM_HOME). */
 export async function databaseDirectory(given?: DatabaseAddress): Promise<DatabaseDirectory> {
   const address = given ?? (await freshDatabase());
@@ -21,5 +26,6 @@ export async function databaseDirectory(given?: DatabaseAddress): Promise<Databa
   process.env['BALSAM_HOME'] = path.join(base, 'home');
   const url = `postgres://${login}@localhost:${port}/${database}?host=${encodeURIComponent(host)}`;
   const made = await initCluster(path.join(base, 'db'), { url });
+  submitLocally(made.path);
   return { path: made.path, address, remove: () => fs.promises.rm(base, { recursive: true, force: true }) };
 }

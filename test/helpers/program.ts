@@ -43,10 +43,23 @@ export async function run(file: string, args: readonly string[], options: RunOpt
   return { code, signal, out, err };
 }
 
-/** Ours, without what a surrounding database or job would tell the program, and without a compile cache in our home. */
+let home: string | undefined;
+
+/** A home for the programs that this test file starts; gone with the process of the file. */
+function ownHome(): string {
+  if (home !== undefined) return home;
+  const made = fs.mkdtempSync(path.join(os.tmpdir(), 'balsam-home-'));
+  // Programs that run as another account may look into it, as into most homes.
+  fs.chmodSync(made, 0o755);
+  process.once('exit', () => fs.rmSync(made, { recursive: true, force: true }));
+  return (home = made);
+}
+
+/** Ours, without what a surrounding database or job would tell the program, with a home of its own and no compile cache. */
 export function cleanEnvironment(env: Record<string, string | undefined> = {}): NodeJS.ProcessEnv {
   const kept = Object.entries({
     ...process.env,
+    HOME: ownHome(),
     NO_COLOR: '1',
     NODE_DISABLE_COMPILE_CACHE: '1',
     ...env,
