@@ -118,6 +118,7 @@ const MAY_BLOCK: Record<string, string> = {
   'src/process/shipped.ts': 'looks once for each program, before the first job',
   'src/agent/predecessor.ts': 'its records are in the socket directory, on the node itself',
   'src/agent/socket-directory.ts': 'it is on the node itself',
+  'src/base/own-directory.ts': 'asked when the database is opened, at start',
   'src/cluster/':
     'opens the database at start; later only `followServer` is called, which looks at a socket in /tmp',
   'src/store/migrate.ts': 'the schema is checked when the database is opened',

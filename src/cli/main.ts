@@ -6,7 +6,7 @@
 import fs from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { EXIT_FAILED, EXIT_USAGE } from '../base/errors.ts';
-import { codeDirectory } from '../base/home.ts';
+import { codeDirectory } from '../base/own-directory.ts';
 import { didYouMean } from '../base/suggest.ts';
 import { commandNamed, COMMANDS, isCommand, LATER } from './commands.ts';
 

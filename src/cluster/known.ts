@@ -6,7 +6,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors.ts';
-import { balsamHome, isOwnFile } from '../base/home.ts';
+import { balsamHome, isOwnFile } from '../base/own-directory.ts';
 import { expandHome, writeAtomically } from './layout.ts';
 
 /** Null where there is no place for it. What others could have written would send a command to a database of theirs. */

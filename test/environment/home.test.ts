@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { codeDirectory, isGuarded } from '../../src/base/home.ts';
+import { codeDirectory, isGuarded } from '../../src/base/own-directory.ts';
 import { jobArgv } from '../../src/process/command.ts';
 import { ROOT, run, type Ran } from '../helpers/program.ts';
 import { NOT_ROOT, unless } from '../helpers/unless.ts';
