@@ -72,6 +72,7 @@ function endOf({ id, attempt }: LeasedJob): EndRow {
     endedAt: now,
     outcome: 'RUN_DONE',
     state: 'JOB_FINISHED',
+    helperLost: false,
     exitCode: 0,
     signal: null,
     userS: 0.001,

@@ -97,6 +97,8 @@ class StubAgent {
       queued: 0,
       running: 0,
       draining: false,
+      short: '',
+      most: 0,
     };
     this.#send({ heartbeat: beat });
   }

@@ -19,6 +19,7 @@ import { PROTOCOL_VERSION } from '../core/messages.ts';
 import { Guard, type GuardExit } from '../process/guard.ts';
 import { Helper, type HelperChoice, type HelperEvent } from '../process/helper.ts';
 import { detectMpi, type MpiFlavour } from '../process/mpi/flavour.ts';
+import { isShortage } from '../process/spawn.ts';
 import { decodeEnvelope, encodeEnvelope } from '../wire/codec.ts';
 import type { CurveKeys } from '../wire/curve.ts';
 import { DealerLink } from '../wire/dealer-link.ts';
@@ -67,7 +68,7 @@ export interface Before {
 
 /** Events that wait for the core: those of one node's helpers, jobs and link. Guess; senders wait when it is full. */
 const MAILBOX = 50_000;
-/** Between two tries to start a guard or a helper where that fails (no process more, its program gone), milliseconds. Guess. */
+/** Between two tries to start a guard where that fails (no process more, its program gone), milliseconds. Guess. */
 const RETRY_MS = 500;
 
 export class Incarnation {
@@ -241,7 +242,8 @@ export class Incarnation {
         return void this.#start(e).catch((error: unknown) => {
           const { helper, token } = e;
           this.#forget(token);
-          this.#post({ kind: 'job-failed', helper, token, stage: 'exec', message: messageOf(error) });
+          const short = isShortage((error as NodeJS.ErrnoException).code);
+          this.#post({ kind: 'job-failed', helper, token, stage: 'exec', message: messageOf(error), short });
         });
       case 'kill': {
         const given = this.#given.get(e.token);
@@ -311,7 +313,7 @@ export class Incarnation {
   #onGuardExit(guard: Guard, exit: GuardExit): void {
     if (this.#over || guard !== this.#guard) return;
     this.#setup.log.warn({ exit, rule: 'PROTOCOL 8' }, 'the guard ended');
-    this.#post({ kind: 'guard', alive: false });
+    this.#post({ kind: 'guard', alive: false, reason: exit.unopened && `its guard: ${exit.unopened}` });
     if (guard.pid === undefined) setTimeout(() => this.#replaceGuard(), RETRY_MS);
     else this.#replaceGuard();
   }
@@ -322,7 +324,7 @@ export class Incarnation {
     this.#openGuard();
     this.#tellWho();
     for (const h of this.#helpers.values()) if (h.pid !== undefined) this.#guard.addHelper(h.pid);
-    if (this.#guard.pid !== undefined) this.#post({ kind: 'guard', alive: true });
+    if (this.#guard.pid !== undefined) this.#post({ kind: 'guard', alive: true, reason: '' });
   }
 
   /** For the proof that we are dead, when we are. */
@@ -376,6 +378,7 @@ export class Incarnation {
           token: e.token,
           stage: e.stage,
           message: e.message,
+          short: isShortage(e.code),
         });
       case 'retracted':
         this.#forget(e.token);
@@ -387,19 +390,19 @@ export class Incarnation {
           { helper: index, held: e.tokens.length, rule: 'PROTOCOL 8' },
           'a helper was lost',
         );
-        // At once, or after a while when it could not be started: what its seat is given until then is lost with it.
-        if (helper.pid === undefined) setTimeout(() => this.#replaceHelper(index), RETRY_MS);
-        else this.#replaceHelper(index);
-        return;
+        this.#dropHelper(index);
+        return this.#post({ kind: 'helper-lost', helper: index });
+      case 'unopened':
+        if (this.#over) return;
+        this.#dropHelper(index);
+        return this.#post({ kind: 'helper-failed', helper: index, reason: `its helper: ${e.reason}` });
     }
   }
 
-  /** All that it was given is lost, and another takes its place. */
-  #replaceHelper(index: number): void {
-    if (this.#over) return;
+  /** It has nothing of what it was given; the core asks for another when it wants one. */
+  #dropHelper(index: number): void {
+    this.#helpers.delete(index);
     for (const [token, { helper }] of this.#given) if (helper === index) this.#forget(token);
-    this.#post({ kind: 'helper-lost', helper: index });
-    this.#openHelper(index);
   }
 
   /** The end of an attempt comes after everything that its processes wrote to the job channel. */

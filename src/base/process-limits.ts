@@ -16,6 +16,9 @@ export const END_BY_MARKER_MS = 4_000;
 export const END_POLL_FIRST_MS = 2;
 export const END_POLL_MAX_MS = 100;
 
+/** A node on which nothing could be started for so long, while nothing ran there, is drained (PROTOCOL 10), ms. Guess. */
+export const NOTHING_STARTS_MS = 30_000;
+
 /** How long a program that only says its version (python3, mpirun) may take, ms. Guess: a cold parallel file system. */
 export const PROBE_MS = 10_000;
 

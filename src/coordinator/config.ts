@@ -55,7 +55,7 @@ export type ToWarden =
     }
   /** Why the database does not do what is asked; null when it does again. Said at each change. */
   | { kind: 'database'; away: string | null }
-  | { kind: 'end'; code: 'left' | 'fenced'; reason: string };
+  | { kind: 'end'; code: 'left' | 'unable' | 'fenced'; reason: string };
 
 /** What a warden tells its coordinator. The end of the channel means that the warden is gone. */
 export type ToCoordinator = { kind: 'leave'; reason: string; now: boolean };

@@ -29,7 +29,7 @@ export interface PerformerOptions {
   /** The epoch in which this coordinator began. */
   source: number;
   post: (event: CoordinatorEvent) => void;
-  end: (end: { code: 'left' | 'fenced'; reason: string }) => void;
+  end: (end: { code: 'left' | 'unable' | 'fenced'; reason: string }) => void;
   /** The database does not do what is asked, and why; null when it does again. */
   onAway: (why: string | null) => void;
   log: Logger;

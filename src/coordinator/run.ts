@@ -97,7 +97,7 @@ export async function runCoordinator(path: string): Promise<number> {
     toWarden({ kind: 'end', ...end });
     await link.close();
     log[end.code === 'left' ? 'info' : 'warn']({ ...end, rule }, 'ended');
-    return end.code === 'left' ? 0 : EXIT_FENCED;
+    return { left: 0, unable: EXIT_FAILED, fenced: EXIT_FENCED }[end.code];
   };
   try {
     const session = await openSession(file, log, (away) => toWarden({ kind: 'database', away }));
@@ -110,7 +110,7 @@ export async function runCoordinator(path: string): Promise<number> {
     toWarden({ kind: 'beat', ...coordinator.beat() });
     for (const event of early) coordinator.post(event);
     const end = await coordinator.run();
-    const code = await ended(end, end.code === 'left' ? 'PROTOCOL 9' : 'PROTOCOL 1');
+    const code = await ended(end, end.code === 'fenced' ? 'PROTOCOL 1' : 'PROTOCOL 9');
     await Promise.all([session.work.close(), session.heart.close()]);
     return code;
   } catch (error) {

@@ -51,7 +51,8 @@ export function faultFromAgent(m: Envelope): Fault {
   if (!isId(m.incarnation)) return 'an incarnation is a uuid';
   if (m.join) return joinFault(m.join);
   if (m.reports) return first(m.reports.reports, reportFault);
-  return m.heartbeat ? null : 'an agent sends join, heartbeat or reports';
+  if (m.heartbeat) return text(m.heartbeat.short, 'short', MAX_NOTE);
+  return 'an agent sends join, heartbeat or reports';
 }
 
 /** Why an agent does not hear this message of a coordinator, whatever it knows; null when it may. */

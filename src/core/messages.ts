@@ -150,6 +150,10 @@ export interface Heartbeat {
   running: number;
   /** It takes nothing new, and leaves when what runs has ended. */
   draining: boolean;
+  /** Why the node can't start all that it should (PROTOCOL 10); '' = it can. */
+  short: string;
+  /** Jobs that it can hold meanwhile; 0: nothing has been started for a while. */
+  most: number;
 }
 
 export interface Reports {
@@ -169,6 +173,9 @@ export interface Report {
   request?: Request | null;
   notStarted?: NotStarted | null;
 }
+
+/** Note of an end that nobody saw: the helper died under the job. */
+export const HELPER_LOST = 'helper lost';
 
 export const CAUSE_NONE = 0;
 export const CAUSE_USER = 1;

@@ -4,17 +4,18 @@
  * of the lease with every echo, and every helper that comes and goes. While there is no guard nothing may be started:
  * `onExit` says when it is gone. This class must never decide about the lease itself.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { assert } from '../base/assert.ts';
 import type { HelperChoice } from './helper.ts';
 import { readStat } from './proc.ts';
 import { shippedFile } from './shipped.ts';
+import { spawnPiped, type Piped } from './spawn.ts';
 
 export interface GuardExit {
   /** 'lease': the time was over; 'eof': `close` was called; 'lost': it died, or could not be started, and guarded nothing. */
   readonly reason: 'lease' | 'eof' | 'lost';
   /** Processes it ended. */
   readonly ended: number;
+  /** Why it could not be started; '' = it was. */
+  readonly unopened: string;
 }
 
 export interface GuardOptions extends HelperChoice {
@@ -25,7 +26,7 @@ export interface GuardOptions extends HelperChoice {
 }
 
 export class Guard {
-  readonly #child: ChildProcess;
+  readonly #child: Piped | null;
   readonly #gone: Promise<void>;
   #said = '';
 
@@ -39,30 +40,25 @@ export class Guard {
         ? [options.python ?? 'python3', ['-I', '-S', shippedFile('guard.py')]]
         : [process.execPath, ['--max-old-space-size=32', shippedFile('guard-node.ts', 'guard-node.js')]];
     // A session of its own: what is sent to the agent's group or terminal must not reach the one that cleans up.
-    this.#child = spawn(file, [...program, ...args], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-      detached: true,
-      env,
-      cwd: '/',
-    });
-    const { stdin, stdout } = this.#child;
-    assert(stdin !== null && stdout !== null, 'a guard has pipes');
+    const gone = Promise.withResolvers<void>();
+    this.#gone = gone.promise;
+    const exit = (unopened: string): void => {
+      options.onExit({ ...this.#exit(), unopened });
+      gone.resolve();
+    };
+    const child = spawnPiped(file, [...program, ...args], { detached: true, env, cwd: '/' }, exit);
+    this.#child = child;
+    if (child === null) return;
+    const { stdin, stdout } = child;
     stdin.on('error', () => undefined); // it died: 'close' follows
     stdout.setEncoding('latin1');
     stdout.on('data', (text: string) => (this.#said += text));
-    this.#gone = new Promise((resolve) => {
-      const exit = (): void => {
-        options.onExit(this.#exit());
-        resolve();
-      };
-      this.#child.once('error', exit);
-      this.#child.once('close', () => this.#child.pid !== undefined && exit());
-    });
+    child.once('close', () => exit(''));
   }
 
   /** Of the guard process; undefined when it could not be started. */
   get pid(): number | undefined {
-    return this.#child.pid;
+    return this.#child?.pid;
   }
 
   /** Everything must be dead at this time (CLOCK_MONOTONIC, ms of this host); the newest call counts. */
@@ -83,15 +79,16 @@ export class Guard {
 
   /** End of file: it ends what is left of the incarnation and goes; resolves then (later while something can't be ended). */
   async close(): Promise<void> {
-    this.#child.stdin?.end();
+    this.#child?.stdin.end();
     await this.#gone;
   }
 
   #tell(line: string): void {
-    if (this.#child.stdin?.writable) this.#child.stdin.write(`${line}\n`, 'latin1');
+    const stdin = this.#child?.stdin;
+    if (stdin?.writable) stdin.write(`${line}\n`, 'latin1');
   }
 
-  #exit(): GuardExit {
+  #exit(): Omit<GuardExit, 'unopened'> {
     const [reason, count] = this.#said.trim().split(' ');
     if (reason !== 'lease' && reason !== 'eof') return { reason: 'lost', ended: 0 };
     return { reason, ended: Number(count) };

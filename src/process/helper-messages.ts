@@ -84,9 +84,15 @@ export interface LostEvent {
   readonly left: number[];
 }
 
-/** What a helper says. `lost` is said by `Helper` itself, after everything of the dead helper was ended. */
+/** It could not be started: none of what it was given has started. */
+export interface UnopenedEvent {
+  readonly kind: 'unopened';
+  readonly reason: string;
+}
+
+/** What a helper says. `lost` and `unopened` are said by `Helper` itself, `lost` after everything of the dead helper was ended. */
 export type WireEvent = StartedEvent | EndedEvent | FailedEvent | RetractedEvent;
-export type HelperEvent = WireEvent | LostEvent;
+export type HelperEvent = WireEvent | LostEvent | UnopenedEvent;
 
 /** A start as it crosses; strings are latin1, one character a byte. */
 export interface WireStart {

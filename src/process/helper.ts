@@ -5,7 +5,7 @@
  * answered exactly once by ended, failed, retracted or lost, and `lost` is said only after the dead helper's jobs were
  * ended. It keeps no more than HELPER_OUTSTANDING_MAX requests; the agent asks `outstanding` before it sends more.
  */
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { assert } from '../base/assert.ts';
 import { HELPER_CLOSE_MS, HELPER_OUTSTANDING_MAX, PROBE_MS } from '../base/process-limits.ts';
@@ -13,6 +13,7 @@ import { encodeBase, encodeKill, encodeRetract, encodeStart } from './helper-mes
 import type { HelperEvent, StartRequest, WireEvent } from './helper-messages.ts';
 import { endByMarker } from './marker.ts';
 import { shippedFile } from './shipped.ts';
+import { spawnPiped, type Piped } from './spawn.ts';
 
 export type { Bytes, HelperEvent, StartRequest } from './helper-messages.ts';
 
@@ -41,7 +42,7 @@ const HELPER_MARKER = 'BALSAM_HELPER';
 export class Helper {
   /** Value of BALSAM_HELPER in the environment of this helper and its jobs. */
   readonly id: string = randomUUID();
-  readonly #child: ChildProcess;
+  readonly #child: Piped | null;
   readonly #onEvent: (event: HelperEvent) => void;
   readonly #outstanding = new Set<number>();
   readonly #gone: Promise<void>;
@@ -51,34 +52,38 @@ export class Helper {
   #urgent = false;
   readonly #kind: HelperKind;
 
-  /** Starts the process; requests may follow at once. If it can't be started, that is a `lost`. */
+  /** Starts the process; requests may follow at once. If it can't be started, that is an `unopened`. */
   constructor(options: HelperOptions) {
     this.#onEvent = options.onEvent;
     this.#kind = options.kind;
     const marker = { ...options.marker, [HELPER_MARKER]: this.id };
     const [file, args] = helperCommand(options);
-    this.#child = spawn(file, args, {
-      stdio: ['pipe', 'pipe', 'inherit'],
+    const how = {
       detached: true, // a session of its own: a signal for the agent's terminal or group is not for jobs
       env: { ...process.env, ...marker },
       cwd: '/',
+    };
+    const gone = Promise.withResolvers<void>();
+    const child = spawnPiped(file, args, how, (reason) => {
+      this.#outstanding.clear();
+      gone.resolve();
+      if (!this.#closing) this.#onEvent({ kind: 'unopened', reason });
     });
-    const { stdin, stdout } = this.#child;
-    assert(stdin !== null && stdout !== null, 'a helper has pipes');
+    this.#child = child;
+    this.#gone = gone.promise;
+    if (child === null) return;
+    const { stdin, stdout } = child;
     stdin.on('error', () => undefined); // it died: 'close' follows and says so
     stdout.setEncoding('utf8');
     stdout.on('data', (text: string) => this.#receive(text));
-    // Of one that could not be started both may come.
-    this.#gone = new Promise<void>((resolve) => {
-      this.#child.once('error', () => resolve());
-      this.#child.once('close', () => resolve());
-    }).then(() => this.#lost());
+    child.on('error', () => undefined); // a signal that could not be sent
+    child.once('close', () => gone.resolve(this.#lost()));
     this.#send(encodeBase(options.baseEnv, marker, options.oomFile ?? ''));
   }
 
   /** Of the helper process; undefined when it could not be started. */
   get pid(): number | undefined {
-    return this.#child.pid;
+    return this.#child?.pid;
   }
 
   /** Starts that are not answered yet: at most one runs, the others wait in the helper. */
@@ -118,9 +123,9 @@ export class Helper {
     if (!this.#closing) {
       this.#closing = true;
       this.#flush();
-      this.#child.stdin?.end(() => this.#hurry());
+      this.#child?.stdin.end(() => this.#hurry());
     }
-    const late = setTimeout(() => this.#child.kill('SIGKILL'), HELPER_CLOSE_MS);
+    const late = setTimeout(() => this.#child?.kill('SIGKILL'), HELPER_CLOSE_MS);
     await this.#gone;
     clearTimeout(late);
   }
@@ -133,7 +138,7 @@ export class Helper {
 
   /** A helper in python looks at stdin between jobs only, and when it is told to: after the line has been written. */
   #hurry(): void {
-    if (this.#kind === 'python') this.#child.kill('SIGURG');
+    if (this.#kind === 'python') this.#child?.kill('SIGURG');
   }
 
   #flush(): void {
@@ -142,7 +147,8 @@ export class Helper {
     this.#unsent = [];
     const hurry = this.#urgent;
     this.#urgent = false;
-    if (this.#child.stdin?.writable) this.#child.stdin.write(text, 'utf8', () => hurry && this.#hurry());
+    const stdin = this.#child?.stdin;
+    if (stdin?.writable) stdin.write(text, 'utf8', () => hurry && this.#hurry());
   }
 
   #receive(text: string): void {
@@ -178,20 +184,25 @@ const PYTHON_PROBE =
   'ctypes.CDLL(None).prctl\n' +
   'print("python helper ok\\n" + (sys.executable or ""))';
 
+const SYSTEM_PYTHON = '/usr/bin/python3';
+
 /**
  * Finds a usable helper. 'python' and 'node' insist; 'auto' takes python3 >= 3.8 where it works, else Node.
- * Throws only when python was insisted on and does not work; the message says why.
+ * Throws only when python was insisted on and does not work; the message says why. The first python3 on PATH may be a script
+ * of a version manager that finds nothing here: then the system's own is tried.
  */
 export async function chooseHelper(
   wanted: 'auto' | HelperKind,
-  python: string = process.env['BALSAM_PYTHON'] ?? 'python3',
+  python: string | undefined = process.env['BALSAM_PYTHON'],
 ): Promise<HelperChoice> {
   if (wanted === 'node') return { kind: 'node' };
-  const probed = await probePython(python);
+  const first = await probePython(python ?? 'python3');
+  const second = first.ok || python !== undefined ? null : await probePython(SYSTEM_PYTHON);
+  const probed = second?.ok === true ? second : first;
   // The program itself: what is on PATH may be a script of a version manager, which costs a tenth of a second each time.
-  if (probed.ok) return { kind: 'python', python: probed.executable || python };
+  if (probed.ok) return { kind: 'python', python: probed.executable };
   if (wanted === 'auto') return { kind: 'node' };
-  throw new Error(`${python} can't be used as a helper: ${probed.problem}`);
+  throw new Error(`${python ?? 'python3'} can't be used as a helper: ${probed.problem}`);
 }
 
 function probePython(
@@ -200,7 +211,8 @@ function probePython(
   return new Promise((resolve) => {
     execFile(python, ['-I', '-S', '-c', PYTHON_PROBE], { timeout: PROBE_MS }, (error, stdout, stderr) => {
       const [word, executable = ''] = stdout.split('\n');
-      if (error === null && word === 'python helper ok') resolve({ ok: true, executable });
+      if (error === null && word === 'python helper ok')
+        resolve({ ok: true, executable: executable || python });
       else
         resolve({
           ok: false,

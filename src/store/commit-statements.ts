@@ -73,9 +73,9 @@ export function runStatement(variant: { data: boolean; killed: boolean }): strin
   const { data, killed } = variant;
   const patch = data && !killed;
   const columns = `$3::uuid[], $4::int[], $5::bigint[], $6::text[], $7::float8[], $8::float8[], $9::float8[], $10::text[],
-    $11::text[], $12::int[], $13::int[], $14::real[], $15::real[], $16::bigint[], $17::text[]${data ? ', $18::text[], $19::text[], $20::text[]' : ''}`;
+    $11::text[], $12::int[], $13::int[], $14::real[], $15::real[], $16::bigint[], $17::text[], $18::int[]${data ? ', $19::text[], $20::text[], $21::text[]' : ''}`;
   const names = `id, attempt, report, node, leased_ms, started_ms, ended_ms, outcome, state, exit_code, signal, user_s, system_s,
-    max_rss_kib, message${data ? ', set_json, removed_json, new_description' : ''}`;
+    max_rss_kib, message, helper_lost${data ? ', set_json, removed_json, new_description' : ''}`;
   const counted = killed
     ? `not exists (select from attempt a where a.job_id = u.id and a.attempt = u.attempt and a.started_at is not null)`
     : `j.state <> 'RUNNING'`;
@@ -85,7 +85,7 @@ export function runStatement(variant: { data: boolean; killed: boolean }): strin
   done as (
     update job j set state = ${killed ? 'j.state' : 'u.state'}, updated_at = clock_timestamp(),
       launcher = case when u.ended_ms is null then j.launcher end,
-      tries = least(j.attempt, j.tries + (u.started_ms is not null and ${counted})::int)
+      tries = least(j.attempt, j.tries + (u.started_ms is not null and ${counted})::int)${killed ? '' : ',\n      helper_losses = j.helper_losses + u.helper_lost'}
       ${patch ? `, data = ${dataOf('u.set_json', 'u.removed_json')}, description = coalesce(u.new_description, j.description)` : ''}
     from u where j.id = u.id and j.attempt = u.attempt and j.launcher is not distinct from u.launcher
       and j.state = any (u.allowed)
@@ -225,6 +225,7 @@ export function runValues(
     plainArray(column(rows, (r) => r.end?.systemS ?? null)),
     plainArray(column(rows, (r) => r.end?.maxRssKib ?? null)),
     textArray(column(rows, (r) => r.end?.message ?? '')),
+    plainArray(column(rows, (r) => (r.end?.helperLost === true ? 1 : 0))),
   ];
   if (data)
     values.push(

@@ -158,7 +158,14 @@ async function commitRefused(
 function bareEnd(item: { kind: 'start'; row: StartRow } | { kind: 'patch'; row: PatchRow }): EndRow {
   const now = Date.now();
   const { id, attempt, report } = item.row;
-  const usage = { exitCode: null, signal: null, userS: null, systemS: null, maxRssKib: null };
+  const usage = {
+    helperLost: false,
+    exitCode: null,
+    signal: null,
+    userS: null,
+    systemS: null,
+    maxRssKib: null,
+  };
   return {
     ...usage,
     id,

@@ -67,6 +67,7 @@ const LEASED = `j.id, j.attempt, j.name, j.workflow, j.application, j.args, j.en
     j.threads_per_core as "threadsPerCore", j.node_packing_count as "nodePackingCount",
     j.wall_time_minutes as "wallTimeMinutes", j.cpu_affinity as "cpuAffinity", j.mpi_flags as "mpiFlags",
     j.user_workdir as "userWorkdir", j.auto_timeout_retry as "autoTimeoutRetry", j.node_losses as "nodeLosses",
+    j.helper_losses as "helperLosses",
     array_to_json(j.parents)::text as parents`;
 
 /** Takes the rows of `picked` and hands them out; CREATED passes to PREPROCESSED on the way. */

@@ -24,7 +24,7 @@ export interface PutResult {
 
 /**
  * Moves the matching jobs that are in one of `from` to `to`. With `afresh` they count no starts, no lost ends and no lost
- * nodes any more, so that no limit reached before ends them at once. All in one statement; a repeat moves what is in
+ * nodes and helpers any more, so that no limit reached before ends them at once. All in one statement; a repeat moves what is in
  * `from` again.
  */
 export async function putState(
@@ -32,7 +32,7 @@ export async function putState(
   where: Condition,
   change: { from: readonly JobState[]; to: SettableState; afresh: boolean; message: string },
 ): Promise<PutResult> {
-  const afresh = change.afresh ? 'tries = 0, lost_ends = 0, node_losses = 0,' : '';
+  const afresh = change.afresh ? 'tries = 0, lost_ends = 0, node_losses = 0, helper_losses = 0,' : '';
   const rows = await db.run(async (sql) => {
     const parameters = new Parameters([
       plainArray(change.from),

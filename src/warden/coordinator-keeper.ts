@@ -22,7 +22,7 @@ const START_MS = 30_000;
 const LEAVE_SLACK_MS = 3_000;
 
 export interface CoordinatorEnd {
-  code: 'left' | 'fenced' | 'failed';
+  code: 'left' | 'unable' | 'fenced' | 'failed';
   reason: string;
 }
 

@@ -167,6 +167,7 @@ class Warden {
       const how = await end;
       await this.#agents.end();
       if (how.code === 'left') return { exitCode: 0, reason: how.reason, fenced: false };
+      if (how.code === 'unable') return { exitCode: EXIT_FAILED, reason: how.reason, fenced: false };
       const reason = `the coordinator failed: ${how.reason}; see ${this.#files.log}`;
       // Who was asked to leave does not begin anew.
       return { exitCode: EXIT_FAILED, reason, fenced: how.code === 'fenced' && !this.#keeper.leaving };

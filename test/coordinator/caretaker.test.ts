@@ -9,7 +9,16 @@ import { decodeEnvelope, encodeEnvelope } from '../../src/wire/codec.ts';
 
 const LAUNCHER = 7;
 const INCARNATION = newId();
-const heartbeat = { number: 41, receivedCommands: 3, lastReport: 5, queued: 1, running: 2, draining: false };
+const heartbeat = {
+  number: 41,
+  receivedCommands: 3,
+  lastReport: 5,
+  queued: 1,
+  running: 2,
+  draining: false,
+  short: '',
+  most: 0,
+};
 
 /** What is sent for a message, and the rule by which it is refused. */
 function answerTo(

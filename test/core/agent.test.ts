@@ -127,10 +127,10 @@ agentTest('first come, first started: no job overtakes one that waits for room',
 
 agentTest('no start without a guard', {}, (t, rig) => {
   rig.work();
-  rig.on({ kind: 'guard', alive: false });
+  rig.on({ kind: 'guard', alive: false, reason: '' });
   rig.start(agentJob('A'));
   t.deepEqual(rig.take(), []);
-  rig.on({ kind: 'guard', alive: true });
+  rig.on({ kind: 'guard', alive: true, reason: '' });
   t.deepEqual(rig.take(), ['lease 10000', 'open 0', 'run 0/1 A#1']);
 });
 
@@ -197,7 +197,7 @@ agentTest('the one ahead may be told as started and ended before the one that it
 agentTest('what is ahead comes back when the guard is gone', {}, (t, rig) => {
   shortJobs(rig);
   rig.take();
-  rig.on({ kind: 'guard', alive: false });
+  rig.on({ kind: 'guard', alive: false, reason: '' });
   t.deepEqual(rig.take(), ['recall 0/2']);
 });
 
@@ -205,7 +205,14 @@ agentTest('a failure before exec gives the job back and frees its place', {}, (t
   rig.work();
   rig.start(agentJob('A'));
   rig.take();
-  rig.on({ kind: 'job-failed', helper: 0, token: 1, stage: 'chdir', message: 'no such directory' });
+  rig.on({
+    kind: 'job-failed',
+    helper: 0,
+    token: 1,
+    stage: 'chdir',
+    message: 'no such directory',
+    short: false,
+  });
   t.deepEqual(rig.take(), ['1 A#1 not started: chdir']);
 });
 
@@ -213,11 +220,16 @@ agentTest('a lost helper ends what it held, and what comes late about it is noth
   shortJobs(rig);
   rig.take();
   rig.on({ kind: 'helper-lost', helper: 0 });
-  t.deepEqual(rig.take(), ['run 0/3 C#1', '1 A#1 ended signal 9 killed 3', '2 B#1 ended signal 9 killed 3']);
+  t.deepEqual(rig.take(), [
+    'open 0',
+    'run 0/3 C#1',
+    '1 A#1 ended signal 9 killed 3',
+    '2 B#1 ended signal 9 killed 3',
+  ]);
   rig.ended(0, 1);
   rig.started(0, 2);
   rig.on(
-    { kind: 'job-failed', helper: 0, token: 2, stage: 'exec', message: '' },
+    { kind: 'job-failed', helper: 0, token: 2, stage: 'exec', message: '', short: false },
     { kind: 'job-recalled', helper: 0, token: 2 },
   );
   t.deepEqual(rig.take(), []);
@@ -287,7 +299,7 @@ agentTest('killed before exec failed: it never ran, and counts against no node',
   rig.work();
   rig.start(agentJob('A'));
   rig.kill(KILL_USER, 'A');
-  rig.on({ kind: 'job-failed', helper: 0, token: 1, stage: 'exec', message: 'killed' });
+  rig.on({ kind: 'job-failed', helper: 0, token: 1, stage: 'exec', message: 'killed', short: false });
   t.deepEqual(rig.take(), ['open 0', 'run 0/1 A#1', 'end 0/1 in 5000', '1 A#1 retracted']);
 });
 

@@ -144,6 +144,8 @@ for (const outcome of ['not-ours', 'killed', 'rejected'] satisfies RowOutcome[])
         queued: 0,
         running: 0,
         draining: false,
+        short: '',
+        most: 0,
       },
     });
     t.deepEqual(rig.take(), ['n0: echo 1 received 1 committed 0'], 'an echo does not overtake the answer');

@@ -167,7 +167,16 @@ coordinatorTest('commands are sent again in order until they are acknowledged', 
   rig.leased(leasedJob('A'));
   rig.on({ kind: 'killed', jobs: [{ id: 'A', attempt: 1 }] });
   t.deepEqual(rig.take(), ['n0: start A#1', 'n0: kill 1 A#1']);
-  const silent = { number: 1, receivedCommands: 0, lastReport: 0, queued: 0, running: 0, draining: false };
+  const silent = {
+    number: 1,
+    receivedCommands: 0,
+    lastReport: 0,
+    queued: 0,
+    running: 0,
+    draining: false,
+    short: '',
+    most: 0,
+  };
   rig.now += 1_100;
   rig.hear('n0', { heartbeat: silent });
   t.deepEqual(rig.take(), ['n0: echo 1 received 0 committed 0', 'n0: start A#1', 'n0: kill 1 A#1']);
@@ -196,6 +205,8 @@ coordinatorTest(
       queued: 0,
       running: 0,
       draining: false,
+      short: '',
+      most: 0,
     };
     const envelope = { version: 1, launcher: 1, epoch: 1, incarnation: 'n0', heartbeat };
     // In one step: what was sent is not acknowledged for a second, and there is more to say.
@@ -232,7 +243,16 @@ coordinatorTest('reports count once and in order; a gap waits', {}, (t, rig) => 
 coordinatorTest('an acknowledgement of what was never sent is refused as a whole', {}, (t, rig) => {
   rig.agents('n0');
   rig.hear('n0', {
-    heartbeat: { number: 1, receivedCommands: 9, lastReport: 0, queued: 0, running: 0, draining: false },
+    heartbeat: {
+      number: 1,
+      receivedCommands: 9,
+      lastReport: 0,
+      queued: 0,
+      running: 0,
+      draining: false,
+      short: '',
+      most: 0,
+    },
   });
   t.deepEqual(rig.take(), ['refused n0: an agent acknowledges only what was sent'], 'and not echoed');
 });
@@ -307,7 +327,7 @@ coordinatorTest(
     rig.agents('n0');
     rig.leased(leasedJob('A'), leasedJob('B'));
     rig.take();
-    const beat = { number: 1, lastReport: 0, queued: 0, running: 0, draining: true };
+    const beat = { number: 1, lastReport: 0, queued: 0, running: 0, draining: true, short: '', most: 0 };
     rig.hear('n0', { heartbeat: { ...beat, receivedCommands: rig.state.agents.get('n0')!.sentCommand } });
     rig.retracted('n0', 'B');
     t.deepEqual(rig.phases(), { A: 'sent', B: 'queued' });

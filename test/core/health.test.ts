@@ -112,7 +112,16 @@ coordinatorTest('the last node is not drained', { nodes: [0, 1] }, (t, rig) => {
   rig.notStarted('n0', 'C');
   // The other one drains by itself meanwhile.
   rig.hear('n1', {
-    heartbeat: { number: 2, receivedCommands: 0, lastReport: 0, queued: 0, running: 1, draining: true },
+    heartbeat: {
+      number: 2,
+      receivedCommands: 0,
+      lastReport: 0,
+      queued: 0,
+      running: 1,
+      draining: true,
+      short: '',
+      most: 0,
+    },
   });
   rig.ended('n1', 'C');
   rig.commit();

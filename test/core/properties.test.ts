@@ -106,7 +106,7 @@ function agentInput(rig: AgentRig, { what, job, n }: AgentInput, twice: boolean)
   if (what === 3)
     return deliver(() => rig.committed(Math.min(rig.state.sentReport, rig.state.committedReport + n)));
   if (what === 4) return n === 3 && job === 0 ? deliver(() => rig.command({ drain: {} })) : rig.echo();
-  if (what === 5) return rig.on({ kind: 'guard', alive: n > 0 });
+  if (what === 5) return rig.on({ kind: 'guard', alive: n > 0, reason: '' });
   if (what === 6) return rig.pass(n * 400);
   if (what === 7) rig.state.typicalRunMs = n * 30;
   if (what === 8) return rig.on({ kind: 'helper-lost', helper });
@@ -123,7 +123,7 @@ function agentInput(rig: AgentRig, { what, job, n }: AgentInput, twice: boolean)
     return rig.on({ kind: 'patch', ...base, dataJson: '{}', removed: [], fieldsJson: '', durable: n === 0 });
   }
   if (what === 12 && !live.startedReported)
-    return rig.on({ kind: 'job-failed', helper, token, stage: 'exec', message: '' });
+    return rig.on({ kind: 'job-failed', helper, token, stage: 'exec', message: '', short: false });
   if (what === 11 && live.phase === 'ahead') return rig.on({ kind: 'job-recalled', helper, token });
   if (n === 0) return rig.started(helper, token);
   rig.ended(helper, token, 0, { ranMs: n });

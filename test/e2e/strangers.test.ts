@@ -355,6 +355,8 @@ test.serial(
       queued: 0,
       running: 0,
       draining: false,
+      short: '',
+      most: 0,
     };
     const bad = { seq: 1, job: newId(), attempt: 1, ageMs: NaN, started: {} };
     while (reason === '') {

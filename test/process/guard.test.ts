@@ -139,7 +139,7 @@ for (const kind of KINDS) {
       await until('ours is ended', () => !alive(ours), DEADLINE_MS);
       t.true(Number(process.hrtime.bigint()) / 1e6 >= now + 1_500, 'not before the newest lease was over');
       await until('exit', () => exits.length === 1, DEADLINE_MS);
-      t.deepEqual(exits[0], { reason: 'lease', ended: 1 });
+      t.deepEqual(exits[0], { reason: 'lease', ended: 1, unopened: '' });
       t.true(alive(longer));
 
       const second = open();
@@ -149,7 +149,7 @@ for (const kind of KINDS) {
       const third = open();
       process.kill(third.pid ?? 0, 'SIGKILL');
       await until('exit', () => exits.length === 3, DEADLINE_MS);
-      t.deepEqual(exits[2], { reason: 'lost', ended: 0 });
+      t.deepEqual(exits[2], { reason: 'lost', ended: 0, unopened: '' });
       t.true(alive(longer));
     },
   );

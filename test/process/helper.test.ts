@@ -331,9 +331,9 @@ for (const kind of KINDS) {
   });
 }
 
-test('a helper that can not be started is lost at once', async (t) => {
+test('a helper that can not be started says so at once, and why', async (t) => {
   const { Helper } = await import('../../src/process/helper.ts');
-  const lost = await new Promise((resolve) => {
+  const said = await new Promise((resolve) => {
     const helper = new Helper({
       kind: 'python',
       python: '/nonexistent/python3',
@@ -353,7 +353,7 @@ test('a helper that can not be started is lost at once', async (t) => {
       cpus: null,
     });
   });
-  t.like(lost, { kind: 'lost', tokens: [5] });
+  t.deepEqual(said, { kind: 'unopened', reason: 'spawn /nonexistent/python3 ENOENT' });
 });
 
 test('a helper is chosen: python where it works, Node otherwise, never silently instead of what was insisted on', async (t) => {

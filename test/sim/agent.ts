@@ -21,6 +21,8 @@ export interface AgentOptions {
   outboxPlaces: number;
   aheadMax: number;
   helperWeather: () => HelperWeather;
+  /** Could not be started for a shortage; whether the shell is broken and says that it is the job's fault. */
+  lacked: (job: string) => boolean;
   behave: (job: string, attempt: number, node: number) => Behaviour;
   /** A patch that the job was told is kept. */
   kept: (job: string, attempt: number, value: number) => void;
@@ -39,6 +41,8 @@ export class AgentSim {
   #alone = false;
   /** It will not come again: it left, was lost, or its warden has ended it. */
   over = false;
+  /** Its node can run so many jobs side by side. */
+  room = Infinity;
   /** Its next incarnation is cut off this long after its start, for so long. */
   cutAtStart: { afterMs: number; ms: number } | null = null;
   readonly #members = new Map<string, Incarnation>();
@@ -67,7 +71,8 @@ export class AgentSim {
     this.#o.world.trace(`${id}: starts${ended ? ` after ${ended}` : ''}`);
     const local = (at: number): number => this.#offset + at * this.#rate;
     const back = (at: number): number => (at - this.#offset) / this.#rate;
-    this.#incarnation = new Incarnation(this.#o, id, { ended, crashed }, local, back, (how) => {
+    const room = (): number => this.room;
+    this.#incarnation = new Incarnation(this.#o, id, { ended, crashed, room }, local, back, (how) => {
       this.#incarnation = null;
       if (how === 'left' || this.#alone) this.over = true;
       if (how === 'rejoin') this.#o.world.after(this.#o.world.between(1, 100), () => this.start(id));
@@ -117,6 +122,15 @@ export class AgentSim {
     this.#incarnation?.stop();
   }
 
+  /** The node is short of processes, for so long. */
+  short(room: number, ms: number): void {
+    this.#o.world.trace(`node ${this.#o.node}: has room for ${room} jobs for ${ms.toFixed(0)} ms`);
+    this.room = room;
+    this.#o.world.after(ms, () => {
+      this.room = Infinity;
+    });
+  }
+
   loseHelper(): void {
     this.#incarnation?.loseHelper();
   }
@@ -159,7 +173,7 @@ class Incarnation {
   constructor(
     o: AgentOptions,
     id: string,
-    { ended, crashed }: { ended: string; crashed: boolean },
+    { ended, crashed, room }: { ended: string; crashed: boolean; room: () => number },
     local: (at: number) => number,
     back: (local: number) => number,
     onEnd: (how: 'left' | 'rejoin') => void,
@@ -186,6 +200,8 @@ class Incarnation {
       incarnation: id,
       behave: o.behave,
       helperWeather: o.helperWeather,
+      room,
+      lacked: o.lacked,
       post: (e) => this.#post(e),
       localTime: local,
       trueTime: back,

@@ -66,6 +66,18 @@ test.serial('what is asked back and counted as free before the answer is noticed
   );
 });
 
+test.serial('a shortage that is booked on the job is noticed (PROTOCOL 10)', async (t) => {
+  const noticed = await firstViolation({ shortage: true, kind: 'plain' });
+  t.log(noticed);
+  t.regex(noticed, /is FAILED, and its node was short of something/);
+});
+
+test.serial('lost helpers that nobody counts are noticed (PROTOCOL 10)', async (t) => {
+  const noticed = await firstViolation({ rules: { counts: false }, kind: 'plain' });
+  t.log(noticed);
+  t.regex(noticed, /is started for ever/);
+});
+
 test.serial('an agent called dead before it has ended its jobs is noticed (PROTOCOL 0)', async (t) => {
   const noticed = await firstViolation({ chain: { ...CHAIN, agentDead: 7_000 } });
   t.log(noticed);

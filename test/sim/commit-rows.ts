@@ -176,7 +176,9 @@ function writeRuns(w: Writer, items: readonly RunItem[], killed: boolean): Work<
       const steps = killed ? [] : stepsOf(w, j, kind === 'end' ? r : null);
       const end = kind === 'end' ? r : null;
       const data = end && !killed ? patched(j.data, end.dataJson, end.dataRemoved) : j.data;
-      const change = { tries: j.tries + counted, data, launcher: end ? null : j.launcher };
+      const lost = end?.helperLost === true && !killed && w.t.rules.counts;
+      const job = lost ? { ...j.job, helperLosses: j.job.helperLosses + 1 } : j.job;
+      const change = { tries: j.tries + counted, data, launcher: end ? null : j.launcher, job };
       w.t.writeJob(s, row, steps, change, 'its end');
       yield* noteAttempt(w, r, r.report, {
         ...(r.startedAt === null ? {} : { started: true }),
@@ -190,7 +192,9 @@ function writeRuns(w: Writer, items: readonly RunItem[], killed: boolean): Work<
 function stepsOf({ t }: Writer, j: JobRow, end: EndRow | null): JobState[] {
   const start: JobState[] = j.state === 'RUNNING' ? [] : ['RUNNING'];
   if (!end) return start;
-  const hops = end.outcome === 'USER_KILLED' ? [end.state] : afterRun(end.outcome, j.job.autoTimeoutRetry);
+  const worn = end.helperLost && j.job.helperLosses + 1 >= 3;
+  const hops =
+    end.outcome === 'USER_KILLED' ? [end.state] : afterRun(end.outcome, j.job.autoTimeoutRetry && !worn);
   t.world.check(hops.at(-1) === end.state, `${end.id} ends as ${end.outcome} in ${end.state}`);
   return [...start, ...hops];
 }

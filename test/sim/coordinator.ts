@@ -318,7 +318,7 @@ export class CoordinatorSim {
           unknown: { kind: 'left' },
         });
       case 'end':
-        return this.#end(e.code, e.reason);
+        return this.#end(e.code === 'fenced' ? 'fenced' : 'left', e.reason);
       case 'refused':
         // Nobody here is hostile: what is refused is what our own two ends say to each other.
         return this.#world.check(false, `${client.name} refused: ${e.rule}`);

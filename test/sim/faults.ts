@@ -134,6 +134,9 @@ function agents(s: Breakable): void {
     lateLoop(s, c, { stall: (ms) => agent.stall(ms), isOver: () => agent.over });
   });
   some(s, 4, 'helper', (c) => anyAgent(s, c).agent.loseHelper());
+  some(s, 2, 'shortage', (c) =>
+    anyAgent(s, c).agent.short(c.pick([0, 1, 3]), c.pick([2_000, 20_000, 50_000])),
+  );
   some(s, 2, 'guard', (c) => anyAgent(s, c).agent.loseGuard(c.between(50, 3_000)));
   some(s, 2, 'crash of an agent', (c) => {
     const { of, agent } = anyAgent(s, c);

@@ -35,6 +35,7 @@ export interface LauncherOptions {
   helperWeather: () => HelperWeather;
   config: CoordinatorConfig;
   behave: (job: string, attempt: number, node: number) => Behaviour;
+  lacked: (job: string) => boolean;
   kept: (job: string, attempt: number, value: number) => void;
   endMarked: (incarnation: string) => void;
   retractsBlindly: boolean;
@@ -71,11 +72,11 @@ export class LauncherSim {
     this.#world = o.world;
     this.#rate = o.world.between(0.995, 1.005);
     this.network = new Network(o.world, o.weather);
-    const { world, table, outboxPlaces, aheadMax, helperWeather, behave, kept } = o;
+    const { world, table, outboxPlaces, aheadMax, helperWeather, behave, lacked, kept } = o;
     const { network } = this;
     this.agents = o.nodes.map((node, i) => {
       const shape = { node, cpus: o.cpus[i]!, outboxPlaces, aheadMax };
-      return new AgentSim({ world, network, table, ...shape, helperWeather, behave, kept });
+      return new AgentSim({ world, network, table, ...shape, helperWeather, behave, lacked, kept });
     });
     this.#start(null);
     for (const a of this.agents) world.after(world.between(0, 2_000), () => a.start());

@@ -32,13 +32,19 @@ export interface Behaviour {
   failsToStart: boolean;
   /** Writes one patch in the middle. */
   patches: boolean;
+  /** Kills its helper in the middle. */
+  killsHelper: boolean;
 }
+
+/** More than what breaks in one run. */
+const MOST_STARTS = 100;
 
 /** Everything that lives, and everything that ever began. */
 export class ProcessTable {
   readonly live = new Set<Process>();
   readonly began = new Map<string, Process>();
   readonly #world: World;
+  readonly #times = new Map<string, number>();
 
   constructor(world: World) {
     this.#world = world;
@@ -50,6 +56,9 @@ export class ProcessTable {
         this.#world.violated(`two live processes of ${p.job}: ${line(other)} and ${line(p)}`);
     }
     const key = `${p.job} ${p.attempt}`;
+    const times = (this.#times.get(p.job) ?? 0) + 1;
+    this.#times.set(p.job, times);
+    this.#world.check(times <= MOST_STARTS, `${p.job} is started for ever: ${times} times`);
     if (this.began.has(key)) this.#world.violated(`${p.job}#${p.attempt} was started twice`);
     this.began.set(key, p);
     this.live.add(p);
@@ -111,6 +120,10 @@ export interface NodeOptions {
   incarnation: string;
   behave: (job: string, attempt: number, node: number) => Behaviour;
   helperWeather: () => HelperWeather;
+  /** Jobs that the node can run side by side now; Infinity where it is short of nothing. */
+  room: () => number;
+  /** Could not be started for a shortage; whether that is said to be the job's own fault (a broken shell). */
+  lacked: (job: string) => boolean;
   /** To the agent; `localTime` converts true time to the host's clock. */
   post: (e: AgentEvent) => void;
   localTime: (at: number) => number;
@@ -145,6 +158,14 @@ export class NodeSim {
   }
 
   openHelper(helper: number): void {
+    if (this.#helpers.size >= this.#o.room()) {
+      const failed: AgentEvent = { kind: 'helper-failed', helper, reason: 'no process is left' };
+      const h = makeHelper();
+      h.dead = true;
+      this.#helpers.set(helper, h);
+      this.#say(h, failed);
+      return;
+    }
     this.#helpers.set(helper, makeHelper());
   }
 
@@ -210,12 +231,16 @@ export class NodeSim {
   loseGuard(ms: number): void {
     const w = this.#o.world;
     this.#guardUntil = w.now + ms;
-    this.#post({ kind: 'guard', alive: false });
-    w.at(this.#guardUntil, () => this.#post({ kind: 'guard', alive: true }));
+    this.#post({ kind: 'guard', alive: false, reason: '' });
+    w.at(this.#guardUntil, () => this.#post({ kind: 'guard', alive: true, reason: '' }));
   }
 
   get guardIsDead(): boolean {
     return this.#o.world.now < this.#guardUntil;
+  }
+
+  get #running(): number {
+    return [...this.#helpers.values()].filter((h) => h.running !== null).length;
   }
 
   get helpers(): number[] {
@@ -245,9 +270,22 @@ export class NodeSim {
     if (!next) return;
     const { job, allocation } = next.start;
     const { world, node, incarnation } = this.#o;
+    if (this.#running >= this.#o.room()) {
+      const short = !this.#o.lacked(job.id);
+      const message = 'no process is left';
+      this.#say(h, { kind: 'job-failed', helper, token: next.token, stage: 'fork', message, short });
+      return this.#next(helper, h);
+    }
     const behaviour = this.#o.behave(job.id, job.attempt, node);
     if (behaviour.failsToStart) {
-      this.#say(h, { kind: 'job-failed', helper, token: next.token, stage: 'exec', message: 'no such file' });
+      this.#say(h, {
+        kind: 'job-failed',
+        helper,
+        token: next.token,
+        stage: 'exec',
+        message: 'no such file',
+        short: false,
+      });
       return this.#next(helper, h);
     }
     const cpus = allocation.cpus ?? [];
@@ -269,6 +307,8 @@ export class NodeSim {
     world.after(ANNOUNCE_MS, () => {
       if (h.running === r && !this.#over) this.#say(h, { kind: 'job-started', helper, token: r.token, at });
     });
+    if (behaviour.killsHelper)
+      world.after(Math.min(behaviour.runMs / 2, 1_000), () => h.running === r && this.loseHelper(helper));
     if (behaviour.patches && behaviour.runMs !== Infinity)
       world.after(behaviour.runMs / 2, () => this.#patch(h, r));
     if (behaviour.runMs !== Infinity) world.after(behaviour.runMs, () => this.#ended(helper, r, 0));
@@ -332,7 +372,7 @@ export class NodeSim {
     const w = this.#o.world;
     h.saidAt = Math.max(h.saidAt, w.now + this.#late());
     w.at(h.saidAt + afterMs, () => {
-      if (e.kind === 'helper-lost') this.#helpers.set(e.helper, makeHelper());
+      if (e.kind === 'helper-lost' || e.kind === 'helper-failed') this.#helpers.delete(e.helper);
       this.#post(e);
     });
   }

@@ -67,6 +67,8 @@ export interface Broken {
   /** The store's, instead of chance. */
   weather?: Partial<StoreWeather>;
   retract?: boolean;
+  /** Agents say that a shortage is the job's own fault. */
+  shortage?: boolean;
 }
 
 /** What did not hold, and what the run was made of: faults, jobs, weather. */
@@ -113,6 +115,8 @@ class Scenario implements Breakable {
   readonly #kept = new Map<string, number>();
   readonly #behaviours = new Map<string, Omit<Behaviour, 'failsToStart'>>();
   readonly #failing: number;
+  /** What could not be started: for a shortage, or by itself. */
+  readonly #lacked = new Map<string, 'short' | 'failed'>();
   readonly #bad = new Map<number, 'refuses' | 'spoils'>();
   readonly oneHost: boolean;
   readonly #nodesEach: number;
@@ -209,6 +213,7 @@ class Scenario implements Breakable {
           deadRemembered: 4,
         }),
         behave: (job, _attempt, node) => this.#behave(job, node),
+        lacked: (job) => this.#lack(job),
         kept: (job, attempt, value) => this.#keep(job, attempt, value),
         endMarked: (incarnation) => this.table.endMarked(incarnation),
         retractsBlindly: this.#broken.retract ?? false,
@@ -222,7 +227,14 @@ class Scenario implements Breakable {
     const bad = this.#bad.get(node);
     if (bad === 'spoils')
       return { ...usual, runMs: Math.min(usual.runMs, 20), exitCode: 1, failsToStart: false };
-    return { ...usual, failsToStart: bad === 'refuses' || this.world.chance() < this.#failing };
+    const failsToStart = bad === 'refuses' || this.world.chance() < this.#failing;
+    if (failsToStart) this.#lacked.set(job, 'failed');
+    return { ...usual, failsToStart };
+  }
+
+  #lack(job: string): boolean {
+    if (!this.#lacked.has(job)) this.#lacked.set(job, 'short');
+    return this.#broken.shortage ?? false;
   }
 
   /** A user submits another launcher whenever something is left and nobody is there to do it. */
@@ -329,6 +341,8 @@ class Scenario implements Breakable {
       w.check(isEnd(row.state) || !possible, `${id} has not ended: ${row.state}`);
       const began = [...this.table.began.values()].filter((p) => p.job === id);
       const killed = row.state === 'USER_KILLED';
+      const onlyShort = began.length === 0 && row.lostEnds === 0 && this.#lacked.get(id) === 'short';
+      w.check(row.state !== 'FAILED' || !onlyShort, `${id} is FAILED, and its node was short of something`);
       if (!killed)
         w.check(row.tries >= began.length, `${id} began ${began.length} times, counted ${row.tries}`);
       // Nothing but coordinators and the database failed: what ran went on.

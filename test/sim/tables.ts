@@ -74,9 +74,11 @@ export interface Rules {
   change: 'locked' | 'bare';
   /** The check at each commit that nobody but the owner of the launcher's row writes for it. */
   owner: boolean;
+  /** Lost helpers are counted (PROTOCOL 10). */
+  counts: boolean;
 }
 
-export const HONEST: Rules = { fence: 'locked', change: 'locked', owner: true };
+export const HONEST: Rules = { fence: 'locked', change: 'locked', owner: true, counts: true };
 
 export class Tables {
   readonly jobs = new Table<string, JobRow>('job');

@@ -44,6 +44,7 @@ export function makeJobs(m: Mix): SimJob[] {
   const once = c.pick([0, 0.15, 0.7]);
   const gangs = m.nodes > 1 ? c.pick([0, 0.1, 0.4]) : 0;
   const burst = c.chance() < BURST;
+  const killers = m.world.own('killers of helpers').pick([0, 0, 0, 0.05]);
   const packing = burst ? c.pick([1, 2, 4]) : null;
   const jobs: SimJob[] = [];
   for (let i = 0; i < (burst ? count + 100 : count); i++) {
@@ -73,6 +74,7 @@ export function makeJobs(m: Mix): SimJob[] {
         obeys: own.chance() < 0.85,
         patches: own.chance() < 0.3,
         exitsAtTerm: own.chance() < 0.4,
+        killsHelper: m.kills && !lasts && m.world.own(`${id} and its helper`).chance() < killers,
       },
     });
   }

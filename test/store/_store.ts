@@ -107,6 +107,7 @@ export function end({ id, attempt }: Held, report: number, changes: Partial<EndR
   // prettier-ignore
   return {
     id, attempt, report, node: 'node1', leasedAt: now, startedAt: now, endedAt: now, outcome: 'RUN_DONE', state: 'JOB_FINISHED',
+    helperLost: false,
     exitCode: 0, signal: null, userS: 0.5, systemS: 0.25, maxRssKib: 2048, message: '', dataJson: '', dataRemoved: [],
     description: null, ...changes,
   };

@@ -131,6 +131,8 @@ const body: fc.Arbitrary<Body> = fc.oneof(
       queued: uint,
       running: uint,
       draining: fc.boolean(),
+      short: fc.string(),
+      most: uint,
     }),
   }),
   fc.record({ reports: fc.record({ reports: fc.array(report, { maxLength: 4 }), receivedCommands: uint }) }),
@@ -186,7 +188,16 @@ test('another version, no body, wrong text and too many bytes are refused with a
   };
   t.is(reasonOf(encodeEnvelope({ ...head, version: 2, hello: {} })), 'protocol version 2, this is 1');
   t.is(reasonOf(Buffer.from('0801', 'hex')), 'no body that this version knows');
-  const heartbeat = { number: 1, receivedCommands: 0, lastReport: 0, queued: 0, running: 0, draining: false };
+  const heartbeat = {
+    number: 1,
+    receivedCommands: 0,
+    lastReport: 0,
+    queued: 0,
+    running: 0,
+    draining: false,
+    short: '',
+    most: 0,
+  };
   for (const body of [{}, { hello: {}, heartbeat }]) {
     t.throws(() => encodeEnvelope({ ...head, version: 1, ...body }), { message: /exactly one body/ });
   }

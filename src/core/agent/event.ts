@@ -28,11 +28,15 @@ export type AgentEvent =
       oom: boolean;
       tail: string;
     }
-  | { kind: 'job-failed'; helper: number; token: number; stage: string; message: string }
+  /** `short`: the node had no process, memory or file for it. */
+  | { kind: 'job-failed'; helper: number; token: number; stage: string; message: string; short: boolean }
   | { kind: 'job-recalled'; helper: number; token: number }
   /** The helper died; whatever it ran was ended by marker before this is said. */
   | { kind: 'helper-lost'; helper: number }
-  | { kind: 'guard'; alive: boolean }
+  /** It could not be started, and has started nothing. */
+  | { kind: 'helper-failed'; helper: number; reason: string }
+  /** `reason`: why another could not be started; '' when that was not tried. */
+  | { kind: 'guard'; alive: boolean; reason: string }
   | {
       kind: 'patch';
       ref: number;

@@ -12,6 +12,7 @@ import {
   CAUSE_NONE,
   CAUSE_TIMEOUT,
   CAUSE_USER,
+  HELPER_LOST,
   KILL_LOST,
   KILL_NOW,
   KILL_USER,
@@ -19,8 +20,9 @@ import {
 } from '../messages.ts';
 import { coresNeeded, giveBack, take } from '../slots.ts';
 import type { AgentEffect, AgentEvent } from './event.ts';
-import { hasRoomToStart, report } from './outbox.ts';
+import { hasRoomToStart, report, type ReportBody } from './outbox.ts';
 import { dropLive, moveLive, newLivePhase } from './phases.ts';
+import { isOwnFault, mayStartMore, nextTry, noteShort, noteStarted } from './shortage.ts';
 import type { AgentState, Live, Seat } from './state.ts';
 
 /** Characters of the reason why a job did not start. Guess: a long sentence. */
@@ -50,6 +52,7 @@ export function takeIn(s: AgentState, job: Job, now: number, effects: AgentEffec
   const live: Live = {
     job,
     app,
+    order: s.taken++,
     phase: newLivePhase(s),
     helper: -1,
     token: 0,
@@ -58,22 +61,26 @@ export function takeIn(s: AgentState, job: Job, now: number, effects: AgentEffec
     recall: 'no',
     startedReported: false,
     startedAt: null,
+    shortAlone: 0,
+    shortSince: 0,
   };
   s.live.set(job.id, live);
   s.queue.push(live);
 }
 
-/** Starts what fits, then gives short jobs ahead. */
-export function pump(s: AgentState, now: number, effects: AgentEffect[]): void {
-  if (!mayStart(s, now)) return;
+/** Starts what fits, then gives short jobs ahead; so many in one step. Returns when it wants to be called again. */
+export function pump(s: AgentState, now: number, effects: AgentEffect[]): number {
+  if (!mayStart(s, now)) return Infinity;
+  const most = s.queue.length === 0 ? 0 : Math.min(s.config.startsAStep, mayStartMore(s, now));
   let taken = 0;
   for (const live of s.queue) {
-    if (!hasRoomToStart(s)) break;
+    if (taken >= most || !hasRoomToStart(s)) break;
     const free = s.seats.findIndex((x) => x.running === null);
     if (free < 0 && s.seats.length >= s.config.maxHelpers) break;
     const allocation = take(s.slots, need(live.job));
     if (!allocation) break;
-    const helper = free >= 0 ? free : openSeat(s, effects);
+    const helper = free >= 0 ? free : s.seats.push({ open: false, running: null, ahead: [] }) - 1;
+    openSeat(s, helper, effects);
     moveLive(s, live, 'running');
     live.allocation = allocation;
     seat(s, live, helper, effects);
@@ -81,17 +88,25 @@ export function pump(s: AgentState, now: number, effects: AgentEffect[]): void {
     taken += 1;
   }
   if (taken > 0) s.queue.splice(0, taken);
-  if (s.queue.length > 0 && s.typicalRunMs < AHEAD_BELOW_MS) pumpAhead(s, effects);
+  if (taken === s.config.startsAStep) return now;
+  if (s.queue.length > 0 && s.short === null && s.typicalRunMs < AHEAD_BELOW_MS) {
+    if (pumpAhead(s, s.config.startsAStep - taken, effects)) return now;
+  }
+  return nextTry(s);
 }
 
-function pumpAhead(s: AgentState, effects: AgentEffect[]): void {
+/** Whether there may be more to give than the most of one step. */
+function pumpAhead(s: AgentState, most: number, effects: AgentEffect[]): boolean {
   let taken = 0;
   // Round by round, so that the first of the queue is the first to start wherever that is.
   for (let depth = 0; depth < s.config.aheadMax; depth++) {
     for (let helper = 0; helper < s.seats.length && taken < s.queue.length; helper++) {
       const at = s.seats[helper]!;
       const live = s.queue[taken]!;
-      if (!hasRoomToStart(s)) return void s.queue.splice(0, taken);
+      if (taken >= most || !hasRoomToStart(s)) {
+        s.queue.splice(0, taken);
+        return taken >= most;
+      }
       if (at.ahead.length > depth || !mayFollow(at, live)) continue;
       moveLive(s, live, 'ahead');
       live.allocation = at.running!.allocation;
@@ -101,6 +116,7 @@ function pumpAhead(s: AgentState, effects: AgentEffect[]): void {
     }
   }
   if (taken > 0) s.queue.splice(0, taken);
+  return false;
 }
 
 /** Behind a job that is short as far as we know, is not being ended, and needs the same. */
@@ -129,10 +145,10 @@ function mayStart(s: AgentState, now: number): boolean {
   return now - s.echoedAt < s.config.chain.agentTerm;
 }
 
-function openSeat(s: AgentState, effects: AgentEffect[]): number {
-  s.seats.push({ running: null, ahead: [] });
-  effects.push({ kind: 'open-helper', helper: s.seats.length - 1 });
-  return s.seats.length - 1;
+function openSeat(s: AgentState, helper: number, effects: AgentEffect[]): void {
+  const at = s.seats[helper]!;
+  if (!at.open) effects.push({ kind: 'open-helper', helper });
+  at.open = true;
 }
 
 function need(job: Job): { packing: number; cpus: number } {
@@ -157,6 +173,7 @@ function held(s: AgentState, helper: number, token: number): { at: Seat; live: L
 export function started(
   s: AgentState,
   e: Extract<AgentEvent, { kind: 'job-started' }>,
+  now: number,
   effects: AgentEffect[],
 ): void {
   const h = held(s, e.helper, e.token);
@@ -165,6 +182,7 @@ export function started(
   h.live.startedAt = e.at;
   if (h.live.phase === 'ahead') moveLive(s, h.live, 'running');
   s.reserved -= 1;
+  noteStarted(s, e.token, now);
   s.typicalRunMs = Math.max(s.typicalRunMs, AHEAD_BELOW_MS);
   report(s, h.live.job.id, h.live.job.attempt, { started: {} }, e.at);
   recallSeat(h.at, 'requeue', effects);
@@ -175,13 +193,14 @@ export function recallAhead(s: AgentState, effects: AgentEffect[]): void {
   for (const at of s.seats) recallSeat(at, 'requeue', effects);
 }
 
-export function ended(s: AgentState, e: Extract<AgentEvent, { kind: 'job-ended' }>): void {
+export function ended(s: AgentState, e: Extract<AgentEvent, { kind: 'job-ended' }>, now: number): void {
   const h = held(s, e.helper, e.token);
   if (!h) return;
   const { live } = h;
   const ranMs = e.endedAt - e.startedAt;
   s.typicalRunMs = s.typicalRunMs * 0.8 + ranMs * 0.2;
   s.reserved -= live.startedReported ? 1 : 2;
+  if (!live.startedReported) noteStarted(s, e.token, now);
   report(
     s,
     live.job.id,
@@ -207,19 +226,41 @@ export function ended(s: AgentState, e: Extract<AgentEvent, { kind: 'job-ended' 
   dropLive(s, live);
 }
 
-/** The failure came before exec: the job did not run, and its place here is free. */
-export function failed(s: AgentState, e: Extract<AgentEvent, { kind: 'job-failed' }>, now: number): void {
+/**
+ * The failure came before exec: the job did not run, and its place here is free. Where the node is short it waits for another
+ * try: in its place, or behind the others when it alone could not be started.
+ */
+export function failed(
+  s: AgentState,
+  e: Extract<AgentEvent, { kind: 'job-failed' }>,
+  now: number,
+  effects: AgentEffect[],
+): void {
   const h = held(s, e.helper, e.token);
   if (!h) return;
+  if (e.short && !h.live.startedReported) {
+    const { at, live } = h;
+    const isBack = comeBack(s, at, live, now);
+    noteShort(s, `${e.stage}: ${note(e.message)}`, e.token, now, effects);
+    if (!isBack || s.queue[0] !== live) return;
+    s.queue.shift();
+    if (isOwnFault(s, live)) {
+      dropLive(s, live);
+      report(s, live.job.id, live.job.attempt, notStarted(e), now);
+    } else if (live.shortAlone > 0) s.queue.push(live);
+    else s.queue.unshift(live);
+    return;
+  }
   s.reserved -= h.live.startedReported ? 1 : 2;
   const { job } = h.live;
-  const body =
-    h.live.killed === CAUSE_NONE
-      ? { notStarted: { stage: e.stage, message: note(e.message) } }
-      : { retracted: {} };
+  const body = h.live.killed === CAUSE_NONE ? notStarted(e) : { retracted: {} };
   report(s, job.id, job.attempt, body, now);
   unseat(s, h.at, h.live);
   dropLive(s, h.live);
+}
+
+function notStarted(e: { stage: string; message: string }): ReportBody {
+  return { notStarted: { stage: e.stage, message: note(e.message) } };
 }
 
 /** A sentence as it may travel: an error may quote what it is about, whatever that holds. */
@@ -232,26 +273,53 @@ function note(message: string): string {
 export function recalled(s: AgentState, e: Extract<AgentEvent, { kind: 'job-recalled' }>, now: number): void {
   const h = held(s, e.helper, e.token);
   if (!h) return;
-  const { at, live } = h;
-  s.reserved -= 2;
   // It may have moved up in our books, because the one before it ended while the recall was under way.
+  comeBack(s, h.at, h.live, now);
+}
+
+/** It surely did not start: into the queue, in the order in which they came, where it may still run here. */
+function comeBack(s: AgentState, at: Seat, live: Live, now: number): boolean {
+  s.reserved -= 2;
   unseat(s, at, live);
   live.allocation = null;
   live.helper = -1;
-  if (live.recall === 'requeue' && live.killed === CAUSE_NONE && s.phase === 'working' && !s.draining) {
-    live.recall = 'no';
-    moveLive(s, live, 'queued');
-    s.queue.unshift(live);
-  } else {
+  const stays = live.recall !== 'give-back' && live.killed === CAUSE_NONE;
+  if (!stays || s.phase !== 'working' || s.draining) {
     dropLive(s, live);
     report(s, live.job.id, live.job.attempt, { retracted: {} }, now);
+    return false;
   }
+  live.recall = 'no';
+  moveLive(s, live, 'queued');
+  let place = 0;
+  while (place < s.queue.length && s.queue[place]!.order < live.order) place += 1;
+  s.queue.splice(place, 0, live);
+  return true;
+}
+
+/** The helper could not be started: what it was given did not start either. */
+export function helperFailed(
+  s: AgentState,
+  helper: number,
+  reason: string,
+  now: number,
+  effects: AgentEffect[],
+): void {
+  const at = s.seats[helper];
+  const token = at?.running?.token ?? s.nextToken;
+  if (at) {
+    at.open = false;
+    // Those behind it first: none of them moves up to a helper that is not there.
+    for (const live of [...at.ahead.toReversed(), at.running]) if (live) comeBack(s, at, live, now);
+  }
+  noteShort(s, reason, token, now, effects);
 }
 
 /** The helper died with what it held: the shell ended its processes by marker, and we say so. */
 export function helperLost(s: AgentState, helper: number, now: number): void {
   const at = s.seats[helper];
   if (!at) return;
+  at.open = false;
   for (const live of [at.running, ...at.ahead]) {
     if (!live) continue;
     s.reserved -= live.startedReported ? 1 : 2;
@@ -266,7 +334,7 @@ export function helperLost(s: AgentState, helper: number, now: number): void {
       maxRssKib: -1,
       tail: '',
       killed,
-      note: 'helper lost',
+      note: live.killed === CAUSE_NONE ? HELPER_LOST : '',
     };
     report(s, live.job.id, live.job.attempt, { ended }, now);
     dropLive(s, live);

@@ -25,7 +25,11 @@ const LIVE = new PhaseTable<LivePhase>('live', [
     when: 'recalled to be given back, its helper died, or its end is told before that of the one before it',
   },
   { from: 'running', to: 'gone', when: 'its helper says that it ended or failed, or died' },
-  { from: 'running', to: 'queued', when: 'recalled, and the one before it ended while that was under way' },
+  {
+    from: 'running',
+    to: 'queued',
+    when: 'recalled, and the one before it ended while that was under way; or the node was short of what its start needs',
+  },
 ]);
 
 /**

@@ -3,7 +3,7 @@
  * outbox, and how long its lease runs. Plain data; `step.ts` is the only one that changes it. What each phase means, and
  * every step between them, is written down in `phases.ts`.
  */
-import { CHAIN, type Chain, OUTBOX_PLACES } from '../../base/limits.ts';
+import { CHAIN, type Chain, MAX_PACKING, OUTBOX_PLACES } from '../../base/limits.ts';
 import type { App, Job, Join, Report } from '../messages.ts';
 import { assert } from '../../base/assert.ts';
 import type { Trail } from '../phase-table.ts';
@@ -24,15 +24,28 @@ export interface AgentConfig {
   outboxPlaces: number;
   /** Short jobs that a helper holds behind the one that runs there, at most. */
   aheadMax: number;
+  /** Jobs given to helpers in one step, at most: heartbeats go out between two steps. */
+  startsAStep: number;
 }
 
-/** aheadMax is measured: with several a pipe write and a report carry several, a fifth of the agent's CPU a job. */
-export const AGENT_DEFAULTS = { maxHelpers: 1_024, chain: CHAIN, outboxPlaces: OUTBOX_PLACES, aheadMax: 4 };
+/**
+ * aheadMax is measured: with several a pipe write and a report carry several, a fifth of the agent's CPU a job. startsAStep too:
+ * a start is 0.1 ms of the agent's loop.
+ */
+export const AGENT_DEFAULTS = {
+  maxHelpers: MAX_PACKING,
+  chain: CHAIN,
+  outboxPlaces: OUTBOX_PLACES,
+  aheadMax: 4,
+  startsAStep: 64,
+};
 
 export interface Live {
   job: Job;
   /** As it was when the job came: a new epoch numbers applications anew. */
   app: App;
+  /** Grows with each job that comes. */
+  order: number;
   phase: LivePhase;
   helper: number;
   token: number;
@@ -44,12 +57,32 @@ export interface Live {
   startedReported: boolean;
   /** When its process started, as its helper said; null before. */
   startedAt: number | null;
+  /** Times that it alone could not be started for a shortage, and how many others had been started here before. */
+  shortAlone: number;
+  shortSince: number;
 }
 
 /** One helper and what it holds: `running` first, then those `ahead`, in the order in which it will start them. */
 export interface Seat {
+  /** Its helper was asked for, and is not known to be gone. */
+  open: boolean;
   running: Live | null;
   ahead: Live[];
+}
+
+/** The node could not start all that it should (shortage.ts). */
+export interface Shortage {
+  reason: string;
+  /** What was given to helpers before it was noticed has lower tokens: how that ends says nothing new. */
+  token: number;
+  /** Most jobs side by side. */
+  most: number;
+  /** One more is tried at this time; Infinity while one is. */
+  tryAt: number;
+  pauseMs: number;
+  failedAt: number;
+  /** Since when nothing runs and nothing could be started. */
+  nothingSince: number;
 }
 
 /** A report that Postgres has not confirmed. `at` is monotonic; the age is computed when it is sent. */
@@ -83,6 +116,12 @@ export interface AgentState {
   seats: Seat[];
   slots: Slots;
   nextToken: number;
+  /** null: the node starts all that it should. */
+  short: Shortage | null;
+  /** Jobs that came. */
+  taken: number;
+  /** Jobs that were started. */
+  started: number;
   guardAlive: boolean;
   draining: boolean;
   /** Milliseconds that the last jobs ran, a moving average: below a threshold jobs are given to helpers ahead. */
@@ -140,6 +179,9 @@ export function makeAgentState(
     seats: [],
     slots: makeSlots(config.cpuIds, config.gpus),
     nextToken: 1,
+    short: null,
+    taken: 0,
+    started: 0,
     guardAlive: true,
     draining: false,
     typicalRunMs: 1_000,

@@ -7,6 +7,7 @@ import type { AgentEffect, AgentEvent, AgentStep } from './event.ts';
 import * as jobs from './jobs.ts';
 import * as outbox from './outbox.ts';
 import { setPhase } from './phases.ts';
+import { noteShort, sayShort } from './shortage.ts';
 import { commandsFault, echoFault } from './refusals.ts';
 import type { AgentState } from './state.ts';
 
@@ -19,13 +20,13 @@ export function agentStep(s: AgentState, events: readonly AgentEvent[], now: num
   // Before what arrived is read: no echo saves an incarnation whose time is over.
   watchLease(s, now, effects);
   for (const e of events) on(s, e, now, effects);
-  jobs.pump(s, now, effects);
+  const pumpAt = jobs.pump(s, now, effects);
   // Not when hello is read: a later hello of the same step would let it out under an epoch whose commands it has not seen.
   if (s.joinDue && s.phase !== 'ending' && s.phase !== 'ended') sendJoin(s, now, effects);
   const flushAt = outbox.flush(s, now, effects);
   const beatAt = beat(s, now, effects);
   finish(s, effects);
-  return { effects, wakeAt: Math.min(flushAt, beatAt, leaseEdge(s)) };
+  return { effects, wakeAt: Math.min(pumpAt, flushAt, beatAt, leaseEdge(s)) };
 }
 
 function on(s: AgentState, e: AgentEvent, now: number, effects: AgentEffect[]): void {
@@ -37,18 +38,21 @@ function on(s: AgentState, e: AgentEvent, now: number, effects: AgentEffect[]): 
       s.joinSentAt = s.phase === 'joining' ? -Infinity : s.joinSentAt;
       return;
     case 'job-started':
-      return jobs.started(s, e, effects);
+      return jobs.started(s, e, now, effects);
     case 'job-ended':
-      return jobs.ended(s, e);
+      return jobs.ended(s, e, now);
     case 'job-failed':
-      return jobs.failed(s, e, now);
+      return jobs.failed(s, e, now, effects);
     case 'job-recalled':
       return jobs.recalled(s, e, now);
     case 'helper-lost':
       return jobs.helperLost(s, e.helper, now);
+    case 'helper-failed':
+      return jobs.helperFailed(s, e.helper, e.reason, now, effects);
     case 'guard':
       s.guardAlive = e.alive;
       if (!e.alive) jobs.recallAhead(s, effects);
+      if (e.reason !== '') noteShort(s, e.reason, s.nextToken, now, effects);
       if (e.alive && s.echoedAt !== null)
         effects.push({ kind: 'lease', until: s.echoedAt + s.config.chain.agentLease });
       return;
@@ -209,6 +213,7 @@ function beat(s: AgentState, now: number, effects: AgentEffect[]): number {
           queued: s.queue.length,
           running,
           draining: s.draining,
+          ...sayShort(s, now),
         },
       },
     });

@@ -7,7 +7,7 @@ import type { LeasedJob } from './batch.ts';
 import type { AppFacts, Now } from './event.ts';
 import { newEntryPhase, type EntryPhase } from './phases.ts';
 import { forsake, packingOf } from './placement.ts';
-import { release, releaseAsFailed } from './release.ts';
+import { release, releaseAsFailed, restOf } from './release.ts';
 import type { CoordinatorState, Entry } from './state.ts';
 
 /** Takes a leased job into the books; one that cannot be started at all is FAILED with the reason. */
@@ -88,6 +88,7 @@ export function makeEntry(s: CoordinatorState, job: LeasedJob, phase: EntryPhase
     on: [],
     leasedAt: now.wall,
     sentAt: 0,
+    notBefore: now.mono + restOf(job),
     startedAt: null,
     runningCommitted: false,
     killSent: 0,

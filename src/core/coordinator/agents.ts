@@ -7,10 +7,10 @@ import { KILL_LOST, type Envelope, type Heartbeat, type Join } from '../messages
 import type { CoordinatorEffect, Now } from './event.ts';
 import { adoptHeld, endedWas, heardOf } from './adoption.ts';
 import { endUnknown } from './commits.ts';
-import { healthOf } from './health.ts';
+import { drainShort, healthOf } from './health.ts';
 import { ending, note } from './note.ts';
 import { dropAgent, newAgentStatus, setStatus } from './phases.ts';
-import { sendKill, unreserve, vacate, vacateOn } from './placement.ts';
+import { retractBeyond, sendKill, unreserve, vacate, vacateOn } from './placement.ts';
 import { putBack, releaseLost, releaseUnstarted } from './release.ts';
 import { inventoryFault, isShunned, mayReport, messageFault, refuse } from './refusals.ts';
 import { onReport } from './reports.ts';
@@ -136,6 +136,7 @@ function makeAgent(s: CoordinatorState, incarnation: string, join: Join, now: No
     committedReport: 0,
     draining: false,
     drained: healthOf(s, join.node).drained !== '',
+    most: Infinity,
     says: { running: 0, queued: 0 },
     refused: 0,
     doubtful: null,
@@ -197,6 +198,11 @@ function onHeartbeat(
   acknowledged(a, h.receivedCommands, now.mono);
   a.says = { running: h.running, queued: h.queued };
   if (h.draining && !a.draining) beginDrain(s, a, effects);
+  a.most = h.short === '' ? Infinity : Math.max(1, h.most);
+  if (h.short !== '' && !a.drained) {
+    if (h.most === 0) drainShort(s, a, h.short, now, effects);
+    else retractBeyond(a, a.most);
+  }
   // One that gives up its row has stopped echoing before (PROTOCOL 9).
   if (isPaused(s, now.mono) || s.phase === 'leaving-row') return;
   // Not beyond answers that are on their way: "committed" alone would be taken for success.

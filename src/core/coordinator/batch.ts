@@ -25,6 +25,8 @@ export interface LeasedJob {
   autoTimeoutRetry: boolean;
   /** Times that its node was lost under it. */
   nodeLosses: number;
+  /** Times that its helper died under it. */
+  helperLosses: number;
   /** JSON text of a list of ids. */
   parents: string;
 }
@@ -54,6 +56,8 @@ export interface EndRow {
   userS: number | null;
   systemS: number | null;
   maxRssKib: number | null;
+  /** Its helper died under it. */
+  helperLost: boolean;
   message: string;
   /** Text of an object with the keys to set; '' for none. */
   dataJson: string;

@@ -7,7 +7,7 @@ import { assert } from '../../base/assert.ts';
 import { parseJson } from '../../base/json.ts';
 import { COMMIT_BYTES, MAX_BATCH, MAX_REQUESTS_PER_COMMIT, STARTED_COMMIT_MS } from '../../base/limits.ts';
 import { afterRun } from '../job.ts';
-import { KILL_USER, type Ended, type Report } from '../messages.ts';
+import { CAUSE_LOST, HELPER_LOST, KILL_USER, type Ended, type Report } from '../messages.ts';
 import type { CommitRows, EndRow, PatchRow, RowOutcome, RowOutcomes, StartRow } from './batch.ts';
 import type { CoordinatorEffect, JobRequest, Now, RequestAnswer } from './event.ts';
 import { messageOf, outcomeOf } from './ends.ts';
@@ -15,7 +15,7 @@ import { dropEntry } from './phases.ts';
 import { forsake, killStray, send, sendKill, vacate } from './placement.ts';
 import { degrade, recovered } from './note.ts';
 import { bytesOfReport } from './refusals.ts';
-import { putBack, release } from './release.ts';
+import { HELPER_DIED_TOO_OFTEN, losesHelperTooOften, putBack, release } from './release.ts';
 import {
   endDrought,
   type Agent,
@@ -204,7 +204,10 @@ function endRow(s: CoordinatorState, u: Uncommitted, e: Ended, patch: PatchRow |
   const entry = s.entries.get(id);
   const known = entry?.job.attempt === attempt ? entry : null;
   const outcome = outcomeOf(e);
-  const state = afterRun(outcome, known?.job.autoTimeoutRetry ?? true).at(-1)!;
+  const helperLost = e.killed === CAUSE_LOST && e.note === HELPER_LOST;
+  const tooOften = helperLost && known !== null && losesHelperTooOften(known.job);
+  const retried = !tooOften && (known?.job.autoTimeoutRetry ?? true);
+  const state = afterRun(outcome, retried).at(-1)!;
   return {
     id,
     attempt,
@@ -220,7 +223,8 @@ function endRow(s: CoordinatorState, u: Uncommitted, e: Ended, patch: PatchRow |
     userS: e.userS < 0 ? null : e.userS,
     systemS: e.systemS < 0 ? null : e.systemS,
     maxRssKib: e.maxRssKib < 0 ? null : e.maxRssKib,
-    message: messageOf(outcome, e),
+    helperLost,
+    message: tooOften ? `${e.note}: ${HELPER_DIED_TOO_OFTEN}` : messageOf(outcome, e),
     dataJson: patch?.dataJson ?? '',
     dataRemoved: patch?.dataRemoved ?? [],
     description: patch?.description ?? null,

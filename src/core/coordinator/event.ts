@@ -86,7 +86,8 @@ export type CoordinatorEffect =
   | { kind: 'raise' }
   /** With the notes that are not on record yet. */
   | { kind: 'leave-row'; notes: LauncherNote[] }
-  | { kind: 'end'; code: 'left' | 'fenced'; reason: string }
+  /** unable: it has left because no node could start anything. */
+  | { kind: 'end'; code: 'left' | 'unable' | 'fenced'; reason: string }
   /** Something of a peer was refused as a whole, and nothing changed. */
   | { kind: 'refused'; incarnation: string; rule: string }
   /** `often`: what a job or an agent can make happen a million times; such lines are counted and thinned. */

@@ -4,14 +4,16 @@
  *
  * - Three in a row of jobs could not be started here, and started elsewhere.
  * - More than half of the last ends here came within a second and nonzero, while the other nodes succeed.
+ * - Nothing could be started there for a while, because it is short of processes, memory or files.
  *
  * The last node that takes work is not drained, and when only drained ones are left they are taken again: bad nodes are better
- * than none. A job that is FAILED because two nodes could not start it counts against neither.
+ * than none. Not so for a shortage: with such nodes alone the launcher leaves, and says why. A job that is FAILED because two nodes could not start it counts against neither.
  */
 import type { Ended } from '../messages.ts';
 import { CAUSE_NONE } from '../messages.ts';
 import type { CoordinatorEffect, Now } from './event.ts';
 import { note } from './note.ts';
+import { beginLeave } from './leave.ts';
 import { takeBackUnstarted } from './placement.ts';
 import { isLive, type Agent, type CoordinatorState, type Entry, type NodeHealth } from './state.ts';
 
@@ -30,7 +32,8 @@ const WELL = 0.1;
 
 export function healthOf(s: CoordinatorState, node: number): NodeHealth {
   let h = s.nodes.get(node);
-  if (!h) s.nodes.set(node, (h = { drained: '', refused: new Map(), ends: [], next: 0, bad: 0 }));
+  if (!h)
+    s.nodes.set(node, (h = { drained: '', short: false, refused: new Map(), ends: [], next: 0, bad: 0 }));
   return h;
 }
 
@@ -110,7 +113,9 @@ export function liftDrains(s: CoordinatorState, now: Now, effects: CoordinatorEf
     if (!a.drained) return;
     there.push(a);
   }
-  for (const a of there) {
+  const others = there.filter((a) => !healthOf(s, a.node).short);
+  if (others.length === 0 && there.length > 0) return giveUpShort(s, there, now, effects);
+  for (const a of others) {
     a.drained = false;
     s.nodes.delete(a.node);
     const fields = { node: a.node, host: a.hostname, rule: 'PROTOCOL 10' };
@@ -124,6 +129,31 @@ export function liftDrains(s: CoordinatorState, now: Now, effects: CoordinatorEf
   }
 }
 
+/** Nothing could be started on its node for a while: whatever else there is, no job would be started there. */
+export function drainShort(
+  s: CoordinatorState,
+  a: Agent,
+  why: string,
+  now: Now,
+  effects: CoordinatorEffect[],
+): void {
+  healthOf(s, a.node).short = true;
+  drain(s, a.node, `nothing can be started there: ${why}`, now, effects);
+}
+
+/** No node is left that could start anything. */
+function giveUpShort(
+  s: CoordinatorState,
+  there: readonly Agent[],
+  now: Now,
+  effects: CoordinatorEffect[],
+): void {
+  const [a] = there as [Agent];
+  const where = there.length === 1 ? a.hostname : `all ${there.length} nodes`;
+  s.leaveFailed = true;
+  beginLeave(s, `no job can be started on ${where}: ${healthOf(s, a.node).drained}`, false, now, effects);
+}
+
 function drain(
   s: CoordinatorState,
   node: number,
@@ -134,7 +164,7 @@ function drain(
   const h = healthOf(s, node);
   const agents = [...s.agents.values()];
   const another = agents.some((a) => a.node !== node && isLive(a));
-  if (h.drained !== '' || !another) return;
+  if (h.drained !== '' || (!another && !h.short)) return;
   h.drained = reason;
   const here = agents.filter((a) => a.node === node && a.status !== 'dead');
   for (const a of here) {

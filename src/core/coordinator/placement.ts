@@ -37,40 +37,51 @@ export function prefetchOf(a: Agent): number {
 /** Whole jobs of this share that the agent still takes, prefetch included. */
 function roomOf(a: Agent, share: number): number {
   if (!isLive(a) || a.reservedFor !== null || !streams.hasRoom(a)) return 0;
-  return Math.max(0, Math.floor((FULL - a.used) / share) + prefetchOf(a));
+  return Math.max(0, Math.min(a.most - a.entries.size, Math.floor((FULL - a.used) / share) + prefetchOf(a)));
 }
 
 /** Jobs that could be sent now beyond those that wait here; and whether some of them would start at once. */
 export function appetite(s: CoordinatorState): { jobs: number; hungry: boolean; target: number } {
-  let jobs = -s.queue.length;
+  let jobs = s.resting - s.queue.length;
   let target = 0;
   let hungry = false;
   for (const a of s.agents.values()) {
     if (!isLive(a)) continue;
     jobs += roomOf(a, s.typicalShare);
-    target += Math.floor(FULL / s.typicalShare) + prefetchOf(a);
-    if (a.reservedFor === null && a.used + s.typicalShare <= FULL) hungry = true;
+    target += Math.min(a.most, Math.floor(FULL / s.typicalShare) + prefetchOf(a));
+    if (a.reservedFor === null && !isShort(a) && a.used + s.typicalShare <= FULL) hungry = true;
   }
   return { jobs, hungry, target };
 }
 
-/** Places the queue, in its order. */
-export function place(s: CoordinatorState, mono: number): void {
+/** Its node is short of something, and it holds all that it can. */
+function isShort(a: Agent): boolean {
+  return a.entries.size >= a.most;
+}
+
+/** Places the queue, in its order. Returns when it wants to look again at what rests. */
+export function place(s: CoordinatorState, mono: number): number {
   for (const a of s.agents.values()) {
     if (a.reservedFor !== null && s.entries.get(a.reservedFor)?.phase !== 'queued') a.reservedFor = null;
   }
   releaseImpossible(s);
-  if (s.queue.length === 0) return;
+  s.resting = 0;
+  if (s.queue.length === 0) return Infinity;
   const free = [...s.agents.values()].filter(
     (a) => isLive(a) && a.reservedFor === null && streams.hasRoom(a),
   );
   const heap = makeHeap(free);
   const rest: Entry[] = [];
   let blockedShare = Infinity;
+  let next = Infinity;
   // Who has a reservation is tried whoever is before it: those may be waiting for the very nodes that it keeps free.
   const reserving = [...s.agents.values()].find((a) => a.reservedFor !== null)?.reservedFor;
   for (const entry of s.queue) {
-    if (entry.job.numNodes > 1 || entry.job.id === reserving) {
+    if (entry.notBefore > mono) {
+      next = Math.min(next, entry.notBefore);
+      s.resting += 1;
+      rest.push(entry);
+    } else if (entry.job.numNodes > 1 || entry.job.id === reserving) {
       if (!placeReserving(s, entry, heap, mono)) rest.push(entry);
     } else if (entry.share < blockedShare && placeOne(s, entry, heap, mono)) {
       continue;
@@ -83,9 +94,15 @@ export function place(s: CoordinatorState, mono: number): void {
     }
   }
   s.queue = rest;
+  return next;
 }
 
 function placeOne(s: CoordinatorState, entry: Entry, heap: Agent[], mono: number): boolean {
+  while (heap[0] && isShort(heap[0])) {
+    heap[0] = heap.at(-1)!;
+    heap.pop();
+    siftDown(heap, 0);
+  }
   const first = heap[0];
   if (!first) return false;
   if (entry.avoid.length > 0) return placeAvoiding(s, entry, heap, mono);
@@ -99,7 +116,8 @@ function placeOne(s: CoordinatorState, entry: Entry, heap: Agent[], mono: number
 
 function placeAvoiding(s: CoordinatorState, entry: Entry, heap: Agent[], mono: number): boolean {
   const a = heap.find(
-    (x) => x.reservedFor === null && !entry.avoid.includes(x.node) && x.used + entry.share <= FULL,
+    (x) =>
+      x.reservedFor === null && !isShort(x) && !entry.avoid.includes(x.node) && x.used + entry.share <= FULL,
   );
   if (!a) return false;
   assign(s, entry, [a], mono);
@@ -234,9 +252,25 @@ function retractPrefetch(s: CoordinatorState, a: Agent, share: number): void {
   for (const entry of [...a.entries.values()].reverse()) {
     if (left <= 0.001) break;
     if (!mayRetract(entry)) continue;
-    entry.retractSent = true;
     left -= entry.share;
-    streams.retract(s.agents.get(entry.on[0]!)!, { id: entry.job.id, attempt: entry.job.attempt });
+    retract(s.agents.get(entry.on[0]!)!, entry);
+  }
+}
+
+function retract(lead: Agent, entry: Entry): void {
+  entry.retractSent = true;
+  streams.retract(lead, { id: entry.job.id, attempt: entry.job.attempt });
+}
+
+/** Its node is short of something: what it can't run waits here, where another may take it; the newest first. */
+export function retractBeyond(a: Agent, most: number): void {
+  const held = [...a.entries.values()].filter((e) => !e.retractSent);
+  let surplus = held.length - most;
+  for (const entry of held.reverse()) {
+    if (surplus <= 0) return;
+    if (!mayRetract(entry)) continue;
+    retract(a, entry);
+    surplus -= 1;
   }
 }
 
@@ -261,7 +295,7 @@ export function steal(s: CoordinatorState, mono: number): number {
   if (!s.dry || s.queue.length > 0 || s.phase !== 'running') return Infinity;
   const live = [...s.agents.values()].filter((a) => isLive(a) && a.reservedFor === null);
   let room = 0;
-  for (const a of live) room += Math.max(0, FULL - a.used);
+  for (const a of live) if (!isShort(a)) room += Math.max(0, FULL - a.used);
   const rich = live.filter((a) => a.used > FULL);
   if (room < 0.01 || rich.length === 0) return Infinity;
   if (mono < s.stealAfter) return s.stealAfter;

@@ -3,12 +3,29 @@
  * row's own state decides in the store; here is decided what is asked for.
  */
 import { afterRun } from '../job.ts';
-import type { ReleaseRow } from './batch.ts';
+import type { LeasedJob, ReleaseRow } from './batch.ts';
 import { moveEntry } from './phases.ts';
 import type { CoordinatorState, Entry } from './state.ts';
 
 /** Times that a job may lose its node: it may be the job that brings it down (PROTOCOL 10). */
 const NODE_LOSSES_BEFORE_FAILED = 3;
+/** Times that a job may lose its helper: it may be the job that kills it (PROTOCOL 10). */
+const HELPER_LOSSES_BEFORE_FAILED = 3;
+/** After a lost helper the job rests so long, milliseconds; ten times as long after the next. Guess: a node settles in a second. */
+const REST_MS = 1_000;
+const REST_GROWS = 10;
+
+/** Whether one more lost helper is one too many for this job. */
+export function losesHelperTooOften(job: LeasedJob): boolean {
+  return job.helperLosses + 1 >= HELPER_LOSSES_BEFORE_FAILED;
+}
+
+export const HELPER_DIED_TOO_OFTEN = `its helper died ${HELPER_LOSSES_BEFORE_FAILED} times`;
+
+/** How long a job waits before it is started again, milliseconds: longer with each helper that died under it. */
+export function restOf(job: LeasedJob): number {
+  return job.helperLosses === 0 ? 0 : REST_MS * REST_GROWS ** (job.helperLosses - 1);
+}
 
 /** Puts the release into the next commit; the attempt is over. */
 export function release(

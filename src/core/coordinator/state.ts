@@ -44,6 +44,8 @@ export interface Entry {
   on: string[];
   leasedAt: number;
   sentAt: number;
+  /** Not placed before this: it rests after a lost helper. */
+  notBefore: number;
   /** Wall clock; null until its start is known. */
   startedAt: number | null;
   runningCommitted: boolean;
@@ -98,6 +100,8 @@ export interface Agent {
   draining: boolean;
   /** Its node is drained (health.ts): no work for it. */
   drained: boolean;
+  /** Jobs that it can hold: fewer than fit while its node is short of something. */
+  most: number;
   /** What its last heartbeat said. */
   says: { running: number; queued: number };
   /** Messages of it that were refused. */
@@ -138,6 +142,8 @@ export interface Ending {
 export interface NodeHealth {
   /** Why it is drained; '' = it is not. */
   drained: string;
+  /** For a shortage: it is not taken again for want of others. */
+  short: boolean;
   /** Jobs in a row that could not be started here, and whether they started elsewhere since. */
   refused: Map<string, boolean>;
   /** The last ends: 1 for one within a second and nonzero; a ring, and where it goes on. */
@@ -152,6 +158,8 @@ export interface CoordinatorState {
   phase: CoordinatorPhase;
   leaveDeadline: number;
   leaveReason: string;
+  /** It leaves because it can't do its work. */
+  leaveFailed: boolean;
   /** It was told to leave before it had taken over. */
   leaveEarly: { reason: string; now: boolean } | null;
   agents: Map<string, Agent>;
@@ -184,6 +192,8 @@ export interface CoordinatorState {
   /** Nothing that ended since the last lease can have made jobs runnable; only then is a launcher idle. */
   dryProven: boolean;
   typicalShare: number;
+  /** Jobs of the queue that rest. */
+  resting: number;
   lastBusyAt: number;
   confirmedAt: number;
   /** The database does not take what we write since (wall clock), and why; null: it does. */
@@ -233,6 +243,7 @@ export function makeCoordinatorState(
     ...firstPhases(successor ? 'taking-over' : 'running', trail),
     leaveDeadline: Infinity,
     leaveReason: '',
+    leaveFailed: false,
     leaveEarly: null,
     agents: new Map(),
     entries: new Map(),
@@ -254,6 +265,7 @@ export function makeCoordinatorState(
     woken: false,
     dryProven: false,
     typicalShare: 1,
+    resting: 0,
     lastBusyAt: now,
     confirmedAt,
     degraded: null,

@@ -2,8 +2,8 @@
  * The coordinator's core: `coordinatorStep(state, events, now) → effects`. It decides everything about the jobs of one
  * launcher and does nothing itself. The rules are those of PROTOCOL 0–2, 5–7 and 9.
  */
-import { LEASE_POLL_MS, LEAVE_MS, MAX_BATCH, MAX_UNCOMMITTED_REPORTS } from '../../base/limits.ts';
-import { KILL_NOW, KILL_TIMEOUT, KILL_USER } from '../messages.ts';
+import { LEASE_POLL_MS, MAX_BATCH, MAX_UNCOMMITTED_REPORTS } from '../../base/limits.ts';
+import { KILL_USER } from '../messages.ts';
 import { adopt, settle } from './adoption.ts';
 import { admit } from './admit.ts';
 import { liftDrains } from './health.ts';
@@ -11,13 +11,14 @@ import { isPaused, onEnrolFailed, onEnrolled, onMessage, sayHello, watch } from 
 import { commit, onCommitFailed, onCommitted } from './commits.ts';
 import { degrade, note, onRecorded, onRecordFailed, record, recovered } from './note.ts';
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorStep, Now } from './event.ts';
+import { beginLeave, idle, leave, timeUp } from './leave.ts';
 import { setPhase, setRaising } from './phases.ts';
-import { appetite, forsake, place, sendKill, steal, unreserve, vacate } from './placement.ts';
+import { appetite, forsake, place, sendKill, steal, unreserve } from './placement.ts';
 import { refuse } from './refusals.ts';
-import { release, releaseUnstarted } from './release.ts';
+import { release } from './release.ts';
 import { measureRates } from './reports.ts';
 import { endDrought, isLive, type CoordinatorState } from './state.ts';
-import { command, flush } from './streams.ts';
+import { flush } from './streams.ts';
 
 /** After a failed lease or raise the next is tried after this, milliseconds. */
 const RETRY_MS = 500;
@@ -41,7 +42,7 @@ export function coordinatorStep(
   wakes.push(watchPause(s, now, effects));
   if (s.phase === 'running' && !isPaused(s, now.mono) && s.raising === 'no') {
     liftDrains(s, now, effects);
-    place(s, now.mono);
+    wakes.push(place(s, now.mono));
     wakes.push(steal(s, now.mono), lease(s, now, effects), idle(s, now, effects));
   }
   // Once the row is given up nothing is written under it.
@@ -119,7 +120,7 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
       return beginLeave(s, e.reason, e.now, now, effects);
     case 'left':
       setPhase(s, 'ended');
-      effects.push({ kind: 'end', code: 'left', reason: s.leaveReason });
+      effects.push({ kind: 'end', code: s.leaveFailed ? 'unable' : 'left', reason: s.leaveReason });
       return;
     case 'fenced':
       // Our own leaving did that.
@@ -241,92 +242,4 @@ function onRaised(
   for (const job of e.held)
     if (s.entries.get(job.id)?.job.attempt !== job.attempt) admit(s, job, e.apps, now);
   if (s.flight) s.retryAt = now.mono;
-}
-
-// --- leaving ---
-
-function timeUp(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): number {
-  if (s.phase !== 'running' || s.config.endAt === null) return Infinity;
-  if (now.mono >= s.config.endAt) {
-    beginLeave(s, 'the time limit is reached', false, now, effects);
-    return now.mono;
-  }
-  return s.config.endAt;
-}
-
-function idle(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): number {
-  if (s.entries.size > 0 || s.uncommitted.length > 0 || s.leasing || !s.dry) {
-    if (s.entries.size > 0) s.lastBusyAt = now.mono;
-    return Infinity;
-  }
-  if (s.config.idleExitMs === null) return Infinity;
-  if (now.mono - s.lastBusyAt < s.config.idleExitMs) return s.lastBusyAt + s.config.idleExitMs;
-  if (!s.dryProven) {
-    // Asked once more before leaving: a notification of what has just become runnable may still be on its way.
-    s.dryProven = true;
-    s.dry = false;
-    s.leaseAfter = 0;
-    return now.mono;
-  }
-  beginLeave(s, 'nothing is left to run', false, now, effects);
-  return now.mono;
-}
-
-function beginLeave(
-  s: CoordinatorState,
-  reason: string,
-  hard: boolean,
-  now: Now,
-  effects: CoordinatorEffect[],
-): void {
-  if (s.phase === 'leaving-row') return;
-  if (s.phase === 'taking-over') {
-    s.leaveEarly = { reason, now: hard || (s.leaveEarly?.now ?? false) };
-    return;
-  }
-  const first = s.phase === 'running';
-  if (first) {
-    setPhase(s, 'leaving');
-    s.leaveReason = reason;
-    s.leaveDeadline = now.mono + LEAVE_MS;
-    effects.push({ kind: 'log', level: 'info', text: `leaving: ${reason}`, fields: { rule: 'PROTOCOL 9' } });
-    note(s, now, 'left', { message: reason });
-    for (const entry of s.queue.slice()) releaseUnstarted(s, entry, '');
-    for (const entry of s.claims.splice(0)) {
-      vacate(s, entry);
-      releaseUnstarted(s, entry, '');
-    }
-  } else if (!hard) return;
-  for (const entry of s.entries.values())
-    if (entry.phase === 'sent') sendKill(s, entry, hard ? KILL_NOW : KILL_TIMEOUT);
-  if (!first) return;
-  for (const a of s.agents.values()) if (a.status !== 'dead') command(a, { drain: {} });
-}
-
-/** Leaves the row when nothing is held and everything is written, or when the time for leaving is over. */
-function leave(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): number {
-  if (s.phase !== 'leaving') return Infinity;
-  const open =
-    s.entries.size > 0 ||
-    s.uncommitted.length > 0 ||
-    s.releases.length > 0 ||
-    s.flight !== null ||
-    s.leasing ||
-    s.raising !== 'no';
-  if (open && now.mono < s.leaveDeadline) {
-    for (const entry of s.entries.values())
-      if (entry.phase === 'sent' && entry.killSent === 0) sendKill(s, entry, KILL_TIMEOUT);
-    return s.leaveDeadline;
-  }
-  if (open)
-    effects.push({
-      kind: 'log',
-      level: 'warn',
-      text: 'leaving with jobs still held: a rescue takes them',
-      fields: { held: s.entries.size, rule: 'PROTOCOL 9' },
-    });
-  setPhase(s, 'leaving-row');
-  // A record under way may come after the row is left, which no longer takes notes: say its notes again (one said twice is written once).
-  effects.push({ kind: 'leave-row', notes: [...(s.recording?.notes ?? []), ...s.notes.splice(0)] });
-  return Infinity;
 }

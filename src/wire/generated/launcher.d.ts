@@ -1629,6 +1629,12 @@ export namespace balsam {
                 /** Heartbeat draining. */
                 draining: boolean;
 
+                /** Heartbeat short. */
+                short: string;
+
+                /** Heartbeat most. */
+                most: number;
+
                 /**
                  * Creates a new Heartbeat instance using the specified properties.
                  * @param [properties] Properties to set
@@ -1678,6 +1684,12 @@ export namespace balsam {
 
                     /** Heartbeat draining */
                     draining?: (boolean|null);
+
+                    /** Heartbeat short */
+                    short?: (string|null);
+
+                    /** Heartbeat most */
+                    most?: (number|null);
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];

@@ -2295,6 +2295,8 @@ export const balsam = $root.balsam = (() => {
                 Heartbeat.prototype.queued = 0;
                 Heartbeat.prototype.running = 0;
                 Heartbeat.prototype.draining = false;
+                Heartbeat.prototype.short = "";
+                Heartbeat.prototype.most = 0;
 
                 Heartbeat.create = function(properties) {
                     return new Heartbeat(properties);
@@ -2319,6 +2321,10 @@ export const balsam = $root.balsam = (() => {
                         writer.uint32(40).uint32(message.running);
                     if (message.draining != null && $Object.hasOwnProperty.call(message, "draining") && message.draining !== false)
                         writer.uint32(48).bool(message.draining);
+                    if (message.short != null && $Object.hasOwnProperty.call(message, "short") && message.short !== "")
+                        writer.uint32(58).string(message.short);
+                    if (message.most != null && $Object.hasOwnProperty.call(message, "most") && message.most !== 0)
+                        writer.uint32(64).uint32(message.most);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2404,6 +2410,24 @@ export const balsam = $root.balsam = (() => {
                                     message.draining = value;
                                 else
                                     delete message.draining;
+                                continue;
+                            }
+                        case 7: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.stringVerify()).length)
+                                    message.short = value;
+                                else
+                                    delete message.short;
+                                continue;
+                            }
+                        case 8: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.most = value;
+                                else
+                                    delete message.most;
                                 continue;
                             }
                         }

@@ -84,7 +84,18 @@ export class CoordinatorRig {
     const receivedCommands = this.state.agents.get(name)?.sentCommand ?? 0;
     this.hear(
       name,
-      { heartbeat: { number: 1, receivedCommands, lastReport: 0, queued: 0, running: 0, draining: false } },
+      {
+        heartbeat: {
+          number: 1,
+          receivedCommands,
+          lastReport: 0,
+          queued: 0,
+          running: 0,
+          draining: false,
+          short: '',
+          most: 0,
+        },
+      },
       epoch,
     );
   }

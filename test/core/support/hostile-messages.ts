@@ -122,6 +122,8 @@ export const fromAgent: fc.Arbitrary<Body> = fc.oneof(
       queued: uint,
       running: uint,
       draining: fc.boolean(),
+      short: fc.string(),
+      most: uint,
     }),
   }),
   fc.record({

@@ -65,6 +65,7 @@ export function leasedJob(id: string, over: Partial<LeasedJob> = {}): LeasedJob 
     userWorkdir: '',
     autoTimeoutRetry: true,
     nodeLosses: 0,
+    helperLosses: 0,
     parents: '[]',
     ...over,
   };
@@ -82,6 +83,7 @@ export function agentConfig(over: Partial<AgentConfig> = {}): AgentConfig {
     chain: CHAIN,
     outboxPlaces: 1_000,
     aheadMax: 1,
+    startsAStep: 64,
     ...over,
   };
 }
