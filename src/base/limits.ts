@@ -166,6 +166,8 @@ export const SERVER_REAP_MS = 10_000;
 export const SERVER_STOP_MS = 60_000;
 
 /** The server's log is copied to `.1` and emptied at this size, bytes: two of them are what a home directory's quota bears. */
+/** Free shared memory (/dev/shm) below which Postgres uses files of its own directory, bytes. Guess: one parallel query takes a few MB. */
+export const SHARED_MEMORY_BYTES = 32 * 1024 * 1024;
 export const SERVER_LOG_BYTES = 16 * 1024 * 1024;
 
 /** Longest path of a unix socket, bytes without the final NUL (sun_path on Linux). */

@@ -6,7 +6,7 @@
  * this node, because shared file systems can't hold sockets and their paths are limited; another user could have made
  * that directory first, so owner and mode are checked and never repaired. Must never follow a link there.
  */
-import { spawnSync } from 'node:child_process';
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -65,31 +65,63 @@ export function accountOf(balsamdb: string): ServerAccount {
 }
 
 /**
- * Proves that `account` can enter `directory` and run `program`; UserError naming the directory that is closed. Only for
- * root: whoever runs as themselves learns it from the program itself.
+ * Proves that `account` can run `program`; UserError naming the directory that is closed. Only for root: whoever runs as
+ * themselves learns it from the program itself.
  */
-export function assertReachable(account: ServerAccount, directory: string, program: string): void {
-  if (!('uid' in account.switchTo)) return;
-  const run = spawnSync('/bin/sh', ['-c', 'cd "$1" && exec "$2" --version', 'sh', directory, program], {
-    ...account.switchTo,
-    cwd: '/',
-    encoding: 'utf8',
-    timeout: 30_000,
-  });
-  if (run.status === 0) return;
+export function assertReachable(account: ServerAccount, program: string): void {
+  const run = tryAs(account, 'exec "$1" --version', program);
+  if (run === null || run.status === 0) return;
   if (codeOf(run.error) === 'EPERM' || codeOf(run.error) === 'EINVAL') {
     throw new UserError(
       `root of this container can't become ${account.name}, and Postgres does not run as root: run balsam as an ordinary user`,
       EXIT_FAILED,
     );
   }
-  const closed = closedParent(account, directory) ?? closedParent(account, program);
+  const closed = closedParent(account, program);
   throw new UserError(
     closed === null
-      ? `the account ${account.name} can't run ${program} in ${directory}: ${run.stderr.trim() || run.error?.message || 'no reason given'}`
-      : `Postgres runs as the account ${account.name}, which can't enter ${closed}: choose a directory it can reach, or \`chmod o+x ${closed}\``,
+      ? `the account ${account.name} can't run ${program}: ${run.stderr.trim() || run.error?.message || 'no reason given'}`
+      : `Postgres runs as the account ${account.name}, which can't enter ${closed}: choose programs it can reach, or \`chmod o+x ${closed}\``,
     EXIT_FAILED,
   );
+}
+
+/** Whether `account` can run `program`. */
+export function canRun(account: ServerAccount, program: string): boolean {
+  const run = tryAs(account, 'exec "$1" --version', program);
+  return run === null || run.status === 0;
+}
+
+/**
+ * How Postgres is told its directory: where it is started, the word for `-D`, and further settings.
+ *
+ * Root's database may lie where the account that runs Postgres can't pass through (/root, a fresh `mktemp -d`). Then it is
+ * started *in* its directory, which we enter before we become the account, and calls it by the kernel's own name for the
+ * directory one is in. Nothing is opened to anybody by that. The path stands in a setting, so that who looks at the
+ * process finds whose it is.
+ */
+export function dataPlace(
+  account: ServerAccount,
+  balsamdb: string,
+): { cwd: string; name: string; settings: string[] } {
+  const run = tryAs(account, 'cd "$1"', balsamdb);
+  if (run === null || run.status === 0) return { cwd: '/', name: balsamdb, settings: [] };
+  return { cwd: balsamdb, name: '/proc/self/cwd', settings: [directorySetting(balsamdb)] };
+}
+
+export function directorySetting(balsamdb: string): string {
+  return `balsam.directory=${balsamdb}`;
+}
+
+/** What a line of shell does as `account`; null when that is ourselves. */
+function tryAs(account: ServerAccount, line: string, word: string): SpawnSyncReturns<string> | null {
+  if (!('uid' in account.switchTo)) return null;
+  return spawnSync('/bin/sh', ['-c', line, 'sh', word], {
+    ...account.switchTo,
+    cwd: '/',
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
 }
 
 /** The first directory above `target` that `account` may not enter by its mode bits; null when all look open. */
@@ -123,6 +155,15 @@ export function socketDirectory(root: string, account: ServerAccount): string {
   ensureOwned(ours, uid, process.getgid?.() ?? 0, uid === account.uid ? 0o700 : 0o711);
   ensureOwned(directory, account.uid, account.gid, 0o700);
   return directory;
+}
+
+/** Takes it away after a server that is not started again; what is not ours or not empty stays. */
+export function removeSocketDirectory(directory: string): void {
+  try {
+    fs.rmdirSync(directory);
+  } catch {
+    // It does no harm.
+  }
 }
 
 function ensureOwned(directory: string, uid: number, gid: number, mode: number): void {

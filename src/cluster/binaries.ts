@@ -8,6 +8,8 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
+import { canRun, type ServerAccount } from './account.ts';
+import { copyForOthers } from './copy-for-others.ts';
 import { expandHome } from './layout.ts';
 
 /** Oldest Postgres whose features the schema uses (`security_invoker`, `unnest` joins and MERGE are not; 15 is tested). */
@@ -25,19 +27,18 @@ export interface PostgresBinaries {
  * Chooses in this order: `named` (the option or the database's setting), POSTGRES_BIN, the packaged binaries, what is on
  * PATH, Debian's and Red Hat's usual places. UserError when a named one does not fit, or when there is none at all.
  */
-export function findPostgres(named?: string | null): PostgresBinaries {
+export function findPostgres(named: string | null | undefined, account: ServerAccount): PostgresBinaries {
   const asked = named ?? process.env['POSTGRES_BIN'];
   if (asked) {
-    const found = probe(path.resolve(expandHome(asked)), false);
+    const found = probe(path.resolve(expandHome(asked)), false, account);
     if (found === null)
       throw new UserError(`--postgres-bin ${asked}: no working programs postgres and initdb in it`);
     return accept(found, asked);
   }
-  const packaged = packagedDirectory();
-  const found = packaged === null ? null : probe(packaged, true);
-  if (found !== null) return found;
+  const packaged = packagedPrograms(account);
+  if (packaged !== null) return packaged;
   for (const directory of systemDirectories()) {
-    const system = probe(directory, false);
+    const system = probe(directory, false, account);
     if (system !== null && system.major >= OLDEST_MAJOR) return system;
   }
   throw new UserError(
@@ -45,6 +46,28 @@ export function findPostgres(named?: string | null): PostgresBinaries {
       'or name the directory of a system Postgres with --postgres-bin, or use a server with --url',
     EXIT_FAILED,
   );
+}
+
+/** Those that came with the package; for root's account a copy of them where it can't reach the installation. */
+function packagedPrograms(account: ServerAccount): PostgresBinaries | null {
+  const directory = packagedDirectory();
+  if (directory === null) return null;
+  // initdb starts postgres by a line of shell, in which these would mean something.
+  if (/["$`\\\n]/.test(directory))
+    throw new UserError(
+      `the path of this installation (${directory}) has a character that Postgres' programs can't bear, one of " $ \` \\: move it, or name the directory of a system Postgres with --postgres-bin`,
+      EXIT_FAILED,
+    );
+  if (canRun(account, path.join(directory, 'postgres'))) return probe(directory, true, account);
+  const native = path.dirname(directory);
+  const version = versionOf(path.dirname(native));
+  const copy = copyForOthers(native, `postgres-${version}`, (made) =>
+    canRun(account, path.join(made, 'bin', 'postgres')),
+  );
+  // Without a copy the original: the sentence about it names what is closed.
+  return copy === null
+    ? probe(directory, true, { switchTo: {} })
+    : probe(path.join(copy, 'bin'), true, account);
 }
 
 function accept(found: PostgresBinaries, asked: string): PostgresBinaries {
@@ -58,6 +81,11 @@ function accept(found: PostgresBinaries, asked: string): PostgresBinaries {
 
 function platformName(): string {
   return `linux-${process.arch}`;
+}
+
+function versionOf(root: string): string {
+  const read: unknown = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
+  return typeof read === 'object' && read !== null && 'version' in read ? String(read.version) : '';
 }
 
 /** The native directory of the platform package; its library links are made when missing. Null when not installed. */
@@ -106,7 +134,11 @@ function systemDirectories(): string[] {
   return directories;
 }
 
-function probe(directory: string, packaged: boolean): PostgresBinaries | null {
+function probe(
+  directory: string,
+  packaged: boolean,
+  account: Pick<ServerAccount, 'switchTo'>,
+): PostgresBinaries | null {
   let server: string;
   try {
     // The real directory: Postgres finds its share files beside the program itself, not beside a link to it.
@@ -115,7 +147,13 @@ function probe(directory: string, packaged: boolean): PostgresBinaries | null {
   } catch {
     return null;
   }
-  const run = spawnSync(server, ['--version'], { encoding: 'utf8', timeout: 30_000 });
+  // Under the account that will run it: whoever named it may be another user than root.
+  const run = spawnSync(server, ['--version'], {
+    ...account.switchTo,
+    cwd: '/',
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
   const major = run.status === 0 ? /\(PostgreSQL\) (\d+)/.exec(run.stdout)?.[1] : undefined;
   return major === undefined ? null : { directory: path.dirname(server), major: Number(major), packaged };
 }

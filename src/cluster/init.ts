@@ -1,6 +1,6 @@
 /**
- * Makes a database directory: its files, its own Postgres (or the login of a given one), the schema. All or nothing: what
- * fails half-way is removed again. Called by `balsam init` and by tests; must never touch an existing database.
+ * Makes a database directory: its files, its own Postgres (or the login of a given one), the schema. All or nothing,
+ * whatever ends it (aside.ts). Must never touch an existing database.
  */
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
@@ -10,7 +10,8 @@ import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import { createDatabase, serverMajor } from '../store/admin.ts';
 import { connect, type DatabaseAddress } from '../store/connection.ts';
 import { migrate } from '../store/migrate.ts';
-import { accountForNew, assertReachable } from './account.ts';
+import { accountForNew, assertReachable, removeSocketDirectory, socketDirectory } from './account.ts';
+import { Aside, isDatabase } from './aside.ts';
 import { findPostgres } from './binaries.ts';
 import { mustNotStart, thisHost } from './host.ts';
 import { rememberDatabase } from './known.ts';
@@ -24,12 +25,9 @@ import {
   writeServerInfo,
   type Credentials,
   type Layout,
-  type ServerInfo,
 } from './layout.ts';
-import { withLock } from './lock.ts';
-import { addressOf } from './open.ts';
-import { makeDataDirectory, stopPostmaster } from './postmaster.ts';
-import { checkListen, start, stop } from './server.ts';
+import { makeDataDirectory, startPostmaster, stopPostmaster } from './postmaster.ts';
+import { checkListen } from './server.ts';
 
 /** The settings a new database starts with; `settings.json` is the person's to change. */
 const DEFAULT_SETTINGS = { scheduler: 'auto' };
@@ -51,7 +49,8 @@ export interface InitOptions {
 
 /**
  * Makes the database at `target` and returns its absolute path. Its server is stopped afterwards: the first command
- * starts it. UserError when there is one already, the place does not fit, or Postgres can't run here.
+ * starts it. UserError when there is one already, the place does not fit, or Postgres can't run here. A signal that ends
+ * programs ends this one after everything is removed.
  */
 export async function initCluster(target: string, options: InitOptions = {}): Promise<{ path: string }> {
   const wanted = path.resolve(expandHome(target));
@@ -69,37 +68,161 @@ export async function initCluster(target: string, options: InitOptions = {}): Pr
       EXIT_FAILED,
     );
 
-  const made = makeDirectories(wanted);
-  const root = made.layout.root;
+  const end = new Interruption();
+  const aside = await makeAside(wanted).catch((error: unknown) => {
+    end.leave();
+    throw error;
+  });
+  const layout = layoutOf(aside.directory);
   try {
-    if (given === null) await makeLocal(made.layout, listen, options.postgresBin);
-    else await makeByUrl(made.layout, given);
-    writeAtomically(made.layout.settings, `${JSON.stringify(DEFAULT_SETTINGS, null, 2)}\n`, 0o644);
+    makeDirectories(layout);
+    const work =
+      given === null ? makeLocal(aside, layout, listen, options.postgresBin, end) : makeByUrl(layout, given);
+    await end.orDone(work);
+    writeAtomically(layout.settings, `${JSON.stringify(DEFAULT_SETTINGS, null, 2)}\n`, 0o644);
+    aside.settle();
   } catch (error) {
-    await stopPostmaster(made.layout).catch(() => false);
-    for (const item of made.created) fs.rmSync(item, { recursive: true, force: true });
-    throw fileError(error, root);
+    await end.wait();
+    aside.remove();
+    end.leave();
+    throw inPlace(fileError(error, wanted), aside, wanted);
   }
-  rememberDatabase(root);
-  return { path: root };
+  end.ignore();
+  rememberDatabase(aside.place);
+  return { path: aside.place };
+}
+
+/**
+ * What `balsam init` does when it is told to end: what it has started ends first, then what it has made is removed, then the
+ * signal has its way. One that can't be caught is the watcher's.
+ */
+class Interruption {
+  readonly #abort = new AbortController();
+  readonly #came = Promise.withResolvers<never>();
+  #signal: NodeJS.Signals | null = null;
+  #work: Promise<unknown> = Promise.resolve();
+  readonly #listeners = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((name) => {
+    const listener = (): void => {
+      this.#signal = name;
+      this.#abort.abort();
+      this.#came.reject(new UserError(`ended by ${name}: nothing was made`, EXIT_FAILED));
+    };
+    process.on(name, listener);
+    return [name, listener] as const;
+  });
+
+  constructor() {
+    this.#came.promise.catch(() => undefined);
+  }
+
+  /** Aborted by the signal: whoever has started a program ends it then. */
+  get aborted(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Does `work`; throws at once when a signal comes. */
+  async orDone(work: Promise<unknown>): Promise<void> {
+    this.#work = work;
+    await Promise.race([work, this.#came.promise]);
+  }
+
+  /** Until the work has ended after all: nothing is written any more, no program runs. */
+  async wait(): Promise<void> {
+    this.#abort.abort();
+    await this.#work.catch(() => undefined);
+  }
+
+  /** Lets the signal that came have its way; returns when none came. */
+  leave(): void {
+    this.ignore();
+    if (this.#signal !== null) process.kill(process.pid, this.#signal);
+  }
+
+  ignore(): void {
+    for (const [name, listener] of this.#listeners) process.removeListener(name, listener);
+  }
+}
+
+/** The directory in which it is made; refuses where one of our names is taken. */
+async function makeAside(wanted: string): Promise<Aside> {
+  try {
+    const present = fs.statSync(wanted, { throwIfNoEntry: false });
+    if (present !== undefined && !present.isDirectory())
+      throw new UserError(`${wanted} is no directory: name a new or empty one for the database`);
+    const aside = await Aside.make(wanted, removeLeftover);
+    try {
+      if (present !== undefined) refuseTaken(aside.place);
+      return aside;
+    } catch (error) {
+      aside.remove();
+      throw error;
+    }
+  } catch (error) {
+    throw fileError(error, wanted);
+  }
+}
+
+function refuseTaken(place: string): void {
+  const layout = layoutOf(place);
+  if (fs.existsSync(layout.serverInfo)) throw isDatabase(place);
+  for (const item of Object.values(layout)) {
+    if (item !== place && fs.existsSync(item))
+      throw new UserError(`${item} exists: choose a new or empty directory for the database`);
+  }
+}
+
+/** Removes what a killed init left: its server first, if one still runs. */
+async function removeLeftover(directory: string): Promise<void> {
+  await stopPostmaster(layoutOf(directory)).catch(() => false);
+  fs.rmSync(directory, { recursive: true, force: true, maxRetries: 10 });
+}
+
+function makeDirectories(layout: Layout): void {
+  for (const item of [layout.data, layout.log, layout.qsubmit]) fs.mkdirSync(item, { mode: 0o755 });
+  fs.mkdirSync(layout.keys, { mode: 0o700 });
+}
+
+/** A sentence about the directory in which it was made is about the place that was asked for. */
+function inPlace(error: unknown, aside: Aside, wanted: string): unknown {
+  return error instanceof UserError && error.message.includes(aside.directory)
+    ? new UserError(error.message.replaceAll(aside.directory, wanted), error.exitCode)
+    : error;
 }
 
 async function makeLocal(
+  aside: Aside,
   layout: Layout,
   listen: string | null,
   postgresBin: string | undefined,
+  end: Interruption,
 ): Promise<void> {
-  const binaries = findPostgres(postgresBin);
   const account = accountForNew();
+  const binaries = findPostgres(postgresBin, account);
+  assertReachable(account, path.join(binaries.directory, 'postgres'));
   fs.mkdirSync(layout.balsamdb, { mode: 0o700 });
   if ('uid' in account.switchTo) fs.chownSync(layout.balsamdb, account.uid, account.gid);
-  assertReachable(account, layout.balsamdb, path.join(binaries.directory, 'postgres'));
   const credentials: Credentials = { user: roleName(), password: randomBytes(24).toString('base64url') };
+  const started = (pid: number): void => aside.tell(`pid ${pid}`);
+  await makeDataDirectory(layout, binaries, account, credentials, { listen, aborted: end.aborted, started });
+  writeCredentials(layout.root, credentials);
+  const socketDir = socketDirectory(layout.root, account);
+  aside.tell(`socket ${socketDir}`);
+  let port: number;
+  try {
+    const where = { socketDir, listen: null, preferredPort: null };
+    const running = await startPostmaster(layout, binaries, account, where, started);
+    port = running.port;
+    const address = { host: socketDir, port, ...credentials, database: DATABASE };
+    await whileNot(end.aborted, prepare({ ...address, database: 'postgres' }, address));
+  } finally {
+    await stopPostmaster(layout);
+    removeSocketDirectory(socketDir);
+  }
   const here = thisHost();
-  const info: ServerInfo = {
+  writeServerInfo(layout.root, {
     kind: 'local',
     host: here.hostname,
-    port: 0,
+    port,
     database: DATABASE,
     boot_id: here.bootId,
     machine_id: here.machineId,
@@ -108,16 +231,21 @@ async function makeLocal(
     socket_dir: null,
     listen,
     postgres_bin: binaries.packaged ? null : binaries.directory,
-  };
-  makeDataDirectory(layout, binaries, account, credentials, listen);
-  writeCredentials(layout.root, credentials);
-  await withLock(layout.lock, async () => {
-    // Who comes while the lock is held finds the record of `start`, and waits or is told that the database is not there.
-    const running = await start(layout.root, info);
-    const address = addressOf(layout.root, running);
-    await prepare({ ...address, database: 'postgres' }, address);
-    await stop(layout.root);
   });
+}
+
+/** Throws as soon as it is aborted; `work` then fails by itself, because its server is stopped. */
+async function whileNot(aborted: AbortSignal, work: Promise<void>): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const stop = (): void => reject(new UserError('interrupted', EXIT_FAILED));
+  aborted.addEventListener('abort', stop);
+  if (aborted.aborted) stop();
+  work.catch(() => undefined);
+  try {
+    await Promise.race([work, promise]);
+  } finally {
+    aborted.removeEventListener('abort', stop);
+  }
 }
 
 async function makeByUrl(layout: Layout, given: DatabaseAddress): Promise<void> {
@@ -160,36 +288,6 @@ async function prepare(maintenance: DatabaseAddress | null, address: DatabaseAdd
   await migrate(db);
 }
 
-/** Makes the directories; refuses where any of our names is taken. `created` is what to remove after a failure. */
-function makeDirectories(wanted: string): { layout: Layout; created: string[] } {
-  if (fs.existsSync(path.join(wanted, 'server-info'))) {
-    throw new UserError(
-      `${wanted} is a Balsam database already: \`source balsamactivate ${wanted}\` uses it`,
-    );
-  }
-  const created: string[] = [];
-  try {
-    if (!fs.existsSync(wanted)) {
-      fs.mkdirSync(path.dirname(wanted), { recursive: true });
-      fs.mkdirSync(wanted, { mode: 0o755 });
-      created.push(wanted);
-    }
-    const layout = layoutOf(fs.realpathSync(wanted));
-    for (const item of Object.values(layout)) {
-      if (item !== layout.root && fs.existsSync(item)) {
-        throw new UserError(`${item} exists: choose a new or empty directory for the database`);
-      }
-    }
-    created.push(...Object.values(layout).filter((item) => item !== layout.root));
-    for (const item of [layout.data, layout.log, layout.qsubmit]) fs.mkdirSync(item, { mode: 0o755 });
-    fs.mkdirSync(layout.keys, { mode: 0o700 });
-    return { layout, created };
-  } catch (error) {
-    for (const item of created) fs.rmSync(item, { recursive: true, force: true });
-    throw fileError(error, wanted);
-  }
-}
-
 /** The person's own name as the owner's, where Postgres takes it without trouble. */
 function roleName(): string {
   try {
@@ -224,7 +322,8 @@ export function parseUrl(text: string): DatabaseAddress {
     host,
     port: Number(url.port || url.searchParams.get('port') || 5432),
     user,
-    password: decodeURIComponent(url.password),
+    // As psql takes it: the variable would be read again by each command otherwise, and is not set in all of them.
+    password: decodeURIComponent(url.password) || (process.env['PGPASSWORD'] ?? ''),
     database,
   };
 }

@@ -4,16 +4,22 @@
  * (server.ts) holds the lock and has decided that this host may.
  * Must never signal a process that is not surely the postmaster of exactly this directory.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
-import { SERVER_LOG_BYTES, SERVER_REAP_MS, SERVER_START_MS, SERVER_STOP_MS } from '../base/limits.ts';
+import {
+  SERVER_LOG_BYTES,
+  SERVER_REAP_MS,
+  SERVER_START_MS,
+  SERVER_STOP_MS,
+  SHARED_MEMORY_BYTES,
+} from '../base/limits.ts';
 import { processStartTime } from '../base/proc.ts';
 import { readStat } from '../process/proc.ts';
-import type { ServerAccount } from './account.ts';
+import { dataPlace, directorySetting, type ServerAccount } from './account.ts';
 import type { PostgresBinaries } from './binaries.ts';
 import { codeOf, fileError, type Credentials, type Layout } from './layout.ts';
 
@@ -55,56 +61,110 @@ log_checkpoints = off
 log_line_prefix = '%m [%p] %a '
 `;
 
-/** Runs initdb as `account`: scram everywhere, trust nowhere. UserError with initdb's own last words when it fails. */
-export function makeDataDirectory(
+/**
+ * Runs initdb as `account`: scram everywhere, trust nowhere. UserError with initdb's own last words when it fails, or is
+ * `aborted`. `started` hears its pid.
+ */
+export async function makeDataDirectory(
   layout: Layout,
   binaries: PostgresBinaries,
   account: ServerAccount,
   credentials: Credentials,
-  listen: string | null,
-): void {
-  // The password crosses in a file that only the account reads, inside its own directory, and is gone afterwards.
-  const passwordFile = path.join(layout.root, `.password.${process.pid}`);
+  {
+    listen,
+    aborted,
+    started,
+  }: { listen: string | null; aborted: AbortSignal; started: (pid: number) => void },
+): Promise<void> {
+  const place = dataPlace(account, layout.balsamdb);
+  const password = openUnnamed(layout.root, `${credentials.password}\n`, account);
+  const memory = sharedMemory();
+  const child = spawn(
+    path.join(binaries.directory, 'initdb'),
+    [
+      `--pgdata=${place.name}`,
+      `--username=${credentials.user}`,
+      '--pwfile=/dev/stdin',
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--locale=C.UTF-8',
+      '--no-instructions',
+      // Older ones do not take settings; they fail with the sentence about shared memory.
+      ...(binaries.major >= 16 ? memory.map((setting) => `--set=${setting}`) : []),
+    ],
+    {
+      ...account.switchTo,
+      cwd: layout.balsamdb,
+      env: postgresEnvironment(),
+      stdio: [password, 'ignore', 'pipe'],
+    },
+  );
+  fs.closeSync(password);
+  started(child.pid ?? 0);
+  const words = await wordsOf(child, aborted);
+  if (words !== null) throw initFailed(layout, words);
+  fs.appendFileSync(path.join(layout.balsamdb, 'postgresql.conf'), CONFIGURATION);
+  const networks = ['127.0.0.1/32', ...(listen === null ? [] : [listen])];
+  fs.writeFileSync(
+    path.join(layout.balsamdb, 'pg_hba.conf'),
+    `# Written once by balsam init. Passwords always; never trust.\nlocal all all scram-sha-256\n${networks
+      .map((network) => `host all all ${network} scram-sha-256\n`)
+      .join('')}`,
+  );
+}
+
+/** A file without a name that only `account` can read, open at its beginning: nothing of it is left, whatever ends us. */
+function openUnnamed(directory: string, text: string, account: ServerAccount): number {
+  const file = path.join(directory, `.password.${process.pid}`);
+  const fd = fs.openSync(file, 'wx+', 0o600);
+  fs.unlinkSync(file);
+  fs.writeSync(fd, text, 0);
+  if ('uid' in account.switchTo) fs.fchownSync(fd, account.uid, account.gid);
+  return fd;
+}
+
+/** Waits for the end of `child`; null when it ended well, else what it said. Ends it when `aborted`. */
+async function wordsOf(child: ChildProcess, aborted: AbortSignal): Promise<string | null> {
+  let words = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (words += text));
+  const stop = (): void => void child.kill('SIGTERM');
+  aborted.addEventListener('abort', stop);
+  if (aborted.aborted) stop();
   try {
-    fs.writeFileSync(passwordFile, `${credentials.password}\n`, { mode: 0o600, flag: 'wx' });
-    if ('uid' in account.switchTo) fs.chownSync(passwordFile, account.uid, account.gid);
-    const run = spawnSync(
-      path.join(binaries.directory, 'initdb'),
-      [
-        `--pgdata=${layout.balsamdb}`,
-        `--username=${credentials.user}`,
-        `--pwfile=${passwordFile}`,
-        '--auth=scram-sha-256',
-        '--encoding=UTF8',
-        '--locale=C.UTF-8',
-        '--no-instructions',
-      ],
-      { ...account.switchTo, cwd: layout.balsamdb, env: postgresEnvironment(), encoding: 'utf8' },
-    );
-    if (run.status !== 0)
-      throw initFailed(layout, run.stderr || run.error?.message || `exit ${String(run.status)}`);
-    fs.appendFileSync(path.join(layout.balsamdb, 'postgresql.conf'), CONFIGURATION);
-    const networks = ['127.0.0.1/32', ...(listen === null ? [] : [listen])];
-    fs.writeFileSync(
-      path.join(layout.balsamdb, 'pg_hba.conf'),
-      `# Written once by balsam init. Passwords always; never trust.\nlocal all all scram-sha-256\n${networks
-        .map((network) => `host all all ${network} scram-sha-256\n`)
-        .join('')}`,
-    );
+    return await new Promise((resolve) => {
+      child.once('error', (error) => resolve(error.message));
+      child.once('close', (code, signal) =>
+        resolve(code === 0 ? null : words || `exit ${code ?? signal ?? ''}`),
+      );
+    });
   } finally {
-    fs.rmSync(passwordFile, { force: true });
+    aborted.removeEventListener('abort', stop);
+  }
+}
+
+/**
+ * Settings for a machine whose shared memory is too small for Postgres (containers: 64 kB have been seen): it takes files of
+ * its own directory instead, which parallel queries feel and we do not.
+ */
+function sharedMemory(): string[] {
+  try {
+    const { bavail, bsize } = fs.statfsSync('/dev/shm');
+    return bavail * bsize < SHARED_MEMORY_BYTES ? ['dynamic_shared_memory_type=mmap'] : [];
+  } catch {
+    return []; // without the directory Postgres finds another way by itself
   }
 }
 
 /**
  * Starts the postmaster and returns when it takes connections. It outlives us: own session, no pipe of ours.
- * UserError with the log's last words when it does not come up.
+ * UserError with the log's last words when it does not come up. `started` hears its pid as soon as it has one.
  */
 export async function startPostmaster(
   layout: Layout,
   binaries: PostgresBinaries,
   account: ServerAccount,
   where: { socketDir: string; listen: string | null; preferredPort: number | null },
+  started: (pid: number) => void = () => undefined,
 ): Promise<Postmaster> {
   await untilReaped(layout);
   const port = await freePort(where.preferredPort);
@@ -112,11 +172,14 @@ export async function startPostmaster(
   capLog(layout.postgresLog);
   const log = openLog(layout.postgresLog, account);
   const from = fs.fstatSync(log).size;
+  const place = dataPlace(account, layout.balsamdb);
   const child = spawn(
     path.join(binaries.directory, 'postgres'),
     [
       '-D',
-      layout.balsamdb,
+      place.name,
+      ...place.settings.map((setting) => `--${setting}`),
+      ...sharedMemory().map((setting) => `--${setting}`),
       `--port=${port}`,
       `--listen_addresses=${addresses.join(',')}`,
       `--unix_socket_directories=${where.socketDir}`,
@@ -124,13 +187,14 @@ export async function startPostmaster(
     ],
     {
       ...account.switchTo,
-      cwd: '/',
+      cwd: place.cwd,
       env: postgresEnvironment(),
       detached: true,
       stdio: ['ignore', log, log],
     },
   );
   fs.closeSync(log);
+  if (child.pid !== undefined) started(child.pid);
   let ended: string | null = null;
   child.once('error', (error) => (ended = error.message));
   child.once('exit', (code, signal) => (ended = `exit ${code ?? signal ?? ''}`));
@@ -257,7 +321,8 @@ function isPostmasterOf(pid: number, balsamdb: string): boolean {
   // Another user's process: its command line is all that may be read.
   try {
     const words = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    return path.basename(words[0] ?? '') === 'postgres' && words.includes(balsamdb);
+    const names = [balsamdb, `--${directorySetting(balsamdb)}`];
+    return path.basename(words[0] ?? '') === 'postgres' && words.some((word) => names.includes(word));
   } catch {
     return false;
   }
@@ -313,6 +378,9 @@ function startFailed(layout: Layout, from: number, how: string): UserError {
 
 /** Known causes in plain words; null for others. */
 function explain(words: string): string | null {
+  if (/shared memory segment .*no space left on device/i.test(words)) {
+    return `the shared memory of this machine (/dev/shm) is too small for Postgres: give it more (in a container --shm-size=128m), or use Postgres 16 or newer, which does without`;
+  }
   if (/no space left on device|disk quota exceeded/i.test(words)) {
     return `the disk is full or the quota is used up, so Postgres can't run: free some space and try again (it said: ${words.trim().split('\n').at(-1) ?? ''})`;
   }

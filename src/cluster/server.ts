@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import { SERVER_LOCK_POLL_MS, SERVER_START_MS } from '../base/limits.ts';
 import { processStartTime } from '../base/proc.ts';
-import { accountOf, assertReachable, socketDirectory } from './account.ts';
+import { accountOf, assertReachable, removeSocketDirectory, socketDirectory } from './account.ts';
 import { findPostgres } from './binaries.ts';
 import { isThisHost, mustNotStart, thisHost } from './host.ts';
 import { rememberDatabase } from './known.ts';
@@ -174,8 +174,8 @@ export function checkListen(listen: string): string {
 export async function start(root: string, info: ServerInfo): Promise<ServerInfo> {
   const layout = layoutOf(root);
   const account = accountOf(layout.balsamdb);
-  const binaries = findPostgres(info.postgres_bin);
-  assertReachable(account, layout.balsamdb, path.join(binaries.directory, 'postgres'));
+  const binaries = findPostgres(info.postgres_bin, account);
+  assertReachable(account, path.join(binaries.directory, 'postgres'));
   checkMajor(layout.balsamdb, binaries.major);
   const here = thisHost();
   const running = await startPatiently(root, info);
@@ -202,7 +202,7 @@ export async function start(root: string, info: ServerInfo): Promise<ServerInfo>
 async function startPatiently(root: string, info: ServerInfo): ReturnType<typeof startPostmaster> {
   const layout = layoutOf(root);
   const account = accountOf(layout.balsamdb);
-  const binaries = findPostgres(info.postgres_bin);
+  const binaries = findPostgres(info.postgres_bin, account);
   const where = { socketDir: socketDirectory(root, account), listen: info.listen };
   if (findPostmaster(layout) === null) removeStale(layout, info, where.socketDir);
   const deadline = performance.now() + SERVER_START_MS;
@@ -256,11 +256,7 @@ export async function stop(root: string): Promise<boolean> {
   const stopped = await stopPostmaster(layoutOf(root));
   const info = readServerInfo(root);
   writeServerInfo(root, { ...info, pid: null, start_time: null, socket_dir: null });
-  try {
-    if (info.socket_dir !== null) fs.rmdirSync(info.socket_dir);
-  } catch {
-    // Not empty or not ours: it does no harm.
-  }
+  if (info.socket_dir !== null) removeSocketDirectory(info.socket_dir);
   return stopped;
 }
 

@@ -3,7 +3,6 @@
  * files. And what a place without room, or made by somebody else, says.
  */
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import test from 'ava';
 import {
@@ -71,14 +70,6 @@ asRoot('a stranger can neither read the login nor start the server, and is told 
   const up = await run(step('open', root), as);
   t.is(up.code, 1);
   t.regex(up.stderr, /no permission for .*credentials/);
-});
-
-asRoot('a directory that the account cannot reach is named', async (t) => {
-  const closed = fs.mkdtempSync(path.join(os.tmpdir(), 'balsam-closed-'));
-  t.teardown(() => fs.rmSync(closed, { recursive: true, force: true }));
-  const words = await failure(() => initCluster(path.join(closed, 'db')));
-  t.true(words.includes(`which can't enter ${closed}`), words);
-  t.deepEqual(fs.readdirSync(closed), [], 'what failed is removed');
 });
 
 asRoot('a socket directory that somebody else made is refused', async (t) => {
