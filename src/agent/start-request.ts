@@ -1,11 +1,12 @@
 /**
  * From a job to what a helper starts: directory, output, argv, environment. Pure but for what it is told of the node.
  */
-import { jobDirectory, outputName } from '../core/job-directory.ts';
+import { UserError } from '../base/errors.ts';
+import { jobDirectory, outputName, workdirFault } from '../core/job-directory.ts';
 import type { App, Job } from '../core/messages.ts';
 import type { Allocation } from '../core/slots.ts';
 import { jobArgv, splitWords, withEnvscript } from '../process/command.ts';
-import { jobEnvironment } from '../process/environment.ts';
+import { environmentBytes, jobEnvironment } from '../process/environment.ts';
 import type { StartRequest } from '../process/helper.ts';
 import { mpiCommand, type MpiFlavour } from '../process/mpi/flavour.ts';
 
@@ -39,8 +40,10 @@ function isOfSeveralHosts(job: Job): boolean {
   return new Set(job.hosts).size > 1;
 }
 
-/** The directory of a job; a `user_workdir` is used as it is and not made. */
+/** The directory of a job; a `user_workdir` is used as it is and not made. UserError for a relative one. */
 export function workingDirectory(dbPath: string, job: Job): string {
+  const fault = workdirFault(job.userWorkdir, 'user_workdir');
+  if (fault !== null) throw new UserError(fault);
   if (job.userWorkdir !== '') return job.userWorkdir;
   // Both sides are normal already (dbPath is resolved, no part of the other is `.` or `..`): path.join would only cost.
   return `${dbPath}/data/${jobDirectory({ job_id: job.id, workflow: job.workflow, name: job.name })}`;
@@ -94,7 +97,7 @@ export function startRequest(
     output: outputName(job),
     attempt: job.attempt,
     argv,
-    set,
+    set: environmentBytes(set),
     unset,
     // A whole node holds all of its ids: the pin then keeps a logical node inside its share of the host.
     cpus: allocation.cpus,

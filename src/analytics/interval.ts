@@ -19,6 +19,9 @@ export function momentOf(what: string, given: unknown): Moment {
   );
 }
 
+/** A thousand years: further back there is no date that every reader takes. */
+const LONGEST_AGO_MS = 1_000 * 365 * 86_400_000;
+
 export function millisecondsOf(moment: Moment, nowMs: number): number {
   return 'atMs' in moment ? moment.atMs : nowMs - moment.agoMs;
 }
@@ -26,9 +29,11 @@ export function millisecondsOf(moment: Moment, nowMs: number): number {
 function durationOf(text: string): Moment | null {
   if (!/^(?:\d+(?:\.\d+)?[smhdw])+$/i.test(text)) return null;
   const parts = [...text.toLowerCase().matchAll(/([\d.]+)([smhdw])/g)];
-  return {
-    agoMs: parts.reduce((sum, [, n, unit]) => sum + Number(n) * UNITS_MS[unit as keyof typeof UNITS_MS], 0),
-  };
+  const agoMs = parts.reduce(
+    (sum, [, n, unit]) => sum + Number(n) * UNITS_MS[unit as keyof typeof UNITS_MS],
+    0,
+  );
+  return agoMs <= LONGEST_AGO_MS ? { agoMs } : null;
 }
 
 function timeOf(text: string): Moment | null {

@@ -87,3 +87,12 @@ export const COMPLETION_MAX = 100;
 
 /** Names of jobs are completed among so many of the newest. Measured: a few ms; all of a million would be a second a key. */
 export const COMPLETION_NEWEST = 1_000;
+
+/** Characters of a wrong value that a sentence repeats. Guess: enough to know it again. */
+export const SHOWN_VALUE = 200;
+
+/** Longest time limit of a launcher, minutes: ten years, within which times stay times. */
+export const MAX_LIMIT_MINUTES = 5_256_000;
+
+/** Longest wait of a timer of the platform, milliseconds; a longer one would be over at once. */
+export const MAX_TIMER_MS = 2_147_483_647;

@@ -1,17 +1,21 @@
 /** `balsam job`: adds one job, after showing it and asking. */
 import { defineCommand } from 'citty';
+import { SHOWN_VALUE } from '../base/client-limits.ts';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { didYouMean } from '../base/suggest.ts';
+import { environText } from '../core/environ-vars.ts';
 import { notYetSupported } from '../core/not-yet.ts';
 import { field, queryOf } from '../core/query.ts';
 import { getApplication, listApplications } from '../store/application-store.ts';
 import { countJobs, insertJobs } from '../store/job-store.ts';
+import { checkNewJob } from '../store/job-values.ts';
 import { JOB_FIELDS } from '../store/rows.ts';
 import type { JobField, JobRow, NewJob } from '../store/rows.ts';
-import { escaped, jobRecord } from './format.ts';
+import { clip, escaped, jobRecord } from './format.ts';
 import { JSON_OPTION, jsonLine } from './json.ts';
 import { integer, repeated, words } from './options.ts';
+import { typedBytes } from './typed-bytes.ts';
 import { confirmed, printLine, withDatabase } from './terminal.ts';
 
 const count = (description: string) => ({ type: 'string', description, valueHint: 'N' }) as const;
@@ -87,6 +91,7 @@ async function add(job: NewJob, sure: Sure): Promise<void> {
     }
     const missing = notYetSupported(job, application);
     if (missing !== null) throw new UserError(missing);
+    checkNewJob(job);
     if (sure.json !== true) await printLine(jobRecord(withDefaults(job), application, db.path));
     if (sure.json !== true && sure.yes !== true) {
       const workflow = job.workflow ?? '';
@@ -123,15 +128,16 @@ function counts(args: Counts): NewJob {
   };
 }
 
-/** The pairs come joined by NUL, which no argument can hold. */
+/** The pairs come joined by NUL, which no argument can hold; each is one variable, whatever its value holds. */
 function environment(pairs: string | undefined): string {
   if (pairs === undefined) return '';
-  for (const pair of pairs.split('\0')) {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*=/.test(pair)) {
-      throw new UserError(`--env must be NAME=VALUE, not ${JSON.stringify(pair)}`);
-    }
-  }
-  return pairs.replaceAll('\0', ':');
+  const variables = pairs.split('\0').map((pair) => {
+    const [, name, value] = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(typedBytes(pair)) ?? [];
+    if (name === undefined || value === undefined)
+      throw new UserError(`--env must be NAME=VALUE, not ${JSON.stringify(clip(pair, SHOWN_VALUE))}`);
+    return [name, value] as const;
+  });
+  return environText(variables, '--env');
 }
 
 /** The row as it will be, to show it before it is there. */

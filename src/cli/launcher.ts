@@ -3,9 +3,10 @@
  * The process stays as the warden of the launcher; a bar shows how far it is.
  */
 import { defineCommand } from 'citty';
+import { MAX_LIMIT_MINUTES } from '../base/client-limits.ts';
 import { UserError } from '../base/errors.ts';
 import { JSON_OPTION } from './json.ts';
-import { integer } from './options.ts';
+import { decimal, integer } from './options.ts';
 
 /** Idle seconds after which a launcher leaves, by mode: the original's. */
 const IDLE_EXIT_SECONDS = { mpi: 10, mixed: 10, serial: 120 };
@@ -149,11 +150,6 @@ function allocation(
 
 /** Minutes, with a fraction; null for 0. */
 function minutes(text: string): number | null {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value < 0) {
-    throw new UserError(
-      `--time-limit-minutes must be a number of minutes of at least 0, not ${JSON.stringify(text)}`,
-    );
-  }
+  const value = decimal('--time-limit-minutes', text, 0, MAX_LIMIT_MINUTES);
   return value === 0 ? null : value;
 }

@@ -31,6 +31,7 @@ import {
   treeText,
 } from './format.ts';
 import type { LsField } from './format.ts';
+import { integer } from './options.ts';
 import { JSON_OPTION, jsonLine } from './json.ts';
 import { inStateColour, lookOf } from './look.ts';
 import { conditionOf, FILTERS } from './select.ts';
@@ -244,9 +245,7 @@ function extraFields(): LsField[] | null {
 function rowLimit(): number {
   const text = process.env['BALSAM_LS_LIMIT'] ?? '';
   if (text === '') return LS_LIMIT;
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new UserError(`BALSAM_LS_LIMIT must be an integer of at least 1, not ${JSON.stringify(text)}`);
+  return integer('BALSAM_LS_LIMIT', text, 1);
 }
 
 /** UserError for an option that means nothing to this list. */

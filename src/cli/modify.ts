@@ -4,10 +4,13 @@
  */
 import fs from 'node:fs';
 import { defineCommand } from 'citty';
+import { SHOWN_VALUE } from '../base/client-limits.ts';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
+import { readInteger } from '../base/numbers.ts';
 import { didYouMean } from '../base/suggest.ts';
 import type { OpenDatabase } from '../cluster/open.ts';
+import { environText, parseEnvironVars } from '../core/environ-vars.ts';
 import { shortId } from '../core/job-directory.ts';
 import { SETTABLE_STATES } from '../core/job.ts';
 import { isJsonObject } from '../core/json.ts';
@@ -18,6 +21,7 @@ import { getApplication, listApplications } from '../store/application-store.ts'
 import { killJobs, updateJob } from '../store/job-store.ts';
 import type { JobChange } from '../store/job-store.ts';
 import { putState } from '../store/put-state-store.ts';
+import { fieldFault, wantedOf } from '../store/job-values.ts';
 import { isJobField, isWritableField, JOB_FIELDS } from '../store/rows.ts';
 import type { FieldSpec, JobRow, WritableField } from '../store/rows.ts';
 import { clip, cute, escaped, fieldText, isLsField, spacedJson } from './format.ts';
@@ -25,6 +29,7 @@ import { JSON_OPTION, jsonLine } from './json.ts';
 import { modifyApplication } from './modify-app.ts';
 import { NAMES_A_JOB, theJob } from './one-job.ts';
 import { stateNamed } from './select.ts';
+import { typedBytes } from './typed-bytes.ts';
 import { printLine, withDatabase } from './terminal.ts';
 
 export const modifyCommand = defineCommand({
@@ -38,7 +43,7 @@ export const modifyCommand = defineCommand({
     field: {
       type: 'positional',
       required: false,
-      description: 'field to change; data.KEY for one key of data',
+      description: 'field to change; data.KEY for one key of data, environ_vars.NAME for one variable',
     },
     to: {
       type: 'positional',
@@ -108,18 +113,36 @@ async function modifyJob(
   }
   if (field === 'state') return modifyState(db, id, text, json);
   if (!isWritableField(field)) throw new UserError(`${field} of a job cannot be changed`);
-  if (keys.length > 0 && field !== 'data')
-    throw new UserError(`${field} has nothing inside: only data has keys (data.KEY)`);
+  if (keys.length > 0 && field !== 'data' && field !== 'environ_vars')
+    throw new UserError(
+      `${field} has nothing inside: only data has keys (data.KEY), and environ_vars variables (environ_vars.NAME)`,
+    );
+  if (keys.length > 0 && field === 'environ_vars') return modifyVariable(db, id, keys.join('.'), text, json);
   const given = field === 'data' && text === '-' ? fs.readFileSync(0, 'utf8') : text;
   const value = keys.length > 0 ? keyValue(given) : valueOf(field, given);
   const wish = notYetSupported({ [field]: value }, null);
   if (wish !== null) throw new UserError(wish);
-  const job = await theJob(db, id, ['data', 'environ_vars']);
+  const job = await theJob(db, id, ['data']);
   if (field === 'application') await checkApplication(db, text);
   const changed = await updateJob(db, job.job_id, changeOf(field, keys.join('.'), value, job.data));
   const shown = keys.length > 0 ? changed.data[keys.join('.')] : changed[field];
   const asText = keys.length > 0 || !isLsField(field) ? spacedJson(shown) : fieldText(changed, field);
   await said(json, job, typed, shown ?? null, asText);
+}
+
+/** One variable, whatever its value holds; the others stay. */
+async function modifyVariable(
+  db: OpenDatabase,
+  id: string,
+  name: string,
+  text: string,
+  json: boolean,
+): Promise<void> {
+  const job = await theJob(db, id, ['environ_vars']);
+  const variables = parseEnvironVars(job.environ_vars).set(name, typedBytes(text));
+  const environ_vars = environText(variables);
+  await updateJob(db, job.job_id, { fields: { environ_vars }, dataSet: {}, dataRemoved: [] });
+  await said(json, job, `environ_vars.${name}`, text, text);
 }
 
 function said(
@@ -165,9 +188,6 @@ function keyValue(text: string): JsonValue {
   }
 }
 
-/** Characters of a wrong value that a sentence repeats. */
-const SHOWN_VALUE = 200;
-
 const TRUE = ['true', 'yes', 'on', '1'];
 const FALSE = ['false', 'no', 'off', '0'];
 
@@ -176,37 +196,36 @@ export function valueOf(field: WritableField, text: string): JobRow[WritableFiel
   const spec: FieldSpec = JOB_FIELDS[field];
   const wrong = (wanted: string): UserError =>
     new UserError(`${field} must be ${wanted}, not ${JSON.stringify(clip(text, SHOWN_VALUE))}`);
+  const value = converted(spec, text);
+  if (value === undefined) throw wrong(wantedOf(field));
+  const fault = fieldFault(field, value, field);
+  if (fault !== null) throw spec.type === 'int' ? wrong(wantedOf(field)) : new UserError(fault);
+  return value;
+}
+
+/** `text` read as this type; undefined when it is none. */
+function converted(spec: FieldSpec, text: string): JobRow[WritableField] | undefined {
   switch (spec.type) {
-    case 'int': {
+    case 'int':
       if (spec.default === null && ['null', 'none', ''].includes(text.toLowerCase())) return null;
-      const value = Number(text);
-      const { min = 0, max = 0 } = spec;
-      if (!/^[+-]?\d+$/.test(text.trim()) || value < min || value > max)
-        throw wrong(`a whole number from ${min} to ${max}`);
-      return value;
-    }
+      return readInteger(text) ?? undefined;
     case 'bool': {
       const word = text.trim().toLowerCase();
-      if (!TRUE.includes(word) && !FALSE.includes(word)) throw wrong('true or false');
+      if (!TRUE.includes(word) && !FALSE.includes(word)) return undefined;
       return TRUE.includes(word);
     }
     case 'json': {
       const value = jsonOf(text);
-      if (!isJsonObject(value)) throw wrong('a JSON object like {"x": 1}');
-      return value;
+      return isJsonObject(value) ? value : undefined;
     }
     case 'uuids': {
       const list = text.trim().startsWith('[') ? jsonOf(text) : text.split(/[\s,]+/).filter(Boolean);
-      if (!Array.isArray(list) || !list.every((item) => typeof item === 'string'))
-        throw wrong('a list of job ids');
-      return list;
+      return Array.isArray(list) && list.every((item) => typeof item === 'string') ? list : undefined;
     }
     case 'text':
     case 'uuid':
     case 'time':
     case 'state':
-      if (field === 'environ_vars' && text !== '' && !/^[A-Za-z_][A-Za-z0-9_]*=/.test(text))
-        throw wrong('NAME=VALUE, several of them joined by ":"');
       return text;
   }
 }

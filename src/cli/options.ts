@@ -5,8 +5,12 @@
  * main.ts calls `canonical` for every command, so that each gets only what it declared. Nothing here has an effect.
  */
 import type { ArgDef, ArgsDef } from 'citty';
+import { SHOWN_VALUE } from '../base/client-limits.ts';
 import { UserError } from '../base/errors.ts';
+import { MAX_INT } from '../base/limits.ts';
+import { readDecimal, readInteger } from '../base/numbers.ts';
 import { didYouMean } from '../base/suggest.ts';
+import { clip } from './format.ts';
 
 /** An option that takes one word or more, and may be repeated; the words arrive as one text joined by `join`. */
 export interface ListOption {
@@ -81,16 +85,20 @@ export function integer<T extends string | undefined>(
 ): T extends string ? number : number | undefined;
 export function integer(option: string, text: string | undefined, min: number): number | undefined {
   if (text === undefined) return undefined;
-  const value = Number(text);
-  if (
-    /^[+-]?\d+$/.test(text.trim()) &&
-    Number.isSafeInteger(value) &&
-    value >= min &&
-    value <= 2_147_483_647
-  ) {
-    return value;
-  }
-  throw new UserError(`${option} must be an integer of at least ${min}, not ${JSON.stringify(text)}`);
+  const value = readInteger(text);
+  if (value !== null && value >= min && value <= MAX_INT) return value;
+  throw new UserError(
+    `${option} must be a whole number from ${min} to ${MAX_INT}, not ${JSON.stringify(clip(text, SHOWN_VALUE))}`,
+  );
+}
+
+/** The number that `text` writes, with a fraction or without; UserError naming option, value and range otherwise. */
+export function decimal(option: string, text: string, min: number, max: number): number {
+  const value = readDecimal(text);
+  if (value !== null && value >= min && value <= max) return value;
+  throw new UserError(
+    `${option} must be a number from ${min} to ${max}, not ${JSON.stringify(clip(text, SHOWN_VALUE))}`,
+  );
 }
 
 function knownOf(command: string, args: ArgsDef): Known {

@@ -57,6 +57,10 @@ const FIELDS = `BALSAM_LS_FIELDS adds columns to \`balsam ls\`, names joined by 
 data is a JSON object; data.KEY is one key of it:
 
   $ balsam modify first data.x 3
+
+environ_vars.NAME is one of its variables; its value may hold anything:
+
+  $ balsam modify first environ_vars.UBSAN_OPTIONS halt_on_error=1:print_stacktrace=1
 `;
 
 const ENVIRONMENT = `BALSAM_DB_PATH     the database directory; set by balsamactivate

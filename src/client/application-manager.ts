@@ -8,11 +8,11 @@ import { UserError } from '../base/errors.ts';
 import { didYouMean } from '../base/suggest.ts';
 import { APPLICATION_TEXTS } from '../core/job-channel.ts';
 import type { ApplicationFields } from '../core/job-channel.ts';
-import { isJsonObject, textFault } from '../core/json.ts';
+import { isJsonObject } from '../core/json.ts';
 import { compareTexts, matches } from '../core/query.ts';
 import type { Condition, Query, Selection } from '../core/query.ts';
+import { applicationFault, shown } from '../store/job-values.ts';
 import type { ApplicationChange, ApplicationRow, NewApplication } from '../store/rows.ts';
-import { shown } from './fields.ts';
 import type { Column } from './fields.ts';
 import type { Connection } from './gateway.ts';
 import type { ApplicationConditions } from './lookups.ts';
@@ -133,11 +133,13 @@ function checkedTexts(fields: unknown): Record<string, string> {
       );
     }
     if (value === undefined) continue;
-    if (typeof value !== 'string')
-      throw new UserError(`${key} of an application must be text, not ${shown(value)}`);
-    const fault = textFault(value, `${key} of an application`);
+    const fault = applicationFault(
+      key as (typeof APPLICATION_FIELDS)[number],
+      value,
+      `${key} of an application`,
+    );
     if (fault !== null) throw new UserError(fault);
-    checked[key] = value;
+    checked[key] = value as string;
   }
   return checked;
 }

@@ -9,11 +9,12 @@ import { UserError } from '../base/errors.ts';
 import { isId } from '../base/ids.ts';
 import { didYouMean } from '../base/suggest.ts';
 import { JOB_STATES } from '../core/job.ts';
-import { isJsonObject, jsonFault } from '../core/json.ts';
+import { isJsonObject, jsonFault, textFault } from '../core/json.ts';
 import { COMPARISONS } from '../core/query.ts';
 import type { Comparison, Condition, Direction, JsonValue, QueryValue } from '../core/query.ts';
+import { shown } from '../store/job-values.ts';
 import type { FieldType } from '../store/rows.ts';
-import { readableColumn, shown } from './fields.ts';
+import { readableColumn } from './fields.ts';
 import type { Column } from './fields.ts';
 
 /** Turns a script's name of a field into its column; throws UserError for an unknown one. */
@@ -171,7 +172,7 @@ function operandOf(target: Target, op: Comparison, value: unknown): QueryValue {
     case 'startsWith':
     case 'endsWith':
       if (typeof value !== 'string') throw wrong('text');
-      return value;
+      return wellFormed(name, value);
     case 'lt':
     case 'lte':
     case 'gt':
@@ -197,7 +198,7 @@ function fieldValue(name: string, type: FieldType, value: unknown): QueryValue {
   switch (type) {
     case 'text':
       if (typeof value !== 'string') throw wrong('text');
-      return value;
+      return wellFormed(name, value);
     case 'state':
       if (typeof value !== 'string') throw wrong('a state');
       if (!(JOB_STATES as readonly string[]).includes(value)) {
@@ -234,6 +235,12 @@ function timeOf(value: unknown, wrong: (wanted: string) => UserError): Date {
   if (!(time instanceof Date) || Number.isNaN(time.getTime()))
     throw wrong("a Date, or a text like '2026-01-31T12:00:00Z'");
   return time;
+}
+
+/** Half of a surrogate pair would be sent as another character, and find that. NUL is in no row, and finds nothing. */
+function wellFormed(name: string, text: string): string {
+  if (text.isWellFormed()) return text;
+  throw new UserError(textFault(text.replaceAll('\0', ''), name) ?? '');
 }
 
 /** A value that `data` can hold; another is equal to nothing, so that asking for it is a mistake. */

@@ -6,11 +6,13 @@
  */
 import { UserError } from '../base/errors.ts';
 import { didYouMean } from '../base/suggest.ts';
-import { isJsonObject, jsonFault, textFault } from '../core/json.ts';
+import { environText } from '../core/environ-vars.ts';
+import { isJsonObject } from '../core/json.ts';
 import type { Difference } from '../core/json.ts';
 import type { JsonObject } from '../core/query.ts';
+import { fieldFault, shown } from '../store/job-values.ts';
 import { JOB_FIELDS, WRITABLE_FIELDS } from '../store/rows.ts';
-import type { FieldSpec, FieldType, JobField, JobRow, NewJob, WritableField } from '../store/rows.ts';
+import type { FieldType, JobField, JobRow, NewJob, WritableField } from '../store/rows.ts';
 
 type Camel<S extends string> = S extends `${infer A}_${infer B}` ? `${A}${Capitalize<Camel<B>>}` : S;
 
@@ -113,83 +115,16 @@ export function jobChangeOf(fields: unknown): { fields: Partial<JobRow>; data: D
  * field, value and what it should be.
  */
 export function checkedValue(column: WritableField, value: unknown): JobRow[WritableField] {
-  const name = scriptName(column);
-  const spec: FieldSpec = JOB_FIELDS[column];
-  const wrong = (wanted: string): UserError =>
-    new UserError(`${name} of a job must be ${wanted}, not ${shown(value)}`);
-  if (value === null && spec.default === null) return null;
-  switch (spec.type) {
-    case 'int':
-      return checkedInteger(value, spec, wrong);
-    case 'bool':
-      if (typeof value !== 'boolean') throw wrong('true or false');
-      return value;
-    case 'json':
-      return checkedData(value, name);
-    case 'uuids':
-      if (!Array.isArray(value) || !value.every((v) => typeof v === 'string'))
-        throw wrong('a list of job ids');
-      return [...value];
-    case 'text':
-    case 'uuid':
-    case 'time':
-    case 'state': {
-      const text = column === 'environ_vars' && isJsonObject(value) ? environText(value) : value;
-      if (typeof text !== 'string') throw wrong('text');
-      const fault = textFault(text, name);
-      if (fault !== null) throw new UserError(fault);
-      return text;
-    }
-  }
+  const isObject = column === 'environ_vars' && isJsonObject(value);
+  const given = isObject ? environText(Object.entries(value), scriptName(column)) : value;
+  const fault = fieldFault(column, given, `${scriptName(column)} of a job`);
+  if (fault !== null) throw new UserError(fault);
+  return (Array.isArray(given) ? [...given] : given) as JobRow[WritableField];
 }
 
 /** `data`, checked: a plain object that Postgres can hold. The object itself is returned, not a copy. */
-export function checkedData(value: unknown, name = 'data'): JsonObject {
-  if (!isJsonObject(value)) throw new UserError(`${name} of a job must be an object, not ${shown(value)}`);
-  const fault = jsonFault(value, name);
+export function checkedData(value: unknown): JsonObject {
+  const fault = fieldFault('data', value, 'data of a job');
   if (fault !== null) throw new UserError(fault);
-  return value;
-}
-
-function checkedInteger(value: unknown, spec: FieldSpec, wrong: (wanted: string) => UserError): number {
-  const { min, max } = spec;
-  const range = min === undefined ? '' : ` of at least ${min}`;
-  if (typeof value !== 'number' || !Number.isInteger(value)) throw wrong(`an integer${range}`);
-  if (min !== undefined && value < min) throw wrong(`an integer${range}`);
-  if (max !== undefined && value > max) throw wrong(`an integer of at most ${max}`);
-  return value;
-}
-
-/** `{ A: '1', B: '2' }` → `A=1:B=2`; refuses what would be read back differently. */
-function environText(variables: { [name: string]: unknown }): string {
-  return Object.entries(variables)
-    .map(([name, value]) => {
-      if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
-        throw new UserError(`environVars: ${JSON.stringify(name)} is no name of a variable`);
-      }
-      if (typeof value !== 'string')
-        throw new UserError(`environVars: ${name} must be text, not ${shown(value)}`);
-      if (/:\s*[A-Za-z_][A-Za-z0-9_]*\s*=/.test(value)) {
-        throw new UserError(
-          `environVars: ${name} holds ":NAME=", which would begin another variable: ${value}`,
-        );
-      }
-      return `${name}=${value}`;
-    })
-    .join(':');
-}
-
-/** A value for a sentence, never long. */
-export function shown(value: unknown): string {
-  const text = typeof value === 'bigint' ? `${value}n` : safeJson(value);
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
-}
-
-function safeJson(value: unknown): string {
-  if (typeof value === 'number' || value === undefined || typeof value === 'symbol') return String(value);
-  try {
-    return JSON.stringify(value) ?? typeof value;
-  } catch {
-    return 'an object that is no JSON';
-  }
+  return value as JsonObject;
 }

@@ -8,6 +8,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { MAX_TIMER_MS } from '../base/client-limits.ts';
 import { EXIT_FAILED, messageOf, UserError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { cuteId, jobDirectory } from '../core/job-directory.ts';
@@ -16,8 +17,9 @@ import { isJsonObject, sameJson } from '../core/json.ts';
 import type { JsonObject, JsonValue } from '../core/query.ts';
 import { byIds } from '../core/query.ts';
 import { jobArgv } from '../process/command.ts';
+import { shown } from '../store/job-values.ts';
 import type { ApplicationRow, HistoryLine, JobRow, NewJob, WritableField } from '../store/rows.ts';
-import { checkedData, checkedValue, defaultOf, FIELD_PAIRS, shown, writableColumn } from './fields.ts';
+import { checkedData, checkedValue, defaultOf, FIELD_PAIRS, writableColumn } from './fields.ts';
 import type { JobFields, NewJobFields } from './fields.ts';
 import { found, insideJob } from './gateway.ts';
 import type { Connection, Loaded } from './gateway.ts';
@@ -75,7 +77,7 @@ export class BalsamJob implements JobFields {
   declare threadsPerCore: number;
   /** How many such jobs share a node; 1 is the whole node. */
   declare nodePackingCount: number;
-  /** `A=1:B=2`; an object is turned into that. */
+  /** `A=1:B=2`, or an object in JSON where a value would be cut; an object is turned into one of them. */
   declare environVars: string;
   /** Passed to mpirun as they are. */
   declare mpiFlags: string;
@@ -232,6 +234,9 @@ export class BalsamJob implements JobFields {
    */
   async finished(options: { timeoutMs?: number } = {}): Promise<this> {
     this.#needSaved('wait for');
+    const { timeoutMs } = options;
+    if (timeoutMs !== undefined && !(timeoutMs >= 0 && timeoutMs <= MAX_TIMER_MS))
+      throw new UserError(`timeoutMs must be a number from 0 to ${MAX_TIMER_MS}, not ${shown(timeoutMs)}`);
     this.#take(await (await this.#connection.gateway()).finished(this.#id, options.timeoutMs ?? null));
     return this;
   }
@@ -372,8 +377,12 @@ export class BalsamJob implements JobFields {
     if (stray !== undefined) writableColumn(stray);
     const values: Known = new Map();
     for (const [name, column] of FIELD_PAIRS) {
-      const value = column === 'data' ? copyOf(checkedData(this.data)) : checkedValue(column, this[name]);
-      values.set(column, value as JsonValue);
+      const known = this.#known?.get(column);
+      // What is as it was read is not judged: another field of a row that somebody wrote by SQL can be mended.
+      const isKnown = typeof known === 'string' && this[name] === known;
+      if (isKnown) values.set(column, known);
+      else if (column === 'data') values.set(column, copyOf(checkedData(this.data)) as JsonValue);
+      else values.set(column, checkedValue(column, this[name]) as JsonValue);
     }
     return values;
   }

@@ -10,7 +10,7 @@ import { all, EVERYTHING } from '../core/query.ts';
 import type { Condition, Query } from '../core/query.ts';
 import { conditionOf, orderOf } from './conditions.ts';
 import type { ColumnOf } from './conditions.ts';
-import { shown } from './fields.ts';
+import { shown } from '../store/job-values.ts';
 import type { Ordering } from './lookups.ts';
 import { ValueQuery } from './value-query.ts';
 import type { ValueRow, ValueSource } from './value-query.ts';

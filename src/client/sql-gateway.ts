@@ -41,6 +41,7 @@ import {
   updateJob,
 } from '../store/job-store.ts';
 import type { JobChange } from '../store/job-store.ts';
+import { shown } from '../store/job-values.ts';
 import type {
   ApplicationChange,
   ApplicationRow,
@@ -54,6 +55,9 @@ import type { Change, Gateway, OpenOptions, SavedChange } from './gateway.ts';
 
 /** Opens the database; UserError with what to do when it cannot be found, reached or read. */
 export async function openSqlGateway(options: OpenOptions): Promise<SqlGateway> {
+  const { maxConnections } = options;
+  if (maxConnections !== undefined && !(Number.isInteger(maxConnections) && maxConnections >= 1))
+    throw new UserError(`maxConnections must be a whole number of at least 1, not ${shown(maxConnections)}`);
   const db = await openDatabase({
     ...(options.path === undefined ? {} : { path: options.path }),
     applicationName: 'balsam client',

@@ -24,6 +24,12 @@ export function jobDirectory(job: NamedJob): string {
   return job.workflow === '' ? own : `${pathPart(job.workflow)}/${own}`;
 }
 
+/** Why `text` is no `user_workdir`, or null: a job may run on any host, from a process that stands anywhere. */
+export function workdirFault(text: string, label: string): string | null {
+  if (text === '' || text.startsWith('/')) return null;
+  return `${label} must be an absolute path, one that begins with /, not ${JSON.stringify(text)}`;
+}
+
 /** `<name>.out`: what the job wrote to stdout and stderr, in its directory. */
 export function outputName(job: { readonly name: string }): string {
   return `${pathPart(job.name)}.out`;

@@ -1,11 +1,10 @@
 /**
- * From an application's executable and a job's arguments to an argv, without a shell. Words are split as a POSIX shell
- * splits them (quotes and backslashes honoured), because people write such lines with a shell in mind; nothing else of
- * a shell happens: no $, no globs, no operators, no comments. Who calls it: the agent, before a start.
- * It must never start anything, and never guess what a broken line means.
+ * From an application's executable and a job's arguments to an argv, without a shell; core/words.ts splits them.
+ * Who calls it: the agent, before a start. It must never start anything.
  */
 import { UserError } from '../base/errors.ts';
 import { homeDirectory } from '../base/home.ts';
+import { splitWords as wordsOf } from '../core/words.ts';
 
 /**
  * argv of a job: the words of `executable`, then those of `args`; an unquoted leading `~` or `~/` becomes the home
@@ -24,30 +23,7 @@ export function withEnvscript(envscript: string, argv: readonly string[]): strin
 
 /** Words of `text`; `field` names it in the error. */
 export function splitWords(text: string, field: string, home?: string): string[] {
-  const words: string[] = [];
-  let word: string | null = null;
-  for (let i = 0; i < text.length; i++) {
-    const c = text[i] as string;
-    if (c === ' ' || c === '\t' || c === '\n' || c === '\r') {
-      if (word !== null) words.push(word);
-      word = null;
-    } else if (c === "'" || c === '"') {
-      const [inside, end] = c === "'" ? single(text, i, field) : double(text, i, field);
-      word = (word ?? '') + inside;
-      i = end;
-    } else if (c === '\\') {
-      if (i + 1 === text.length)
-        throw new UserError(`${field} ends with a backslash that escapes nothing: ${text}`);
-      i += 1;
-      if (text[i] !== '\n') word = (word ?? '') + text[i];
-    } else if (c === '~' && word === null && /^(?:[\s/]|$)/.test(text.slice(i + 1, i + 2))) {
-      word = home ?? ownHome(text, field);
-    } else {
-      word = (word ?? '') + c;
-    }
-  }
-  if (word !== null) words.push(word);
-  return words;
+  return wordsOf(text, field, () => home ?? ownHome(text, field));
 }
 
 /** Asked for only where a `~` stands: most jobs have none, and there may be no home. */
@@ -58,30 +34,4 @@ function ownHome(text: string, field: string): string {
       `${field} has a ~, and there is no home directory here (HOME): write the whole path: ${text}`,
     );
   return home;
-}
-
-function single(text: string, start: number, field: string): [inside: string, end: number] {
-  const end = text.indexOf("'", start + 1);
-  if (end < 0) throw unclosed(text, start, field);
-  return [text.slice(start + 1, end), end];
-}
-
-function double(text: string, start: number, field: string): [inside: string, end: number] {
-  let inside = '';
-  for (let i = start + 1; i < text.length; i++) {
-    const c = text[i] as string;
-    if (c === '"') return [inside, i];
-    const next = text[i + 1];
-    if (c === '\\' && next !== undefined && '$`"\\\n'.includes(next)) {
-      if (next !== '\n') inside += next;
-      i += 1;
-    } else {
-      inside += c;
-    }
-  }
-  throw unclosed(text, start, field);
-}
-
-function unclosed(text: string, at: number, field: string): UserError {
-  return new UserError(`${field} has a quote that is never closed, at character ${at + 1}: ${text}`);
 }

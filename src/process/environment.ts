@@ -3,7 +3,8 @@
  * (whatever describes the agent as an MPI rank: a program run alone would join the agents' world) and what is added.
  * Who calls it: the agent, for each start; mpi/*, for mpirun itself. It must never touch process.env.
  */
-import { UserError } from '../base/errors.ts';
+import { parseEnvironVars, RAW_BYTE } from '../core/environ-vars.ts';
+import type { StartRequest } from './helper-messages.ts';
 
 /** Set by a launcher of ranks and by nobody else: always taken away. */
 const RANK =
@@ -38,35 +39,10 @@ export function parseEnviron(environ: Uint8Array): Map<string, string> {
   return found;
 }
 
-const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
-
-/**
- * The user's `A=1:B=2`. A colon separates only where a name and `=` follow, so that `PATH=/a:/b:X=1` and
- * `URL=http://host:80/` mean what they say. UserError when it does not begin with a name and `=`.
- */
-export function parseEnvironVars(text: string): Map<string, string> {
-  const found = new Map<string, string>();
-  let last: string | null = null;
-  if (text.trim() === '') return found;
-  for (const piece of text.split(':')) {
-    const cut = piece.indexOf('=');
-    const name = piece.slice(0, Math.max(0, cut)).trim();
-    if (NAME.test(name)) {
-      last = name;
-      found.set(name, piece.slice(cut + 1));
-    } else if (last !== null) {
-      found.set(last, `${found.get(last)}:${piece}`);
-    } else {
-      throw new UserError(`environ_vars must be NAME=value pairs joined by colons, not: ${text}`);
-    }
-  }
-  return found;
-}
-
 /** What the environment of one start is made from. */
 export interface JobFacts {
   readonly jobId: string;
-  /** The user's `A=1:B=2`. */
+  /** The user's, as core/environ-vars.ts reads them. */
   readonly environVars: string;
   readonly parentIds: readonly string[];
   readonly dbPath: string;
@@ -87,4 +63,18 @@ export function jobEnvironment(job: JobFacts): Record<string, string> {
   set['BALSAM_ATTEMPT'] = String(job.attempt);
   if (job.threadsPerRank > 1) set['OMP_NUM_THREADS'] = String(job.threadsPerRank);
   return Object.assign(set, job.gpus);
+}
+
+/** The same for a helper: values with bytes that are no UTF-8 (halves of surrogate pairs) as bytes. */
+export function environmentBytes(set: Readonly<Record<string, string>>): StartRequest['set'] {
+  if (Object.values(set).every((value) => value.isWellFormed())) return set;
+  return Object.entries(set).map(([name, value]) => {
+    let from = 0;
+    const parts: Uint8Array[] = [];
+    for (const found of value.matchAll(RAW_BYTE)) {
+      parts.push(Buffer.from(value.slice(from, found.index)), Buffer.of(found[0].charCodeAt(0) - 0xdc00));
+      from = found.index + 1;
+    }
+    return [name, Buffer.concat([...parts, Buffer.from(value.slice(from))])] as const;
+  });
 }

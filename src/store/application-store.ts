@@ -3,8 +3,8 @@
  * them by name and sends an agent each once. Changing one must never touch jobs: they name it, and it is read at start.
  */
 import { UserError } from '../base/errors.ts';
-import { MAX_INDEXED_BYTES } from '../base/limits.ts';
 import { codeOf, type Database, type Queries } from './connection.ts';
+import { applicationFault } from './job-values.ts';
 import type { ApplicationChange, ApplicationRow, NewApplication } from './rows.ts';
 import { plainArray, textArray } from './sql-array.ts';
 
@@ -19,13 +19,8 @@ function checkApplication(fields: Partial<NewApplication>): [ApplicationField, s
       const field = FIELDS.find((f) => f === name);
       if (field === undefined)
         throw new UserError(`an application has no field "${name}"; its fields are ${FIELDS.join(', ')}`);
-      if (typeof value !== 'string' || value.includes('\0'))
-        throw new UserError(`${name} is ${JSON.stringify(value)}; give a text without the character NUL`);
-      if (field === 'name' && Buffer.byteLength(value) > MAX_INDEXED_BYTES)
-        throw new UserError(
-          `the name of the application has ${Buffer.byteLength(value)} bytes; give one of at most ${MAX_INDEXED_BYTES}`,
-        );
-      if (field === 'name' && value === '') throw new UserError('an application needs a name; give one');
+      const fault = applicationFault(field, value, `${name} of an application`);
+      if (fault !== null) throw new UserError(fault);
       return [field, value];
     });
 }

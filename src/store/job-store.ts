@@ -11,7 +11,7 @@ import { JOB_STATES, isAllowed, isEnd, type JobState } from '../core/job.ts';
 import type { Condition } from '../core/query.ts';
 import { again, type Database, type Queries } from './connection.ts';
 import { ENDED, jobColumns } from './job-columns.ts';
-import { checkData, checkValue, columnType, valueText } from './job-values.ts';
+import { checkDataChange, checkValue, columnType, valueText } from './job-values.ts';
 import { refuseCircle } from './job-parents.ts';
 import { whereSql } from './job-keys.ts';
 import { Parameters } from './query-sql.ts';
@@ -79,7 +79,7 @@ export function changeSql(change: JobChange, parameters: Parameters): { sets: st
 
 function mergeSql(change: JobChange, parameters: Parameters): string {
   if (Object.keys(change.dataSet).length === 0 && change.dataRemoved.length === 0) return '';
-  checkData(change.dataSet);
+  checkDataChange(change.dataSet, change.dataRemoved);
   const set = parameters.add(JSON.stringify(change.dataSet), 'text::jsonb');
   const removed = parameters.add(textArray(change.dataRemoved), 'text[]');
   return `data = (data || ${set}) - ${removed}`;

@@ -1,17 +1,23 @@
 /**
- * The values of a job that a person gives: checked against JOB_FIELDS, and turned into what Postgres is sent.
+ * The values of jobs and applications that a person gives: checked against JOB_FIELDS, and turned into what Postgres is sent.
  *
- * Called by job-store before anything is sent, so that a mistake is one sentence with the field, the value and what to
- * do, and not an error of the database.
+ * Called by the stores before anything is sent, and by the client and the command line earlier still, so that a mistake is
+ * one sentence with the field, the value and what to do, the same at every door. It loads nothing of the database driver.
  */
 import { unreachable } from '../base/assert.ts';
 import { UserError } from '../base/errors.ts';
 import { isId } from '../base/ids.ts';
-import { MAX_DATA_BYTES, MAX_DATA_DEPTH, MAX_INDEXED_BYTES } from '../base/limits.ts';
+import { MAX_DATA_BYTES, MAX_INDEXED_BYTES } from '../base/limits.ts';
+import { environFault } from '../core/environ-vars.ts';
+import type { ApplicationText } from '../core/job-channel.ts';
+import { workdirFault } from '../core/job-directory.ts';
+import { isJsonObject, jsonFault, textFault } from '../core/json.ts';
+import { wordsFault } from '../core/words.ts';
 import {
   JOB_FIELDS,
   isWritableField,
   type FieldSpec,
+  type JsonObject,
   type JobRow,
   type NewJob,
   type WritableField,
@@ -33,73 +39,138 @@ export function checkNewJob(job: NewJob): void {
   }
 }
 
-/** Whether `value` may be the value of `name`; UserError names the field, the value and what to do. */
-export function checkValue(name: WritableField, value: JobRow[WritableField]): void {
+/** UserError unless `value` may be the value of `name`. */
+export function checkValue(name: WritableField, value: unknown): void {
+  const fault = fieldFault(name, value, name);
+  if (fault !== null) throw new UserError(fault);
+  if (name === 'data') checkSize(value as JsonObject);
+}
+
+/**
+ * Why `value` cannot be the value of `name`, as a sentence with the value and what to do, in which the field is called
+ * `label`; null when it can. The one check of a job's fields: of the client, the command line, and what is sent to Postgres.
+ */
+export function fieldFault(name: WritableField, value: unknown, label: string): string | null {
   const spec: FieldSpec = JOB_FIELDS[name];
-  const wrong = (what: string): never => {
-    throw new UserError(`${name} is ${shown(value)}; give ${what}`);
-  };
+  if (value === null && spec.default === null) return null;
+  const wrong = (): string => `${label} must be ${wantedOf(name)}, not ${shown(value)}`;
   switch (spec.type) {
     case 'text':
-      if (typeof value !== 'string') return wrong('a text');
-      if (value.includes('\0')) return wrong('a text without the character NUL');
-      if (INDEXED.includes(name) && Buffer.byteLength(value) > MAX_INDEXED_BYTES)
-        return wrong(`a text of at most ${MAX_INDEXED_BYTES} bytes`);
-      return undefined;
+      return typeof value === 'string' ? fieldTextFault(name, value, label) : wrong();
     case 'int': {
       const { min = 0, max = 0 } = spec;
-      if (value === null && spec.default === null) return undefined;
-      if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max)
-        return wrong(
-          max === 2_147_483_647
-            ? `a whole number of at least ${min}`
-            : `a whole number from ${min} to ${max}`,
-        );
-      return undefined;
+      return typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max
+        ? null
+        : wrong();
     }
     case 'bool':
-      return typeof value === 'boolean' ? undefined : wrong('true or false');
+      return typeof value === 'boolean' ? null : wrong();
     case 'uuids':
-      if (!Array.isArray(value) || !value.every((v) => typeof v === 'string' && isId(v)))
-        return wrong('a list of job ids');
-      return undefined;
+      return Array.isArray(value) && value.every((v) => typeof v === 'string' && isId(v)) ? null : wrong();
     case 'json':
-      return checkData(value);
+      return isJsonObject(value) ? jsonFault(value, 'data') : wrong();
     case 'uuid':
     case 'time':
     case 'state':
-      return wrong('nothing: it cannot be set');
+      return `${label} cannot be set`;
     default:
       return unreachable(spec.type, 'type of field');
   }
 }
 
-function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? typeof value;
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+/** What a field takes, for a sentence. */
+export function wantedOf(name: WritableField): string {
+  const { type, min = 0, max = 0 }: FieldSpec = JOB_FIELDS[name];
+  switch (type) {
+    case 'int':
+      return `a whole number from ${min} to ${max}`;
+    case 'bool':
+      return 'true or false';
+    case 'uuids':
+      return 'a list of job ids';
+    case 'json':
+      return 'an object like {"x": 1}';
+    case 'text':
+    case 'uuid':
+    case 'time':
+    case 'state':
+      return 'text';
+    default:
+      return unreachable(type, 'type of field');
+  }
 }
 
-/** `data` is an object of bounded size and depth, without NUL anywhere. */
-export function checkData(value: unknown): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new UserError(`data is ${shown(value)}; give an object`);
-  const text = JSON.stringify(value);
-  if (Buffer.byteLength(text) > MAX_DATA_BYTES)
+function fieldTextFault(name: WritableField, value: string, label: string): string | null {
+  const fault = textFault(value, label);
+  if (fault !== null) return fault;
+  if (INDEXED.includes(name) && Buffer.byteLength(value) > MAX_INDEXED_BYTES)
+    return `${label} has ${Buffer.byteLength(value)} bytes; give at most ${MAX_INDEXED_BYTES}`;
+  return OF_A_TEXT[name]?.(value, label) ?? null;
+}
+
+/** What else a text must be. */
+const OF_A_TEXT: Readonly<Partial<Record<WritableField, (value: string, label: string) => string | null>>> = {
+  environ_vars: environFault,
+  user_workdir: workdirFault,
+  args: wordsFault,
+  mpi_flags: wordsFault,
+};
+
+/** The same of an application's fields, which all are texts. */
+export function applicationFault(
+  name: 'name' | 'description' | ApplicationText,
+  value: unknown,
+  label: string,
+): string | null {
+  if (typeof value !== 'string') return `${label} must be text, not ${shown(value)}`;
+  const fault = textFault(value, label);
+  if (fault !== null) return fault;
+  switch (name) {
+    case 'name':
+      if (value.trim() === '') return 'an application needs a name';
+      return Buffer.byteLength(value) > MAX_INDEXED_BYTES
+        ? `${label} has ${Buffer.byteLength(value)} bytes; give at most ${MAX_INDEXED_BYTES}`
+        : null;
+    case 'executable':
+    case 'preprocess':
+    case 'postprocess':
+      return wordsFault(value, label);
+    case 'description':
+    case 'envscript':
+      return null;
+    default:
+      return unreachable(name, 'field of an application');
+  }
+}
+
+/** A value for a sentence, never long. */
+export function shown(value: unknown): string {
+  const text = typeof value === 'bigint' ? `${value}n` : safeJson(value);
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+function safeJson(value: unknown): string {
+  if (typeof value === 'number' || value === undefined || typeof value === 'symbol') return String(value);
+  try {
+    return JSON.stringify(value) ?? typeof value;
+  } catch {
+    return 'an object that is no JSON';
+  }
+}
+
+/** Keys of `data` that are set and removed by a change. */
+export function checkDataChange(set: unknown, removed: readonly string[]): void {
+  checkValue('data', set);
+  const fault = removed.map((key) => textFault(key, 'a removed key of data')).find((why) => why !== null);
+  if (fault !== undefined) throw new UserError(fault);
+}
+
+function checkSize(data: JsonObject): void {
+  const bytes = Buffer.byteLength(JSON.stringify(data));
+  if (bytes > MAX_DATA_BYTES)
     throw new UserError(
-      `data is ${Buffer.byteLength(text)} bytes long; keep it below ${MAX_DATA_BYTES} and put larger things in files`,
+      `data has ${bytes} bytes; keep it below ${MAX_DATA_BYTES} and put larger things in files`,
     );
-  if (/(?<!\\)(?:\\\\)*\\u0000/.test(text))
-    throw new UserError('data has the character NUL, which Postgres cannot keep; remove it');
-  if (depth(value, MAX_DATA_DEPTH) > MAX_DATA_DEPTH)
-    throw new UserError(`data is nested deeper than ${MAX_DATA_DEPTH} levels; make it flatter`);
-}
-
-function depth(value: unknown, left: number): number {
-  if (typeof value !== 'object' || value === null) return 0;
-  if (left === 0) return 1;
-  let deepest = 0;
-  for (const inner of Object.values(value)) deepest = Math.max(deepest, depth(inner, left - 1));
-  return deepest + 1;
 }
 
 /** The value as the text that Postgres reads for its column, null for NULL. */

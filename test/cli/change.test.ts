@@ -14,6 +14,7 @@ test.serial('modify converts by the type of the field, and refuses what it canno
     ['wait_for_parents', 'False', 'job wait_for_parents changed to:  false'],
     ['auto_timeout_retry', 'no', 'job auto_timeout_retry changed to:  false'],
     ['environ_vars', 'FOO=1:BAR=2', 'job environ_vars changed to:  FOO=1:BAR=2'],
+    ['environ_vars.BAZ', 'a=0:BAR=1', 'job environ_vars.BAZ changed to:  a=0:BAR=1'],
     ['data', '{"x": [1, null], "\\"": 5}', 'job data changed to:  {"\\"": 5, "x": [1, null]}'],
     ['data.y', '{"z": true}', 'job data.y changed to:  {"z": true}'],
     ['data.word', 'no JSON', 'job data.word changed to:  "no JSON"'],
@@ -23,12 +24,14 @@ test.serial('modify converts by the type of the field, and refuses what it canno
     const ran = await db.run('modify', '00000001', field, value);
     t.deepEqual([ran.code, ran.out, ran.err], [0, `${said}\n`, ''], field);
   }
-  const [row] = await db.sql`select num_nodes, args, wait_for_parents, data, application, state from job`;
+  const [row] =
+    await db.sql`select num_nodes, args, environ_vars, wait_for_parents, data, application, state from job`;
   t.deepEqual(
     { ...row },
     {
       num_nodes: 4,
       args: 'a b c',
+      environ_vars: '{"FOO":"1","BAR":"2","BAZ":"a=0:BAR=1"}',
       wait_for_parents: false,
       data: { x: [1, null], '"': 5, y: { z: true }, word: 'no JSON' },
       application: 'hello',
@@ -45,9 +48,10 @@ test.serial('modify converts by the type of the field, and refuses what it canno
     ['num_nodes', 'abc', 2, /num_nodes must be a whole number from 1 to 2147483647, not "abc"/],
     ['num_nodes', '0', 2, /num_nodes must be a whole number from 1/],
     ['wait_for_parents', 'perhaps', 2, /must be true or false, not "perhaps"/],
-    ['data', '[1]', 2, /data must be a JSON object/],
-    ['data', '{', 2, /data must be a JSON object/],
+    ['data', '[1]', 2, /data must be an object like \{"x": 1\}, not "\[1\]"/],
+    ['data', '{', 2, /data must be an object like/],
     ['environ_vars', 'oops', 2, /environ_vars must be NAME=VALUE/],
+    ['environ_vars.A-B', 'x', 2, /environ_vars: "A-B" is no name of a variable/],
     ['job_id', nth(2), 2, /job_id of a job cannot be changed/],
     ['state', 'NOTASTATE', 2, /there is no state NOTASTATE/],
     ['state', 'FAILD', 2, /did you mean FAILED\?/],
@@ -176,7 +180,10 @@ test.serial('make_dummies, in any spelling, and what it refuses', async (t) => {
   t.is(await db.out('make-dummies', '2'), 'Added 2 dummy jobs to the DB\n');
   const lines = (await db.out('ls', '--wf', 'dummy')).split('\n');
   t.regex(lines[2] ?? '', /^[0-9a-f-]{36} \| dummy0 \| dummy {4}\| dummy {7}\| CREATED$/);
-  t.regex((await db.run('make_dummies', 'many')).err, /N must be an integer of at least 1, not "many"/);
+  t.regex(
+    (await db.run('make_dummies', 'many')).err,
+    /N must be a whole number from 1 to 2147483647, not "many"/,
+  );
   t.is((await db.run('make_dummies')).code, 2);
 });
 

@@ -138,13 +138,13 @@ for (const [what, words, code, pattern] of [
     'a number that is none',
     ['--application', 'hello', '--num-nodes', 'abc'],
     2,
-    /--num-nodes must be an integer of at least 1, not "abc"/,
+    /--num-nodes must be a whole number from 1 to 2147483647, not "abc"/,
   ],
   [
     'too small a number',
     ['--application', 'hello', '--ranks-per-node', '0'],
     2,
-    /--ranks-per-node must be an integer of at least 1/,
+    /--ranks-per-node must be a whole number from 1 to/,
   ],
   [
     'a bad variable',

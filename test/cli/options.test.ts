@@ -3,7 +3,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { parseArgs } from 'citty';
 import type { ArgsDef } from 'citty';
-import { asksHelp, canonical, integer, repeated, words } from '../../src/cli/options.ts';
+import { asksHelp, canonical, decimal, integer, repeated, words } from '../../src/cli/options.ts';
 import { UserError } from '../../src/base/errors.ts';
 
 const ARGS = {
@@ -113,7 +113,41 @@ test('any words are read or refused with a sentence', (t) => {
 test('integers', (t) => {
   t.is(integer('--n', '3', 1), 3);
   t.is(integer('--n', undefined, 1), undefined);
-  for (const bad of ['0', '-1', 'x', '', '1.5', '1e3', '99999999999', '0x10']) {
-    t.throws(() => integer('--n', bad, 1), { message: /^--n must be an integer of at least 1, not "/ });
-  }
+  t.true(Object.is(integer('--n', '-0', 0), 0));
+  for (const bad of [
+    '0',
+    '-0',
+    '-1',
+    'x',
+    '',
+    ' ',
+    ' 5 ',
+    '1.5',
+    '1e3',
+    '1_000',
+    '2147483648',
+    '9'.repeat(400),
+    '0x10',
+    'NaN',
+  ])
+    t.throws(() => integer('--n', bad, 1), {
+      message: /^--n must be a whole number from 1 to 2147483647, not "/,
+    });
+  t.is(decimal('--n', '0.5', 0, 9), 0.5);
+  t.is(decimal('--n', '9.', 0, 9), 9);
+  for (const bad of [
+    '',
+    ' 1',
+    '1e3',
+    '1e309',
+    '0x1',
+    '-1',
+    '9.1',
+    'Infinity',
+    'NaN',
+    '.',
+    '1_0',
+    '9'.repeat(400),
+  ])
+    t.throws(() => decimal('--n', bad, 0, 9), { message: /^--n must be a number from 0 to 9, not "/ });
 });

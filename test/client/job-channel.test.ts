@@ -208,7 +208,7 @@ for (const [what, source, pattern] of [
   [
     'data that is none',
     `currentJob!.data = [] as never; await currentJob!.save()`,
-    /data of a job must be an object, not \[\]/,
+    /data of a job must be an object like .*, not \[\]/,
   ],
   [
     'a stray property',

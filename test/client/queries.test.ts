@@ -164,7 +164,7 @@ test('update changes all that match, merges data, and refuses all when one is he
     [{}, /nothing to change/],
     [{ state: 'FAILED' }, /state of a job can be read, not set/],
     [{ nmae: 'x' }, /did you mean name/],
-    [{ numNodes: 0 }, /at least 1, not 0/],
+    [{ numNodes: 0 }, /from 1 to 2147483647, not 0/],
     [{ parents: [] }, /parents are set job by job/],
     [{ data: { x: undefined } }, /data\.x is undefined/],
     [{ stageInUrl: 'local:/x' }, /not supported yet/],

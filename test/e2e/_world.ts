@@ -135,6 +135,29 @@ export class World {
     return ids;
   }
 
+  /** The same by plain SQL, which no check stands before. */
+  async jobsBySql(jobs: readonly NewJob[]): Promise<string[]> {
+    const ids: string[] = [];
+    for (const [i, job] of jobs.entries()) {
+      const given = Object.entries(job).filter(([, value]) => value !== undefined);
+      const row = { id: newId(), name: `s${i}`, workflow: 'wf', ...Object.fromEntries(given) };
+      const columns = Object.keys(row);
+      const text = `insert into job (${columns.join(', ')}) values (${columns.map((_, at) => `$${at + 1}`).join(', ')})`;
+      // oxlint-disable-next-line no-await-in-loop -- one after the other, as a person types
+      await this.db.run((sql) => sql.unsafe(text, Object.values(row) as string[]));
+      ids.push(row.id);
+    }
+    return ids;
+  }
+
+  /** Registers an application by plain SQL. */
+  async commandBySql(name: string, executable: string, envscript = ''): Promise<void> {
+    await this.db.run(
+      (sql) =>
+        sql`insert into application (name, executable, envscript) values (${name}, ${executable}, ${envscript})`,
+    );
+  }
+
   async row(id: string): Promise<JobRow> {
     const [row] = await getJobs(this.db, { where: byIds([id]), orderBy: [], limit: 1 });
     if (!row) throw new Error(`job ${id} is not there`);

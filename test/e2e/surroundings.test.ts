@@ -36,7 +36,14 @@ async function runAll(
   args: readonly string[] = [],
   env: Record<string, string> = {},
 ): Promise<string[]> {
-  const ids = await world.jobs(jobs);
+  return runThese(await world.jobs(jobs), args, env);
+}
+
+async function runThese(
+  ids: string[],
+  args: readonly string[] = [],
+  env: Record<string, string> = {},
+): Promise<string[]> {
   const launcher = world.launcher(['--consume-all', '--idle-exit-seconds', '0', ...args], { env });
   await world.until(ids, ['JOB_FINISHED', 'FAILED']);
   const code = await launcher.exit();
@@ -137,6 +144,25 @@ test.serial('what cannot be started is FAILED with the reason, and the others go
     { name: 'bad quotes', application: 'quick', args: `"open`, reason: /quote|close/i },
     { name: 'bad environment', application: 'quick', environ_vars: 'no pair', reason: /environ_vars/ },
     {
+      name: 'bad object',
+      application: 'quick',
+      environ_vars: '{"A": 1}',
+      reason: /environ_vars: A must be text/,
+    },
+    {
+      name: 'bad flags',
+      application: 'quick',
+      ranks_per_node: 2,
+      mpi_flags: "'",
+      reason: /mpi_flags has a quote/,
+    },
+    {
+      name: 'relative',
+      application: 'quick',
+      user_workdir: 'not/absolute',
+      reason: /user_workdir must be an absolute path, one that begins with \/, not "not\/absolute"/,
+    },
+    {
       name: 'no directory',
       application: 'quick',
       user_workdir: '/nowhere/at/all',
@@ -144,10 +170,8 @@ test.serial('what cannot be started is FAILED with the reason, and the others go
     },
     { name: 'z', application: 'quick', reason: null },
   ];
-  const ids = await runAll(
-    jobs.map((job) => ({ ...job, reason: undefined })),
-    ['--nodes', '2'],
-  );
+  const ids = await world.jobsBySql(jobs.map((job) => ({ ...job, reason: undefined })));
+  await runThese(ids, ['--nodes', '2']);
   for (const [i, id] of ids.entries()) {
     const { reason, name } = jobs[i]!;
     t.is((await world.row(id)).state, reason ? 'FAILED' : 'JOB_FINISHED', name!);

@@ -7,7 +7,8 @@ import test from 'ava';
 import fc from 'fast-check';
 import { UserError } from '../../src/base/errors.ts';
 import { jobArgv, splitWords, withEnvscript } from '../../src/process/command.ts';
-import { jobEnvironment, parseEnviron, parseEnvironVars, scrubNames } from '../../src/process/environment.ts';
+import { environText, parseEnvironVars } from '../../src/core/environ-vars.ts';
+import { environmentBytes, jobEnvironment, parseEnviron, scrubNames } from '../../src/process/environment.ts';
 
 const words = (text: string): string[] => text.trim().split(/\s+/);
 
@@ -65,6 +66,72 @@ test('environ_vars: a colon separates only where a name follows', (t) => {
   t.deepEqual(read('URL=http://h:80/x?a=b:Y='), { URL: 'http://h:80/x?a=b', Y: '' });
   t.deepEqual(read(' '), {});
   t.throws(() => read('nonsense'), { instanceOf: UserError, message: /environ_vars/ });
+});
+
+test('environ_vars: an object holds any value, and is written where the colon form would cut it', (t) => {
+  const values: [Record<string, string>, string][] = [
+    [{}, ''],
+    [{ A: '1', B: 'http://x:80/' }, 'A=1:B=http://x:80/'],
+    [
+      { ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1' },
+      '{"ASAN_OPTIONS":"detect_leaks=0:abort_on_error=1"}',
+    ],
+    [{ A: 'x: B =y' }, '{"A":"x: B =y"}'],
+    [{ A: ':', B: '' }, 'A=::B='],
+    [{ A: 'a\nb"c\\' }, 'A=a\nb"c\\'],
+    [{ A: '\udcff' }, String.raw`{"A":"\udcff"}`],
+  ];
+  for (const [variables, text] of values) {
+    t.is(environText(Object.entries(variables)), text);
+    t.deepEqual(Object.fromEntries(parseEnvironVars(text)), variables, text);
+  }
+  t.deepEqual([...parseEnvironVars('{"__proto__": "x"}')], [['__proto__', 'x']]);
+  for (const [text, message] of [
+    ['{"A":', /^environ_vars must be NAME=VALUE, several of them joined by ":", or an object like/],
+    ['{"A": 1}', /^environ_vars: A must be text, not 1$/],
+    ['{"A-B": "1"}', /^environ_vars: "A-B" is no name of a variable$/],
+    [String.raw`{"A": "\u0000"}`, /^environ_vars: A holds a NUL character, which no variable can hold$/],
+    [String.raw`{"A": "\ud800"}`, /^environ_vars: A holds half of a surrogate pair/],
+  ] as const)
+    t.throws(() => parseEnvironVars(text), { instanceOf: UserError, message });
+});
+
+test('environ_vars: any variables come back as they were', (t) => {
+  const name = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,3}$/);
+  const part = fc.constantFrom(
+    'A',
+    'B_1',
+    '=',
+    ':',
+    ' ',
+    '{',
+    '}',
+    '"',
+    '\\',
+    '\n',
+    'é',
+    '🙂',
+    '\udc80',
+    '\udcff',
+    '/',
+  );
+  const value = fc.array(part, { maxLength: 12 }).map((parts) => parts.join(''));
+  fc.assert(
+    fc.property(fc.uniqueArray(fc.tuple(name, value), { selector: ([n]) => n, maxLength: 4 }), (pairs) => {
+      const text = environText(pairs);
+      t.true(text.isWellFormed());
+      t.deepEqual([...parseEnvironVars(text)], pairs, text);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('bytes that are no UTF-8 reach a helper as bytes', (t) => {
+  t.deepEqual(environmentBytes({ A: 'x', B: 'é' }), { A: 'x', B: 'é' });
+  t.deepEqual(environmentBytes({ A: 'é\udcffx\udc80', B: '🙂' }), [
+    ['A', Buffer.from([0xc3, 0xa9, 0xff, 0x78, 0x80])],
+    ['B', Buffer.from('🙂')],
+  ]);
 });
 
 test('our own variables override those of the user', (t) => {

@@ -93,9 +93,9 @@ const anyJob: fc.Arbitrary<NewJob> = fc.record(
   {
     name: text,
     workflow: text,
-    args: text,
     description: text,
-    environ_vars: text,
+    stage_in_url: text,
+    cpu_affinity: text,
     num_nodes: fc.integer({ min: 1, max: 2_147_483_647 }),
     wait_for_parents: fc.boolean(),
     data: fc.dictionary(
@@ -129,18 +129,18 @@ test('insert and COPY keep hostile text exactly', async (t) => {
 test('wrong values are refused with the field, the value and what to do, and nothing is created', async (t) => {
   await using b = await bench();
   const wrong: [object, RegExp][] = [
-    [{ num_nodes: 0 }, /num_nodes is 0; give a whole number of at least 1/],
-    [{ num_nodes: '2' }, /num_nodes is "2"/],
-    [{ name: 7 }, /name is 7; give a text/],
+    [{ num_nodes: 0 }, /num_nodes must be a whole number from 1 to 2147483647, not 0/],
+    [{ num_nodes: '2' }, /num_nodes must be a whole number from 1 to 2147483647, not "2"/],
+    [{ name: 7 }, /name must be text, not 7/],
     [{ name: 'a\0b' }, /NUL/],
-    [{ data: [] }, /data is \[\]; give an object/],
+    [{ data: [] }, /data must be an object like .*, not \[\]/],
     [{ data: { a: { b: '\0' } } }, /NUL/],
     [{ state: 'RUNNING' }, /cannot have the field "state"/],
     [{ nodes: 1 }, /cannot have the field "nodes"/],
     [{ job_id: 'ABC' }, /job_id is "ABC"/],
-    [{ parents: ['x'] }, /parents is \["x"\]; give a list of job ids/],
+    [{ parents: ['x'] }, /parents must be a list of job ids, not \["x"\]/],
     [{ parents: [newId()] }, /is no job of this database/],
-    [{ wait_for_parents: 'yes' }, /give true or false/],
+    [{ wait_for_parents: 'yes' }, /must be true or false/],
   ];
   for (const [job, message] of wrong) {
     await t.throwsAsync(insertJobs(b.client, [{}, job as NewJob]), { instanceOf: UserError, message });
