@@ -6,7 +6,7 @@
  * `WorldError` with a code that somebody handles. A bug is neither: it is an ordinary Error and stops the process.
  */
 
-/** Exit codes of every command: 0 done, 1 the thing failed, 2 the words were wrong. */
+/** Exit codes of every command: 0 done, 1 the thing failed, 2 the words were wrong (`balsam help exit-codes` has them all). */
 export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
 
@@ -14,9 +14,12 @@ export const EXIT_USAGE = 2;
 export class UserError extends Error {
   override readonly name = 'UserError';
   readonly exitCode: number;
-  constructor(message: string, exitCode: number = EXIT_USAGE) {
+  /** What it names may pass by itself: who can wait tries again. */
+  readonly passing: boolean;
+  constructor(message: string, exitCode: number = EXIT_USAGE, { passing = false } = {}) {
     super(message);
     this.exitCode = exitCode;
+    this.passing = passing;
   }
 }
 

@@ -148,6 +148,11 @@ export const KILL_POLL_MS = 500;
 export const KILL_GRACE_MS = 5_000;
 export const LEAVE_MS = 12_000;
 
+/** A launcher that no agent has joined says so after this, and ends with an error after the other, milliseconds. Guess: an
+ * agent is there within a second on one machine, and within two minutes from a cold file system on thousands of hosts. */
+export const NO_AGENT_MS = 15_000;
+export const NO_AGENT_END_MS = 300_000;
+
 /** A started job is written as RUNNING at the latest after this, milliseconds (PROTOCOL 6). */
 export const STARTED_COMMIT_MS = 200;
 
@@ -185,8 +190,15 @@ export const IDLE_IN_TRANSACTION_MS = 10_000;
 /** Silence after which TCP asks whether the other side lives, seconds; three of them end the connection. */
 export const TCP_KEEPALIVE_S = 5;
 
-/** Waiting and held jobs are counted up to this: an idle exit asks only whether there are any. */
+/** Waiting jobs are counted up to this twice a second, and for \`explain\`. */
 export const WAITING_COUNT_LIMIT = 1_000;
+/** Where more wait, they are counted up to this, as often as that costs 2 % of the time and at most each five seconds. Guess:
+ * a million take a third of a second. */
+export const TOTAL_COUNT_LIMIT = 1_000_000;
+export const TOTAL_COUNT_EVERY_MS = 5_000;
+export const TOTAL_COUNT_SHARE = 0.02;
+/** Jobs that a launcher leaves are counted up to this for each kind of reason. Guess: a tenth of a second. */
+export const LEFT_COUNT_LIMIT = 100_000;
 
 /** Times that a commit, a kill or a deletion is sent after a deadlock. Guess: each statement locks in id order, so rare. */
 export const DEADLOCK_ROUNDS = 10;

@@ -104,29 +104,27 @@ export const launcherCommand = defineCommand({
     const hosts = args.hosts === undefined ? here.hosts : args.hosts.split(',').filter((h) => h !== '');
     const launch = (args.launch as 'local' | 'mpirun' | undefined) ?? (hosts === null ? 'local' : 'mpirun');
     integer('--num-transition-threads', args['num-transition-threads'], 0);
+    const options = {
+      dbPath,
+      mode,
+      wfFilter: wfFilter ?? '',
+      timeLimitMinutes: minutes(args['time-limit-minutes']) ?? here.minutesLeft,
+      nodes: integer('--nodes', args.nodes, 1) ?? hosts?.length ?? 1,
+      limitNodes: integer('--limit-nodes', args['limit-nodes'], 1) ?? null,
+      offsetNodes: integer('--offset-nodes', args['offset-nodes'], 0),
+      gpusPerNode: integer('--gpus-per-node', args['gpus-per-node'], 0) ?? null,
+      persistent: args.persistent === true,
+      idleExitSeconds:
+        integer('--idle-exit-seconds', args['idle-exit-seconds'], 0) ?? IDLE_EXIT_SECONDS[mode],
+      launch,
+      hosts,
+      helper: args.helper as 'auto' | 'python' | 'node',
+      mpi: args.mpi ?? null,
+      anyOwner: args['any-owner'] === true,
+      schedulerId: process.env['SLURM_JOB_ID'] ?? process.env['PBS_JOBID'] ?? '',
+    };
     const shown = display(args.json === true, wfFilter ?? 'jobs');
-    const end = await runLauncher(
-      {
-        dbPath,
-        mode,
-        wfFilter: wfFilter ?? '',
-        timeLimitMinutes: minutes(args['time-limit-minutes']) ?? here.minutesLeft,
-        nodes: integer('--nodes', args.nodes, 1) ?? hosts?.length ?? 1,
-        limitNodes: integer('--limit-nodes', args['limit-nodes'], 1) ?? null,
-        offsetNodes: integer('--offset-nodes', args['offset-nodes'], 0),
-        gpusPerNode: integer('--gpus-per-node', args['gpus-per-node'], 0) ?? null,
-        persistent: args.persistent === true,
-        idleExitSeconds:
-          integer('--idle-exit-seconds', args['idle-exit-seconds'], 0) ?? IDLE_EXIT_SECONDS[mode],
-        launch,
-        hosts,
-        helper: args.helper as 'auto' | 'python' | 'node',
-        mpi: args.mpi ?? null,
-        anyOwner: args['any-owner'] === true,
-        schedulerId: process.env['SLURM_JOB_ID'] ?? process.env['PBS_JOBID'] ?? '',
-      },
-      shown,
-    );
+    const end = await runLauncher(options, shown);
     shown.end(end);
     process.exitCode = end.exitCode;
   },

@@ -3,6 +3,7 @@
  * why, coordinators replaced, who rescued what. `--history` shows every event of each.
  */
 import { CHAIN } from '../base/limits.ts';
+import { endReason } from '../core/last-words.ts';
 import type { Database } from '../store/connection.ts';
 import { launcherEvents } from '../store/launcher-event-store.ts';
 import { listLaunchers } from '../store/launcher-store.ts';
@@ -87,6 +88,8 @@ export function troublesOf(l: LauncherRow, events: readonly LauncherEventRow[]):
     troubles.push(`degraded since ${clock(l.degraded_since)}: ${l.degraded_why}`);
   for (const e of drainedNow(events))
     troubles.push(`node ${e.node}${e.host === '' ? '' : ` (${e.host})`} is drained: ${e.message}`);
+  if (l.state === 'alive' && l.nodes_alive === 0 && of('no-agent').length > 0)
+    troubles.push('no agent has joined yet');
   if (of('takeover').length > 0) troubles.push(times('its coordinator was replaced', of('takeover').length));
   if (of('agent-lost').length > 0) troubles.push(times('an agent was lost', of('agent-lost').length));
   if (l.rescued_how !== null) {
@@ -95,7 +98,8 @@ export function troublesOf(l: LauncherRow, events: readonly LauncherEventRow[]):
     troubles.push(`${why}: ${counted(l.rescued_jobs, 'job')} rescued${by}`);
   }
   const left = of('left').at(-1);
-  if (left && l.state === 'ended') troubles.push(left.message);
+  if (left && l.state === 'ended')
+    troubles.push(endReason(left.message, of('left-over').at(-1)?.message ?? ''));
   return troubles;
 }
 

@@ -15,6 +15,8 @@ export interface Counts {
   /** Failed or killed. */
   readonly failed: number;
   readonly waiting: number;
+  /** More wait than were counted. */
+  readonly more?: boolean;
 }
 
 /** What a display writes to: a tty.WriteStream, or anything that takes text. */
@@ -55,15 +57,18 @@ export class Rate {
 
 /** One line about `counts`, `width` columns at most: label, bar, numbers, rate, time left. */
 export function progressLine(label: string, counts: Counts, rate: number | null, width: number): string {
-  const { done, running, failed, waiting } = counts;
+  const { done, running, failed, waiting, more = false } = counts;
   const total = done + running + failed + waiting;
-  const parts = [`${done + failed}/${total}`];
+  const parts = [`${done + failed}/${total}${more ? '+' : ''}`];
   if (running > 0) parts.push(`${running} running`);
   if (failed > 0) parts.push(`${failed} failed`);
   const left = running + waiting;
   // Of what has all ended a rate would only fall.
   if (rate !== null && left > 0)
-    parts.push(`${rate < 10 ? rate.toFixed(1) : Math.round(rate)}/s`, `${duration(left / rate)} left`);
+    parts.push(
+      `${rate < 10 ? rate.toFixed(1) : Math.round(rate)}/s`,
+      `${more ? 'more than ' : ''}${duration(left / rate)} left`,
+    );
   const numbers = parts.join('  ');
   const name = escaped(label);
   const space = width - displayWidth(name) - numbers.length - 4;
@@ -152,6 +157,7 @@ export class Progress {
   readonly #label: string;
   readonly #block: LiveBlock;
   readonly #rate = new Rate();
+  #last: Counts | null = null;
   readonly #now: () => number;
 
   /** `label` stands before the bar; `screen` is stdout when not given. */
@@ -163,12 +169,15 @@ export class Progress {
 
   /** Shows how many jobs are where. Cheap: may be called as often as something changes. */
   update(counts: Counts): void {
+    this.#last = counts;
     this.#rate.update(counts.done + counts.failed, this.#now());
     this.#block.draw([progressLine(this.#label, counts, this.#rate.perSecond, this.#block.width)]);
   }
 
-  /** Draws the last state and leaves it on the screen. */
+  /** Draws the last state and leaves it on the screen: nothing goes on, so that no rate and no time are told. */
   close(): void {
+    if (this.#last !== null)
+      this.#block.draw([progressLine(this.#label, this.#last, null, this.#block.width)]);
     this.#block.close();
   }
 }

@@ -85,15 +85,32 @@ kind and the version of that kind; docs/json.md describes them all. Commands tha
   $ balsam doctor --json
 `;
 
-const EXIT_CODES = `0   done
-1   it failed: no such job, the database is away, a check of doctor failed
-2   the words were wrong: nothing was done
-70  a bug: please report it
+const EXIT_CODES = `Every command:
 
-The reason is one sentence on stderr.
+  0   done
+  1   it failed: no such job, the database is away, a check of doctor failed
+  2   the words were wrong: nothing was done
+  70  a bug: please report it
+
+balsam launcher, whose last line says the same in words and counts:
+
+  0   every job that it was asked for ran to its end: none waits, none is held by another launcher. Jobs that failed by
+      themselves count as failed, and do not change this
+  1   it could not work: it could not start, no agent joined or was left, the database did not come back. The reason is on stderr
+  3   jobs are left that it did not run: they do not fit (time, nodes, ranks), belong to another database user, are held by
+      another launcher, were not come to before its time limit or a signal, or could not be started; or --wf-filter matches nothing
+  Above 128: ended by a signal that it cannot hear, as 137 by SIGKILL
+
+balsam server --status is 1 when the server does not run, balsam doctor when a check is FAIL. A batch script may go on
+like this: after 3 the next allocation takes what is left.
+
+  balsam launcher --consume-all; case $? in 0) ./evaluate ;; 3) sbatch "$0" ;; *) exit 1 ;; esac
+
+The reason of 1 and 2 is one sentence on stderr.
 
   $ balsam ls --state NOSUCH; test $? -eq 2
   $ balsam cd ffffffff; test $? -eq 1
+  $ balsam launcher --wf-filter NOSUCH --idle-exit-seconds 0; test $? -eq 3
 `;
 
 const COMPLETION = `Completes commands, options, states, workflows, applications, names and ids of jobs:

@@ -43,7 +43,9 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
     if (!mayStart || !isUnavailable(error)) throw inWords(error, root, info);
     if (info.kind === 'local' && !belongsHere(info)) throw elsewhere(root, info);
     if (info.kind === 'url')
-      throw new UserError(`the server at ${info.host}:${info.port} of ${root} does not answer`, EXIT_FAILED);
+      throw new UserError(`the server at ${info.host}:${info.port} of ${root} does not answer`, EXIT_FAILED, {
+        passing: true,
+      });
   }
   info = await ensureServer(root);
   const deadline = performance.now() + SERVER_START_MS;
@@ -151,11 +153,13 @@ function inWords(error: unknown, root: string, info: ServerInfo | null): unknown
         return new UserError(
           `the server of ${root} has no free connection (\`balsam server --status --list-active-connections\` shows who has them; max_connections in balsamdb/postgresql.conf)`,
           EXIT_FAILED,
+          { passing: true },
         );
       case '53100':
         return new UserError(
           `the disk of the server of ${root} is full: free some space and try again`,
           EXIT_FAILED,
+          { passing: true },
         );
       case '42501':
         return new UserError(
@@ -166,6 +170,7 @@ function inWords(error: unknown, root: string, info: ServerInfo | null): unknown
         return new UserError(
           `the server of ${root} is out of memory: ask for less at once, or look at what else runs on its host`,
           EXIT_FAILED,
+          { passing: true },
         );
       case '25006':
         return new UserError(

@@ -1,6 +1,7 @@
 /** What a coordinator is told by its warden: a file of mode 0600 in the launcher's directory. */
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod/mini';
+import type { Done, LeftOver } from '../core/last-words.ts';
 
 const schema = z.object({
   dbPath: z.string(),
@@ -26,6 +27,15 @@ const schema = z.object({
       port: z.int(),
       epoch: z.int(),
       confirmedAt: z.number(),
+      /** What it and those before it have done. */
+      done: z.object({
+        finished: z.int(),
+        failed: z.int(),
+        killed: z.int(),
+        other: z.int(),
+        unstarted: z.int(),
+        unstartedWhy: z.string(),
+      }),
     }),
   ),
 });
@@ -45,17 +55,31 @@ export type ToWarden =
   | { kind: 'beat'; epoch: number; confirmedAt: number }
   | {
       kind: 'progress';
-      finished: number;
-      failed: number;
-      other: number;
+      done: Done;
       running: number;
       queued: number;
       waiting: number;
+      /** More wait than were counted. */
+      more: boolean;
       agents: number;
     }
-  /** Why the database does not do what is asked; null when it does again. Said at each change. */
-  | { kind: 'database'; away: string | null }
-  | { kind: 'end'; code: 'left' | 'unable' | 'fenced'; reason: string };
+  /** Why the database does not do what is asked; null when it does again. Said at each change. `starting`: it has not begun. */
+  | { kind: 'database'; away: string | null; starting: boolean }
+  /** No agent has ever taken work, for so many seconds. */
+  | { kind: 'no-agent'; seconds: number }
+  /** What is left while it waits for work, said once for each change. */
+  | { kind: 'left'; text: string }
+  /** How it ends on purpose: left, without its row any more, or because it can't begin, or go on: `reason` is for a person. */
+  | {
+      kind: 'end';
+      code: 'left' | 'fenced' | 'failed';
+      reason: string;
+      /** It left because it can't do what it is for. */
+      failed: boolean;
+      done: Done;
+      /** null: the database did not say. */
+      over: LeftOver | null;
+    };
 
 /** What a warden tells its coordinator. The end of the channel means that the warden is gone. */
-export type ToCoordinator = { kind: 'leave'; reason: string; now: boolean };
+export type ToCoordinator = { kind: 'leave'; reason: string; now: boolean; failed?: boolean };

@@ -2,23 +2,32 @@
  * Performs what the coordinator's core asks for: sends, leases, commits, the roster, the raise of the epoch, leaving. Each
  * effect ends in an event for the core; a failure of the world becomes one too, and a bug is thrown.
  */
+import { systemClock } from '../base/clock.ts';
 import { WorldError, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Refusals } from '../base/refusals.ts';
 import type { AppFacts, CoordinatorEffect, CoordinatorEvent } from '../core/coordinator/event.ts';
 import type { LauncherNote, LeasedJob } from '../core/coordinator/batch.ts';
+import { leftOverOf, type Fits, type LeftOver } from '../core/last-words.ts';
 import { PROTOCOL_VERSION, type Body, type Join, type ProcessIdentity } from '../core/messages.ts';
 import { commitBatch } from '../store/commit-store.ts';
 import type { Database } from '../store/connection.ts';
+import { leftFacts } from '../store/left-store.ts';
 import { addRoster, leave, raiseEpoch } from '../store/launcher-store.ts';
 import { recordNotes } from '../store/launcher-event-store.ts';
-import { countWaiting, heldJobs, leaseJobs, matchWorkflows } from '../store/lease-store.ts';
+import { countRunnable, heldJobs, leaseJobs, matchWorkflows } from '../store/lease-store.ts';
 import type { RosterMember } from '../store/rows.ts';
 import { encodeEnvelope } from '../wire/codec.ts';
 import type { RouterLink } from '../wire/router-link.ts';
 import { factsOf } from './applications.ts';
 import type { CoordinatorFile } from './config.ts';
 import { answerRequests } from './requests.ts';
+
+/** How the core ends. */
+export type CoordinatorEnd = Omit<Extract<CoordinatorEffect, { kind: 'end' }>, 'kind'>;
+
+/** What is left is looked for so long at a launcher's end, milliseconds: it must not hold up its leaving. */
+const LEFT_LOOK_MS = 3_000;
 
 export interface PerformerOptions {
   file: CoordinatorFile;
@@ -29,7 +38,9 @@ export interface PerformerOptions {
   /** The epoch in which this coordinator began. */
   source: number;
   post: (event: CoordinatorEvent) => void;
-  end: (end: { code: 'left' | 'unable' | 'fenced'; reason: string }) => void;
+  end: (end: CoordinatorEnd) => void;
+  /** No agent has ever taken work. */
+  onNoAgent: (seconds: number) => void;
   /** The database does not do what is asked, and why; null when it does again. */
   onAway: (why: string | null) => void;
   log: Logger;
@@ -73,12 +84,14 @@ export class Performer {
           unknown: () => ({ kind: 'raise-failed' }),
         });
       case 'leave-row':
-        return this.#run(this.#leave(e.notes), {
-          fail: () => ({ kind: 'left' }),
-          unknown: () => ({ kind: 'left' }),
+        return this.#run(this.#leave(e), {
+          fail: () => ({ kind: 'left', over: null }),
+          unknown: () => ({ kind: 'left', over: null }),
         });
       case 'end':
-        return this.#o.end({ code: e.code, reason: e.reason });
+        return this.#o.end({ code: e.code, reason: e.reason, failed: e.failed, over: e.over });
+      case 'no-agent':
+        return this.#o.onNoAgent(e.seconds);
       case 'refused':
         return this.#o.refusals.note('refused a message', { incarnation: e.incarnation, rule: e.rule });
       case 'log':
@@ -87,15 +100,41 @@ export class Performer {
     }
   }
 
-  /** Runnable jobs that nobody holds, counted up to the store's bound; the last count when the database does not answer. */
-  async countRunnable(last: number): Promise<number> {
+  /** Runnable jobs of our filter that nobody holds, counted up to `limit`; null when the database does not answer. */
+  async countRunnable(limit: number): Promise<number | null> {
     try {
       const workflows = await this.#workflows();
-      if (workflows?.length === 0) return 0;
-      return (await countWaiting(this.#o.work, { workflows, launcher: this.#o.launcher })).runnable;
+      return workflows?.length === 0 ? 0 : await countRunnable(this.#o.work, workflows, limit);
     } catch (error) {
-      if (error instanceof WorldError) return last;
+      if (error instanceof WorldError) return null;
       throw error;
+    }
+  }
+
+  /** What of our jobs is left, and why; null when the database does not say so in time. */
+  async leftOver(fits: Fits): Promise<LeftOver | null> {
+    const { file, launcher, work } = this.#o;
+    const late = Promise.withResolvers<null>();
+    const timer = setTimeout(() => late.resolve(null), LEFT_LOOK_MS);
+    const look = async (): Promise<LeftOver | null> => {
+      try {
+        const { owner, ...facts } = await leftFacts(work, {
+          wfFilter: file.wfFilter,
+          workflows: await this.#workflows(),
+          serialOnly: file.mode === 'serial',
+          anyOwner: file.anyOwner,
+          fits,
+        });
+        return leftOverOf(facts, { launcher, wfFilter: file.wfFilter, owner, fits });
+      } catch (error) {
+        if (error instanceof WorldError) return null;
+        throw error;
+      }
+    };
+    try {
+      return await Promise.race([look(), late.promise]);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -228,16 +267,27 @@ export class Performer {
     return { kind: 'raised', epoch, held, apps: await factsOf(this.#o.work, held) };
   }
 
-  async #leave(notes: readonly LauncherNote[]): Promise<CoordinatorEvent> {
+  async #leave(e: Extract<CoordinatorEffect, { kind: 'leave-row' }>): Promise<CoordinatorEvent> {
     const { work, launcher, source } = this.#o;
     const epoch = this.#o.epoch();
+    const over = await this.leftOver(e.fits);
+    const notes: LauncherNote[] = [...e.notes];
+    if (over !== null && over.text !== '')
+      notes.push({
+        number: e.number,
+        at: systemClock.wall(),
+        kind: 'left-over',
+        node: null,
+        host: '',
+        message: over.text,
+      });
     try {
       await recordNotes(work, { launcher, epoch, source, notes, ended: [] });
     } catch (error) {
       // Rather without its last notes than as a launcher that seems to live until it is rescued.
       if (!(error instanceof WorldError)) throw error;
     }
-    await leave(work, launcher, epoch);
-    return { kind: 'left' };
+    await leave(work, launcher, epoch, e.fits);
+    return { kind: 'left', over };
   }
 }

@@ -22,6 +22,7 @@ import {
 } from '../core/coordinator/state.ts';
 import { coordinatorStep } from '../core/coordinator/step.ts';
 import { followServer, type OpenDatabase } from '../cluster/open.ts';
+import { nothingDone } from '../core/last-words.ts';
 import type { Envelope } from '../core/messages.ts';
 import { faultFromAgent } from '../core/message-fault.ts';
 import { heartbeat, killedJobs, type LauncherHealth } from '../store/launcher-store.ts';
@@ -34,18 +35,19 @@ import { echoFor } from './caretaker.ts';
 import { Performer } from './perform.ts';
 import { rescueDead } from './rescuer.ts';
 import { openSession, type Session } from './session.ts';
+import { Waiting } from './waiting.ts';
 
 /** Events that wait for the core; links wait when it is full. Guess: two seconds of a thousand agents. */
 const MAILBOX = 50_000;
 /** How often it is looked whether another launcher died, milliseconds (PROTOCOL 4). */
 const RESCUE_EVERY_MS = 60_000;
-/** Exit code of a coordinator whose launcher row is not its own any more. */
-const EXIT_FENCED = 3;
+/** Exit codes of a coordinator; `fenced`: its launcher row is not its own any more. */
+const EXIT_CODES = { left: 0, failed: EXIT_FAILED, fenced: 3 };
 /** How often the warden is told how far we are, milliseconds. */
 const PROGRESS_MS = 500;
 
 /** How a coordinator ends that its core, or its row, has told to. */
-type End = Pick<Extract<ToWarden, { kind: 'end' }>, 'code' | 'reason'>;
+type End = Omit<Extract<ToWarden, { kind: 'end' }>, 'kind'>;
 
 /** Runs one coordinator to its end; resolves with the exit code of the process. */
 export async function runCoordinator(path: string): Promise<number> {
@@ -61,8 +63,8 @@ export async function runCoordinator(path: string): Promise<number> {
   const early: CoordinatorEvent[] = [];
   const post = (event: CoordinatorEvent): void =>
     coordinator ? coordinator.post(event) : void early.push(event);
-  process.on('message', (m: ToCoordinator) => post({ kind: 'leave', reason: m.reason, now: m.now }));
-  const alone = (): void => post({ kind: 'leave', reason: 'the warden is gone', now: false });
+  process.on('message', (m: ToCoordinator) => post(m));
+  const alone = (): void => post({ kind: 'leave', reason: 'the warden is gone', now: false, failed: true });
   process.on('disconnect', alone);
   // It may have died while this program was being loaded.
   if (process.connected === false) alone();
@@ -96,12 +98,15 @@ export async function runCoordinator(path: string): Promise<number> {
   const ended = async (end: End, rule: string): Promise<number> => {
     toWarden({ kind: 'end', ...end });
     await link.close();
-    log[end.code === 'left' ? 'info' : 'warn']({ ...end, rule }, 'ended');
-    return { left: 0, unable: EXIT_FAILED, fenced: EXIT_FENCED }[end.code];
+    const { code, reason } = end;
+    log[code === 'left' ? 'info' : 'warn']({ code, reason, rule }, 'ended');
+    return EXIT_CODES[code];
   };
   try {
-    const session = await openSession(file, log, (away) => toWarden({ kind: 'database', away }));
-    toWarden({ kind: 'database', away: null });
+    const session = await openSession(file, log, (away) =>
+      toWarden({ kind: 'database', away, starting: predecessor === null }),
+    );
+    toWarden({ kind: 'database', away: null, starting: false });
     coordinator = new Coordinator(file, session, log, refusals, link, toWarden);
     const { port } = bound ?? (await link.bind({ addresses: file.addresses }));
     const { id, epoch } = session;
@@ -114,14 +119,14 @@ export async function runCoordinator(path: string): Promise<number> {
     await Promise.all([session.work.close(), session.heart.close()]);
     return code;
   } catch (error) {
+    if (!(error instanceof WorldError) && !(error instanceof UserError)) throw error;
+    const nothing = { failed: true, done: predecessor?.done ?? nothingDone(), over: null };
     // It never had the row: another successor would find the same.
     if (error instanceof WorldError && error.code === 'fenced')
-      return await ended({ code: 'fenced', reason: error.message }, 'PROTOCOL 4');
-    const isWorlds = error instanceof WorldError || error instanceof UserError;
-    if (!isWorlds || process.connected !== false) throw error;
-    await link.close();
-    log.warn({ reason: error.message, rule: 'PROTOCOL 3' }, 'ended: its warden is gone before it began');
-    return EXIT_FAILED;
+      return await ended({ code: 'fenced', reason: error.message, ...nothing }, 'PROTOCOL 4');
+    // A successor that can't go on: another one may.
+    if ((coordinator !== null || predecessor !== null) && process.connected !== false) throw error;
+    return await ended({ code: 'failed', reason: error.message, ...nothing }, 'PROTOCOL 3');
   } finally {
     clearInterval(beats);
   }
@@ -175,7 +180,11 @@ class Coordinator {
       },
       session.epoch,
       mono,
-      { confirmedAt: session.confirmedAt, successor: session.adopt !== null },
+      {
+        confirmedAt: session.confirmedAt,
+        successor: session.adopt !== null,
+        ...(file.predecessor && { done: file.predecessor.done }),
+      },
     );
     this.#actor = new Actor<CoordinatorEvent>({
       name: 'coordinator',
@@ -192,8 +201,9 @@ class Coordinator {
       epoch: () => this.#state.epoch,
       source: session.epoch,
       post: (event) => this.post(event),
-      end: (end) => this.#end.resolve(end),
-      onAway: (away) => toWarden({ kind: 'database', away }),
+      end: (end) => this.#end.resolve({ ...end, done: this.#state.done }),
+      onNoAgent: (seconds) => toWarden({ kind: 'no-agent', seconds }),
+      onAway: (away) => toWarden({ kind: 'database', away, starting: false }),
       log,
       refusals,
     });
@@ -241,7 +251,9 @@ class Coordinator {
         await done;
         throw new Error('a part of the coordinator ended by itself');
       };
-      return await Promise.race([this.#end.promise, failed(this.#actor.done), failed(link.done)]);
+      const end = await Promise.race([this.#end.promise, failed(this.#actor.done), failed(link.done)]);
+      if (end.over !== null) this.#waiting.settle(end.over);
+      return end;
     } finally {
       this.#over = true;
       for (const loop of loops) clearInterval(loop);
@@ -249,7 +261,7 @@ class Coordinator {
       this.#actor.done.catch(() => undefined);
       link.done.catch(() => undefined);
       await this.#actor.stop({ drain: false }).catch(() => undefined);
-      this.#tellCounts(0);
+      this.#tellCounts();
       this.#refusals.end();
       await Promise.all(listeners.map((l) => l.close().catch(() => undefined)));
     }
@@ -275,6 +287,7 @@ class Coordinator {
   /** The health of the last heartbeat that was sent. */
   #told = '';
   #unconfirmed = false;
+  readonly #waiting = new Waiting();
   readonly #beat = oneAtATime(async () => {
     if (this.#over) return;
     const sentAt = systemClock.monotonic();
@@ -333,10 +346,9 @@ class Coordinator {
     if (!this.#over) await rescueDead(this.#work, this.#session.id, this.#log);
   });
 
-  #waiting = 0;
   readonly #count = oneAtATime(async () => {
-    this.#waiting = await this.#performer.countRunnable(this.#waiting);
-    if (!this.#over) this.#tellCounts(this.#waiting);
+    await this.#waiting.look((limit) => this.#performer.countRunnable(limit), takenBy(this.#state));
+    if (!this.#over) this.#tellCounts();
   });
 
   #tellProgress(): void {
@@ -344,7 +356,7 @@ class Coordinator {
     this.#count();
   }
 
-  #tellCounts(waiting: number): void {
+  #tellCounts(): void {
     const s = this.#state;
     let running = 0;
     let agents = 0;
@@ -356,13 +368,13 @@ class Coordinator {
       running += Math.round(a.entries.size / Math.max(1, a.used));
     }
     const queued = held - running;
-    this.#toWarden({
-      kind: 'progress',
-      ...s.done,
-      running,
-      queued,
-      waiting,
-      agents,
-    });
+    const { count: waiting, more } = this.#waiting.now(takenBy(s));
+    this.#toWarden({ kind: 'progress', done: s.done, running, queued, waiting, more, agents });
   }
+}
+
+/** Jobs that this launcher has taken from those that wait, and not given back. */
+function takenBy(s: CoordinatorState): number {
+  const { finished, failed, killed } = s.done;
+  return finished + failed + killed + s.entries.size;
 }

@@ -74,10 +74,11 @@ export async function openSession(
   }
 }
 
-/** Whether it is worth another try. A database that was never reached is told to the person at once. */
+/** Whether it is worth another try. What a person has to mend in a database that was never reached is told at once. */
 function mayPass(error: unknown, reached: boolean): boolean {
-  if (error instanceof UserError) return reached;
-  return error instanceof WorldError && error.code !== 'fenced' && (reached || error.code !== 'wrong-server');
+  if (error instanceof UserError) return reached || error.passing;
+  // Before the first answer no other server is wrong than one in recovery.
+  return error instanceof WorldError && error.code !== 'fenced';
 }
 
 /** All sessions of one launcher begin with this; the pid tells a coordinator from its predecessor. At most 63 bytes. */

@@ -22,6 +22,8 @@ export interface NewLauncher {
   schedulerId: string;
   /** Its time limit, wall clock in milliseconds; null: none. */
   endAt: number | null;
+  /** It runs jobs of other database users too. */
+  anyOwner?: boolean;
 }
 
 /**
@@ -32,11 +34,11 @@ export async function registerLauncher(
   db: Database,
   launcher: NewLauncher,
 ): Promise<{ id: number; epoch: number }> {
-  const { name, host, mode, wfFilter, nodes, schedulerId, endAt } = launcher;
+  const { name, host, mode, wfFilter, nodes, schedulerId, endAt, anyOwner = false } = launcher;
   return db.run(async (sql) => {
     const [made] = await sql<{ id: number; epoch: number }[]>`
-      insert into launcher (name, host, mode, wf_filter, nodes, scheduler_id, ends_at)
-      values (${name}, ${host}, ${mode}, ${wfFilter}, ${nodes}, ${schedulerId}, to_timestamp(${endAt}::float8 / 1000))
+      insert into launcher (name, host, mode, wf_filter, nodes, scheduler_id, any_owner, ends_at)
+      values (${name}, ${host}, ${mode}, ${wfFilter}, ${nodes}, ${schedulerId}, ${anyOwner}, to_timestamp(${endAt}::float8 / 1000))
       on conflict (name) do nothing returning id, epoch`;
     if (made) return { id: made.id, epoch: made.epoch };
     const [found] = await sql<
@@ -99,12 +101,26 @@ export async function epochFound(db: Database, id: number): Promise<number | nul
   return row?.epoch ?? null;
 }
 
+/** What a launcher could take when it looked for jobs last. */
+interface Fitted {
+  nodes: number;
+  /** null: no limit. */
+  minutes: number | null;
+}
+
 /** Ends the launcher: nothing is leased or written under it any more. false: it is not ours. A repeat gives false. */
-export async function leave(db: Database, id: number, epoch: number): Promise<boolean> {
+export async function leave(
+  db: Database,
+  id: number,
+  epoch: number,
+  fitted: Fitted | null = null,
+): Promise<boolean> {
   const rows = await db.run(
     (sql) => sql`
       with l as materialized (select id from launcher where id = ${id} and epoch = ${epoch} and state = 'alive' for update)
-      update launcher set state = 'ended', ended_at = clock_timestamp() from l where launcher.id = l.id
+      update launcher set state = 'ended', ended_at = clock_timestamp(), took_nodes = ${fitted?.nodes ?? null},
+        took_minutes = ${fitted?.minutes ?? null}
+      from l where launcher.id = l.id
       returning launcher.id`,
   );
   return rows.length === 1;

@@ -5,7 +5,7 @@
  * (owner, workflow) that is asked for; a lane is one range of one index, so that a filter that matches few of a million
  * costs little. It must never give one job to two launchers, and never wait for another leaser.
  */
-import { LEASE_ROUNDS, WAITING_COUNT_LIMIT } from '../base/limits.ts';
+import { LEASE_ROUNDS } from '../base/limits.ts';
 import type { LeasedJob } from '../core/coordinator/batch.ts';
 import type { JobState } from '../core/job.ts';
 import { isUndone, type Database, type Queries } from './connection.ts';
@@ -36,13 +36,6 @@ export interface LeaseAnswer {
   /** false: the fence row was not there: the launcher is not ours any more, and nothing was leased. */
   fenced: boolean;
   jobs: LeasedJob[];
-}
-
-export interface WaitingCount {
-  /** Runnable and free, counted up to WAITING_COUNT_LIMIT. */
-  runnable: number;
-  /** Held by `launcher`, counted up to the same. */
-  held: number;
 }
 
 /** Free, and nothing to do before it runs. The predicate of the lease indexes, word for word. */
@@ -221,27 +214,25 @@ export async function matchWorkflows(db: Database, substring: string): Promise<s
   return names.filter((name) => name.includes(substring));
 }
 
-/** What a launcher could still do: for the exit of an idle one. Reads at most twice WAITING_COUNT_LIMIT rows. */
-export async function countWaiting(
+/** Runnable jobs that nobody holds, of these workflows (null: all), counted up to `limit`: it reads no more rows. */
+export async function countRunnable(
   db: Database,
-  of: { workflows: readonly string[] | null; launcher: number },
-): Promise<WaitingCount> {
+  workflows: readonly string[] | null,
+  limit: number,
+): Promise<number> {
   const one = `select from job where ${RUNNABLE}`;
-  const runnable =
-    of.workflows === null
-      ? `select count(*)::int from (${one} limit ${WAITING_COUNT_LIMIT}) r`
-      : `select count(*)::int from (select from unnest($2::text[]) as w(workflow)
-           cross join lateral (${one} and job.workflow = w.workflow limit ${WAITING_COUNT_LIMIT}) c limit ${WAITING_COUNT_LIMIT}) r`;
-  const values = of.workflows === null ? [of.launcher] : [of.launcher, textArray(of.workflows)];
+  const rows =
+    workflows === null
+      ? `${one} limit $1::int`
+      : `select from unnest($2::text[]) as w(workflow)
+           cross join lateral (${one} and job.workflow = w.workflow limit $1::int) c limit $1::int`;
+  const values = workflows === null ? [limit] : [limit, textArray(workflows)];
   const [row] = await db.run((sql) =>
-    sql.unsafe<WaitingCount[]>(
-      `select (${runnable}) as runnable,
-        (select count(*)::int from (select from job where launcher = $1::int limit ${WAITING_COUNT_LIMIT}) h) as held`,
-      values,
-      { prepare: true },
-    ),
+    sql.unsafe<{ count: number }[]>(`select count(*)::int as count from (${rows}) r`, values, {
+      prepare: true,
+    }),
   );
-  return { runnable: row!.runnable, held: row!.held };
+  return row!.count;
 }
 
 /** The records of these jobs, by id; what was deleted is missing. For the job channel. */

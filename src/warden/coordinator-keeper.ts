@@ -8,7 +8,9 @@ import { once } from 'node:events';
 import { systemClock } from '../base/clock.ts';
 import { CHAIN, LEAVE_MS } from '../base/limits.ts';
 import type { Predecessor, ToWarden } from '../coordinator/config.ts';
+import { nothingDone, type Done, type LeftOver } from '../core/last-words.ts';
 import { ended } from './processes.ts';
+import { lengthOf, reasonIn } from './reason.ts';
 
 /** Successors within the window; more means that whatever ends them will end the next one too (PROTOCOL 0). */
 const SUCCESSORS = 5;
@@ -22,12 +24,21 @@ const START_MS = 30_000;
 const LEAVE_SLACK_MS = 3_000;
 
 export interface CoordinatorEnd {
-  code: 'left' | 'unable' | 'fenced' | 'failed';
+  code: 'left' | 'fenced' | 'failed';
   reason: string;
+  /** It could not do what it is for. */
+  failed: boolean;
+  done: Done;
+  /** null: it did not say. */
+  over: LeftOver | null;
+  /** It died without a word; its log may have more. */
+  died: boolean;
 }
 
 export interface KeeperOptions {
   start: (predecessor: Predecessor | null) => ChildProcess;
+  /** Where it speaks. */
+  log: string;
   onMessage: (message: ToWarden) => void;
   onNote: (text: string, rule: string) => void;
 }
@@ -39,6 +50,7 @@ export class CoordinatorKeeper {
   #bound: Omit<Extract<ToWarden, { kind: 'bound' }>, 'kind'> | null = null;
   #beat: { epoch: number; confirmedAt: number } | null = null;
   #beatAt = Infinity;
+  #done: Done = nothingDone();
   #end: CoordinatorEnd | null = null;
   #leaving = false;
   #hammer: NodeJS.Timeout | undefined;
@@ -61,8 +73,10 @@ export class CoordinatorKeeper {
         const how = await this.#one(predecessor);
         if (this.#end) return this.#end;
         predecessor = this.#predecessor();
-        const reason = how.error?.message ?? `it ended with ${how.signal ?? `code ${how.code}`}`;
-        if (!predecessor || this.#leaving || !this.#maySucceed()) return { code: 'failed', reason };
+        const bare = how.error?.message ?? `it ended with ${how.signal ?? `code ${how.code}`}`;
+        const reason = how.said === '' ? bare : how.said;
+        if (!predecessor || this.#leaving || !this.#maySucceed())
+          return { code: 'failed', reason, failed: true, done: this.#done, over: null, died: true };
         this.#o.onNote(`the coordinator died (${reason}): another takes over, jobs go on`, 'PROTOCOL 3');
       }
     } finally {
@@ -76,22 +90,23 @@ export class CoordinatorKeeper {
     return this.#leaving;
   }
 
-  /** Asks the coordinator to leave; `now` ends jobs without grace. */
-  leave(reason: string, now: boolean): void {
+  /** Asks the coordinator to leave; `now` ends jobs without grace, `failed`: the launcher can't do what it is for. */
+  leave(reason: string, now: boolean, failed = false): void {
     this.#leaving = true;
-    if (this.#child.connected) this.#child.send({ kind: 'leave', reason, now }, () => undefined);
+    if (this.#child.connected) this.#child.send({ kind: 'leave', reason, now, failed }, () => undefined);
     this.#hammer ??= setTimeout(() => this.#child.kill('SIGKILL'), LEAVE_MS + LEAVE_SLACK_MS);
   }
 
-  async #one(predecessor: Predecessor | null): ReturnType<typeof ended> {
+  async #one(predecessor: Predecessor | null): Promise<Awaited<ReturnType<typeof ended>> & { said: string }> {
     this.#beatAt = predecessor ? systemClock.monotonic() + START_MS : Infinity;
+    const from = lengthOf(this.#o.log);
     const child = this.#o.start(predecessor);
     this.#child = child;
     child.on('message', (m: ToWarden) => this.#onMessage(m));
     const how = await ended(child);
     // Its death may be read before its last words, when others end in the same moment: an end on purpose is no death.
     if (how.error === null && child.connected) await once(child, 'disconnect');
-    return how;
+    return { ...how, said: this.#end || how.signal !== null ? '' : reasonIn(this.#o.log, from) };
   }
 
   #onMessage(m: ToWarden): void {
@@ -101,7 +116,11 @@ export class CoordinatorKeeper {
     } else if (m.kind === 'bound') {
       const { launcher, systemIdentifier, port } = m;
       this.#bound = { launcher, systemIdentifier, port };
-    } else if (m.kind === 'end') this.#end = { code: m.code, reason: m.reason };
+    } else if (m.kind === 'progress') this.#done = m.done;
+    else if (m.kind === 'end') {
+      const { code, reason, failed, done, over } = m;
+      this.#end = { code, reason, failed, done, over, died: false };
+    }
     this.#o.onMessage(m);
   }
 
@@ -114,7 +133,7 @@ export class CoordinatorKeeper {
 
   /** What a successor must know; null when the dead one had not begun. */
   #predecessor(): Predecessor | null {
-    return this.#bound && this.#beat ? { ...this.#bound, ...this.#beat } : null;
+    return this.#bound && this.#beat ? { ...this.#bound, ...this.#beat, done: this.#done } : null;
   }
 
   #maySucceed(): boolean {

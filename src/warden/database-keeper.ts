@@ -22,9 +22,10 @@ export class DatabaseKeeper {
   }
 
   /** A coordinator's word: why the database does not do what is asked, or null. Each change is noted once. */
-  away(why: string | null): void {
+  away(why: string | null, starting: boolean): void {
     if (why === null && this.#tries !== null) this.#onNote('the database answers again');
-    if (why !== null && this.#tries === null)
+    if (why !== null && starting) this.#onNote(`${why}; the launcher waits up to two minutes for it`);
+    else if (why !== null && this.#tries === null)
       this.#onNote(`the database does not answer: what runs goes on, its ends wait (${why})`);
     if (why === null) return this.close();
     this.#tries ??= setInterval(this.#revive, REVIVE_MS);

@@ -12,7 +12,8 @@ import { processIdentity } from '../../native-free/process-identity.ts';
 import { shareOfGpus } from '../agent/config.ts';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import { makeLog, type Logger } from '../base/log.ts';
-import { CHAIN, KILL_GRACE_MS, assertChain } from '../base/limits.ts';
+import { CHAIN, KILL_GRACE_MS, NO_AGENT_END_MS, assertChain } from '../base/limits.ts';
+import { EXIT_DONE, EXIT_LEFT, lastWords, type Done, type LeftOver } from '../core/last-words.ts';
 import type { Predecessor, ToWarden } from '../coordinator/config.ts';
 import { detectMpi, type MpiFlavour } from '../process/mpi/flavour.ts';
 import {
@@ -22,9 +23,10 @@ import {
   writeJson,
   type LauncherFiles,
 } from './files.ts';
-import { AgentKeeper } from './agent-keeper.ts';
+import { AgentKeeper, type AgentMember } from './agent-keeper.ts';
 import { DatabaseKeeper } from './database-keeper.ts';
-import { CoordinatorKeeper } from './coordinator-keeper.ts';
+import { CoordinatorKeeper, type CoordinatorEnd } from './coordinator-keeper.ts';
+import { reasonIn } from './reason.ts';
 import { startAgent, startAgentsByMpirun, startCoordinator } from './processes.ts';
 
 export interface LauncherOptions {
@@ -60,6 +62,10 @@ export interface LauncherWatch {
 export interface LauncherEnd {
   exitCode: number;
   reason: string;
+  /** `3 done, 1 failed, 0 left`. */
+  counts: string;
+  done: Done;
+  left: LeftOver | null;
 }
 
 /** Times that a launcher begins anew after it was declared dead. Guess: once is bad luck, thrice is a broken clock. */
@@ -126,6 +132,7 @@ class Warden {
   readonly #log: Logger;
   readonly #database: DatabaseKeeper;
   #signals = 0;
+  #port = 0;
 
   constructor(
     o: LauncherOptions,
@@ -147,6 +154,7 @@ class Warden {
         this.#writeCoordinatorFile(predecessor);
         return startCoordinator(this.#files);
       },
+      log: files.log,
       onMessage: (m) => this.#onMessage(m),
       onNote: (text, rule) => this.#note(text, rule),
     });
@@ -154,7 +162,7 @@ class Warden {
     this.#agents = new AgentKeeper({
       members: this.#agentMembers(),
       onNote: (text, rule) => this.#note(text, rule),
-      onNoneLeft: () => this.#keeper.leave('no agent is left', false),
+      onNoneLeft: (how) => this.#keeper.leave(`no agent is left: ${how}`, false, true),
     });
   }
 
@@ -166,15 +174,35 @@ class Warden {
       this.#agents.start();
       const how = await end;
       await this.#agents.end();
-      if (how.code === 'left') return { exitCode: 0, reason: how.reason, fenced: false };
-      if (how.code === 'unable') return { exitCode: EXIT_FAILED, reason: how.reason, fenced: false };
-      const reason = `the coordinator failed: ${how.reason}; see ${this.#files.log}`;
       // Who was asked to leave does not begin anew.
-      return { exitCode: EXIT_FAILED, reason, fenced: how.code === 'fenced' && !this.#keeper.leaving };
+      return { ...this.#endOf(how), fenced: how.code === 'fenced' && !this.#keeper.leaving };
     } finally {
       this.#database.close();
       process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
     }
+  }
+
+  #endOf(how: CoordinatorEnd): LauncherEnd {
+    const { done, over: left } = how;
+    if (how.code === 'left') {
+      const { complete, ...words } = lastWords({ reason: how.reason, done, left });
+      const exitCode = how.failed || left === null ? EXIT_FAILED : complete ? EXIT_DONE : EXIT_LEFT;
+      return { exitCode, ...words, done, left };
+    }
+    const reason = how.died ? `the coordinator failed: ${how.reason}; see ${this.#files.log}` : how.reason;
+    const { counts } = lastWords({ reason, done, left });
+    return { exitCode: EXIT_FAILED, reason, counts, done, left };
+  }
+
+  /** What a person can look at when no agent comes. */
+  #noAgent(seconds: number): string {
+    const o = this.#o;
+    const where = o.hosts === null ? '127.0.0.1 (is the loopback interface up?)' : ownAddresses().join(', ');
+    const log =
+      o.launch === 'mpirun' ? `${this.#files.log}.agents` : `${this.#files.log}.node${this.#nodes[0]}`;
+    const said = reasonIn(log, 0);
+    const why = said === '' ? '' : ` It says: ${said}.`;
+    return `no agent has joined yet, ${seconds} s after the start: each must reach port ${this.#port} of ${where}, which a firewall may keep it from; see ${log}.${why} After ${NO_AGENT_END_MS / 60_000} minutes without one the launcher ends`;
   }
 
   #writeCoordinatorFile(predecessor: Predecessor | null): void {
@@ -204,7 +232,11 @@ class Warden {
       case 'progress':
         return this.#watch.onProgress(m);
       case 'database':
-        return this.#database.away(m.away);
+        return this.#database.away(m.away, m.starting);
+      case 'no-agent':
+        return this.#note(this.#noAgent(m.seconds), 'PROTOCOL 8');
+      case 'left':
+        return this.#note(m.text, 'PROTOCOL 2');
       case 'end':
       case 'beat':
         return;
@@ -212,6 +244,7 @@ class Warden {
   }
 
   #writeAgentFile(launcher: number, port: number): void {
+    this.#port = port;
     const o = this.#o;
     const addresses =
       o.hosts === null ? ['127.0.0.1'] : [...new Set(['127.0.0.1', hostname(), ...ownAddresses()])];
@@ -232,16 +265,17 @@ class Warden {
   }
 
   /** One agent a node of this machine, or all of them by one mpirun. */
-  #agentMembers(): { name: string; start: () => ChildProcess; restart: boolean }[] {
+  #agentMembers(): AgentMember[] {
     const mpi = this.#mpi;
     if (mpi) {
       const start = (): ChildProcess => startAgentsByMpirun(this.#files, mpi, this.#o.nodes, this.#o.hosts);
-      return [{ name: 'mpirun', start, restart: false }];
+      return [{ name: 'mpirun', start, restart: false, log: `${this.#files.log}.agents` }];
     }
     return this.#nodes.map((node) => ({
       name: `the agent of node ${node}`,
       start: () => startAgent(this.#files, node),
       restart: true,
+      log: `${this.#files.log}.node${node}`,
     }));
   }
 

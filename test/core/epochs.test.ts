@@ -148,7 +148,7 @@ coordinatorTest('leaving: what was never sent goes back, what runs is ended, the
   rig.beat('n0');
   rig.on({ kind: 'fenced' });
   t.deepEqual(rig.take(), [], 'no echo any more, and the fence is its own');
-  rig.on({ kind: 'left' });
+  rig.on({ kind: 'left', over: null });
   t.deepEqual(rig.take(), ['end left']);
 });
 
@@ -200,7 +200,7 @@ coordinatorTest('the time limit ends it', { endAt: 10_000 }, (t, rig) => {
 
 coordinatorTest(
   'idle: it leaves when nothing is left to run for as long as was said',
-  { idleExitMs: 3_000 },
+  { idleExitMs: 3_000, nodes: [0] },
   (t, rig) => {
     rig.agents('n0');
     rig.leased(leasedJob('A'));
@@ -217,5 +217,24 @@ coordinatorTest(
     rig.on({ kind: 'leased', asked: 2, jobs: [], apps: rig.apps });
     t.is(rig.state.leaveReason, 'nothing is left to run');
     t.deepEqual(rig.take(), ['leave-row', 'n0: drain']);
+  },
+);
+
+coordinatorTest(
+  'idle: before all its nodes have come it leaves no sooner than an agent takes to join',
+  { idleExitMs: 0, nodes: [0, 1] },
+  (t, rig) => {
+    rig.agents('n0');
+    rig.on({ kind: 'leased', asked: 2, jobs: [], apps: rig.apps });
+    rig.passAlive(14_000, 'n0');
+    t.is(rig.state.phase, 'running', 'node 1 may still come, for a job that needs both');
+    // Asked by the slow poll meanwhile.
+    rig.on({ kind: 'leased', asked: 2, jobs: [], apps: rig.apps });
+    rig.take();
+    rig.passAlive(2_000, 'n0');
+    t.is(rig.state.phase, 'running', 'asked once more');
+    rig.on({ kind: 'leased', asked: 2, jobs: [], apps: rig.apps });
+    t.is(rig.state.phase, 'leaving-row');
+    rig.take();
   },
 );

@@ -234,6 +234,7 @@ coordinatorTest('when nothing waits, a node that idles gets what another has ahe
   rig.leased(leasedJob('A', whole), leasedJob('B', whole));
   t.deepEqual(rig.take(), ['n0: start A#1 B#1']);
   rig.agents('n1');
+  rig.leased();
   t.deepEqual(rig.take(), ['n0: retract B#1']);
   rig.retracted('n0', 'B');
   rig.state.leasing = true;

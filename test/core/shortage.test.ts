@@ -164,10 +164,10 @@ coordinatorTest(
       answers: [],
     });
     rig.on({ kind: 'recorded' });
-    rig.on({ kind: 'left' });
+    rig.on({ kind: 'left', over: null });
     t.deepEqual(
       rig.take().filter((l) => !l.includes('committed')),
-      ['leave-row', 'end unable'],
+      ['leave-row', 'end left failed'],
     );
   },
 );

@@ -104,7 +104,7 @@ insert into as_made select id, data, ${OTHERS} from job; commit;`,
   const [after] = (await world.jobs([{ application: 'reader', node_packing_count: 8 }])) as [string];
   await world.until([after], ['JOB_FINISHED']);
   launcher.child.kill('SIGTERM');
-  t.is(await launcher.exit(), 0, launcher.err);
+  t.is(await launcher.exit(), 3, launcher.out);
   t.notRegex(world.logs(), /took over from a dead coordinator|assertion|RangeError|TypeError/);
   for (const row of await world.rows(ids))
     t.is(row.state, 'JOB_FINISHED', `${row.name}: ${await world.messages(row.job_id)}`);
@@ -192,6 +192,6 @@ test.serial(
     give(null);
     await world.until([id], ['JOB_FINISHED']);
     launcher.child.kill('SIGTERM');
-    t.is(await launcher.exit(), 0, launcher.err);
+    t.is(await launcher.exit(), 3, launcher.out);
   },
 );

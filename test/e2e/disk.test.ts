@@ -62,7 +62,7 @@ onSmallDisk('no space for the output of jobs: FAILED with the reason, the others
     await world.until([after], ['JOB_FINISHED']);
     t.is(await world.output(after), 'fine\n');
     launcher.child.kill('SIGTERM');
-    t.is(await launcher.exit(), 0, launcher.err);
+    t.is(await launcher.exit(), 3, launcher.out);
     t.is(await world.violations(), '');
     t.deepEqual(complaints(world, []), []);
   });

@@ -137,7 +137,7 @@ test.serial('words of every kind in every field, and documents of every kind', a
   const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '0']);
   const all = [...ids, ...documents];
   await world.until(all, ['JOB_FINISHED', 'FAILED'], 120_000);
-  t.is(await launcher.exit(), 0, launcher.err);
+  t.is(await launcher.exit(), 3, launcher.out);
   t.is(launcher.err, '');
   t.notRegex(world.logs(), /took over from a dead coordinator|assertion|RangeError|TypeError/);
   let finished = 0;
@@ -222,7 +222,7 @@ test.serial('applications that are none', async (t) => {
   ]);
   const launcher = world.launcher(['--consume-all', '--nodes', '2', '--idle-exit-seconds', '0']);
   await world.until(ids, ['JOB_FINISHED', 'FAILED']);
-  t.is(await launcher.exit(), 0, launcher.err);
+  t.is(await launcher.exit(), 3, launcher.out);
   const rows = new Map((await world.rows(ids)).map((row) => [row.name, row]));
   for (const [name, , , pattern] of apps) {
     const row = rows.get(name)!;
@@ -257,7 +257,7 @@ test.serial('a row that is changed by hand while its job runs ends the job, and 
       `end states are let go: ${JSON.stringify((await world.rows(ids)).map((r) => [r.state, r.launcher]))}\n${world.logs()}`,
   );
   launcher.child.kill('SIGTERM');
-  t.is(await launcher.exit(), 0, launcher.err);
+  t.is(await launcher.exit(), 3, launcher.out);
   for (const [i, row] of (await world.rows(ids)).entries())
     t.is(row.state, row.name as typeof row.state, states[i]);
   t.notRegex(world.logs(), /took over from a dead coordinator/);

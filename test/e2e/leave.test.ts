@@ -65,11 +65,14 @@ test.serial('the time limit: RUN_TIMEOUT, RESTART_READY, and a second launcher f
   );
   await world.until(ids, ['RUNNING']);
   const pids = await Promise.all(ids.map(pidOf));
-  t.is(await first.exit(), 0, first.err);
+  t.is(await first.exit(), 3, first.err);
   t.log(
     `limit of 6 s, a job that ignores TERM among them: the launcher ended ${ms(first.age)} after its start`,
   );
-  t.regex(first.out, /Launcher ended: the time limit is reached/);
+  t.regex(
+    first.out,
+    /Launcher ended: the time limit is reached; 2 jobs are left to run \(0 done, 1 failed, 2 left\)\n$/,
+  );
   t.true(pids.every((pid) => !lives(pid)));
   for (const row of await world.rows(ids)) {
     t.is(row.launcher, null, row.name);
@@ -96,7 +99,9 @@ test.serial('a job that needs more time than is left is not started', async (t) 
     '--idle-exit-seconds',
     '0',
   ]);
-  t.is(await launcher.exit(), 0);
+  t.is(await launcher.exit(), 3);
+  const waits = 'its wall_time_minutes 90 is more than the 59.9 left';
+  t.true(launcher.out.includes(`1 job waits that this launcher cannot take: ${waits}`), launcher.out);
   t.is((await world.row(id)).state, 'CREATED');
   await finishBy(world.launcher(['--consume-all', '--idle-exit-seconds', '0']), [id]);
 });
@@ -119,7 +124,11 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       const pids = await Promise.all(ran.map((r) => pidOf(r.job_id)));
       const asked = performance.now();
       launcher.child.kill(signal);
-      t.is(await launcher.exit(), 0, launcher.err);
+      t.is(await launcher.exit(), 3, launcher.err);
+      t.regex(
+        launcher.out,
+        new RegExp(`received ${signal}; 3 jobs are left to run \\(0 done, 0 failed, 3 left\\)`),
+      );
       const took = performance.now() - asked;
       t.log(`${signal}, one job that ignores it: ended after ${ms(took)}`);
       t.true(took < 12_000 + 3_000, 'within 12 s, and three for two busy cores');
@@ -137,8 +146,9 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
         ['JOB_FINISHED'],
       );
       again.child.kill('SIGTERM');
-      t.is(await again.exit(), 0);
+      const code = await again.exit();
       const left = (await world.rows(ids)).filter((r) => r.state !== 'JOB_FINISHED').map((r) => r.job_id);
+      t.is(code, left.length > 0 ? 3 : 0, again.out);
       if (left.length > 0)
         await finishBy(world.launcher(['--consume-all', '--idle-exit-seconds', '0']), left);
       t.is(await world.violations(), '');
@@ -155,7 +165,7 @@ test.serial('a second signal ends deaf jobs at once', async (t) => {
   await until(() => /again to end them at once/.test(launcher.err), 'it answers the first');
   const asked = performance.now();
   launcher.child.kill('SIGTERM');
-  t.is(await launcher.exit(), 0, launcher.err);
+  t.is(await launcher.exit(), 3, launcher.err);
   t.log(`second signal: ended after ${ms(performance.now() - asked)}`);
   t.false(lives(pid));
   t.is((await world.row(id)).state, 'RESTART_READY');

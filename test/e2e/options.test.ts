@@ -93,7 +93,7 @@ test.serial('--wf-filter takes what contains it, --consume-all the rest', async 
   t.is((await world.row(mine2!)).state, 'JOB_FINISHED');
   t.is((await world.row(other!)).state, 'CREATED');
   const nothing = world.launcher(['--wf-filter', 'no%such_', '--idle-exit-seconds', '0']);
-  t.is(await nothing.exit(), 0);
+  t.is(await nothing.exit(), 3, 'the filter matches nothing');
   t.is((await world.row(other!)).state, 'CREATED');
   const rest = world.launcher(['--consume-all', '--idle-exit-seconds', '0']);
   t.is(await rest.exit(), 0, rest.err);
@@ -106,7 +106,7 @@ test.serial('serial mode takes jobs of one rank only', async (t) => {
     { application: 'where', name: 'two', ranks_per_node: 2 },
   ]);
   const launcher = world.launcher(['--consume-all', '--job-mode', 'serial', '--idle-exit-seconds', '0']);
-  t.is(await launcher.exit(), 0, launcher.err);
+  t.is(await launcher.exit(), 3, launcher.err);
   t.is((await world.row(one!)).state, 'JOB_FINISHED');
   t.is((await world.row(two!)).state, 'CREATED');
   t.is((await world.balsam(['kill', two!, '--yes'])).code, 0);

@@ -313,10 +313,12 @@ export class CoordinatorSim {
       case 'raise':
         return this.#raise(fence);
       case 'leave-row':
-        return this.#ask(store.leave(fence), () => ({ kind: 'left' }), {
-          failed: { kind: 'left' },
-          unknown: { kind: 'left' },
+        return this.#ask(store.leave(fence), () => ({ kind: 'left', over: null }), {
+          failed: { kind: 'left', over: null },
+          unknown: { kind: 'left', over: null },
         });
+      case 'no-agent':
+        return this.#world.trace(`${client.name}: no agent for ${e.seconds} s`);
       case 'end':
         return this.#end(e.code === 'fenced' ? 'fenced' : 'left', e.reason);
       case 'refused':

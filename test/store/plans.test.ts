@@ -20,7 +20,7 @@ import {
 } from '../../src/store/launcher-store.ts';
 import { drainedNodes, noteTakeover, recordNotes } from '../../src/store/launcher-event-store.ts';
 import {
-  countWaiting,
+  countRunnable,
   heldJobs,
   jobRecords,
   leaseJobs,
@@ -47,7 +47,14 @@ const WORKFLOWS = 5;
 const R = 180_000;
 
 /** What a coordinator sends at its start or end only, or that is no statement about jobs. */
-const COLD = ['registerLauncher', 'endSessions', 'listen', 'getOrCreateApplication', 'updateApplication'];
+const COLD = [
+  'registerLauncher',
+  'endSessions',
+  'leftFacts',
+  'listen',
+  'getOrCreateApplication',
+  'updateApplication',
+];
 
 interface Hot {
   name: string;
@@ -168,16 +175,15 @@ function rest(launcher: number): Hot[] {
       before: (sql) => sql.unsafe(`update job set state = 'USER_KILLED' where launcher = ${id}`),
       call: (db) => killedJobs(db, id),
     },
-    // Counted up to WAITING_COUNT_LIMIT.
     {
       name: 'count of what waits',
-      allowed: 2 * BATCH + few,
-      call: (db) => countWaiting(db, { workflows: null, launcher: id }),
+      allowed: BATCH + few,
+      call: (db) => countRunnable(db, null, BATCH),
     },
     {
       name: 'count of what waits, by workflow',
       allowed: (WORKFLOWS + 1) * BATCH + few,
-      call: (db) => countWaiting(db, { workflows, launcher: id }),
+      call: (db) => countRunnable(db, workflows, BATCH),
     },
     { name: 'workflows', allowed: 2 * WORKFLOWS + few, call: (db) => matchWorkflows(db, 'flow') },
     { name: 'all that is held', allowed: (held) => held + few, call: (db) => heldJobs(db, id) },

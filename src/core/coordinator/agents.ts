@@ -14,7 +14,7 @@ import { retractBeyond, sendKill, unreserve, vacate, vacateOn } from './placemen
 import { putBack, releaseLost, releaseUnstarted } from './release.ts';
 import { inventoryFault, isShunned, mayReport, messageFault, refuse } from './refusals.ts';
 import { onReport } from './reports.ts';
-import { isLive, type Agent, type CoordinatorState, type Entry } from './state.ts';
+import { endDrought, isLive, type Agent, type CoordinatorState, type Entry } from './state.ts';
 import { acknowledged, command, inOrder, kill, resetCommands } from './streams.ts';
 
 /** Why an agent is given up: silent for D while we lived, or by the word of the incarnation that follows it. */
@@ -180,6 +180,8 @@ export function onEnrolled(s: CoordinatorState, incarnation: string): void {
   if (a?.status !== 'enrolling') return;
   a.enrolAt = Infinity;
   setStatus(s, a, 'live');
+  // What was too big for those before it may fit now.
+  endDrought(s);
 }
 
 /** The database did not take the roster row: the agent is given no work until it did. */

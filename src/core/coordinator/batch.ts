@@ -119,7 +119,9 @@ export type NoteKind =
   | 'undrained'
   | 'degraded'
   | 'paused'
-  | 'left';
+  | 'no-agent'
+  | 'left'
+  | 'left-over';
 
 /** Something that happened to the launcher, for people and for a successor. */
 export interface LauncherNote {

@@ -9,6 +9,7 @@ import { COMMIT_BYTES, MAX_BATCH, MAX_REQUESTS_PER_COMMIT, STARTED_COMMIT_MS } f
 import { afterRun } from '../job.ts';
 import { CAUSE_LOST, HELPER_LOST, KILL_USER, type Ended, type Report } from '../messages.ts';
 import type { CommitRows, EndRow, PatchRow, RowOutcome, RowOutcomes, StartRow } from './batch.ts';
+import { countEnd, countRelease } from './counts.ts';
 import type { CoordinatorEffect, JobRequest, Now, RequestAnswer } from './event.ts';
 import { messageOf, outcomeOf } from './ends.ts';
 import { dropEntry } from './phases.ts';
@@ -40,6 +41,7 @@ export function commit(s: CoordinatorState, now: Now, effects: CoordinatorEffect
     if (s.retryAt === 0) return Infinity;
     if (now.mono < s.retryAt) return s.retryAt;
     s.retryAt = 0;
+    s.flightAgain = true;
     effects.push({ kind: 'commit', rows: s.flight.rows, requests: s.flight.requests });
     return Infinity;
   }
@@ -52,6 +54,7 @@ export function commit(s: CoordinatorState, now: Now, effects: CoordinatorEffect
   }
   const flight = build(s);
   s.flight = flight;
+  s.flightAgain = false;
   const { rows } = flight;
   const some =
     rows.starts.length +
@@ -261,6 +264,7 @@ function finish(
   flight.rows.starts.forEach((row, i) => onStart(s, row, outcomes.starts[i]!, flight, effects));
   flight.rows.patches.forEach((row, i) => onPatch(s, row, outcomes.patches[i]!, effects));
   flight.rows.ends.forEach((row, i) => onEnd(s, row, outcomes.ends[i]!));
+  flight.rows.releases.forEach((row, i) => countRelease(s, row, outcomes.releases[i]!));
   for (const row of flight.rows.releases) forget(s, row.id, row.attempt);
   s.releasesWritten += flight.rows.releases.length;
   // Rows that were no longer ours were locked for a moment: a lease of ours may have passed them by, and nobody tells of that.
@@ -335,6 +339,7 @@ function onStart(
   flight: Flight,
   effects: CoordinatorEffect[],
 ): void {
+  if (outcome === 'rejected') countEnd(s, 'FAILED', outcome);
   const entry = current(s, row.id, row.attempt);
   if (!entry || entry.phase === 'over') return;
   if (outcome === 'applied' || outcome === 'duplicate') {
@@ -356,6 +361,7 @@ function onPatch(
   outcome: RowOutcome,
   effects: CoordinatorEffect[],
 ): void {
+  if (outcome === 'rejected') countEnd(s, 'FAILED', outcome);
   const entry = current(s, row.id, row.attempt);
   if (outcome === 'not-ours' && entry && entry.phase !== 'over') refused(s, entry, outcome, effects);
   if (outcome !== 'applied' && outcome !== 'duplicate')
@@ -391,11 +397,7 @@ function refused(s: CoordinatorState, entry: Entry, outcome: RowOutcome, effects
 }
 
 function onEnd(s: CoordinatorState, row: EndRow, outcome: RowOutcome): void {
-  if (outcome === 'applied') {
-    if (row.state === 'JOB_FINISHED') s.done.finished += 1;
-    else if (row.state === 'FAILED') s.done.failed += 1;
-    else s.done.other += 1;
-  }
+  countEnd(s, outcome === 'rejected' ? 'FAILED' : outcome === 'killed' ? 'USER_KILLED' : row.state, outcome);
   forget(s, row.id, row.attempt);
 }
 

@@ -6,6 +6,7 @@
  * last. So the shell needs no queue of its own.
  */
 import type { JobState } from '../job.ts';
+import type { Fits, LeftOver } from '../last-words.ts';
 import type { Body, Envelope, Join } from '../messages.ts';
 import type { CommitRows, LauncherNote, LeasedJob, Recording, RowOutcomes } from './batch.ts';
 
@@ -69,9 +70,10 @@ export type CoordinatorEvent =
   | { kind: 'wake' }
   /** The launcher's row was ours at this monotonic send time. */
   | { kind: 'confirmed'; sentAt: number }
-  /** Leave: end jobs as RUN_TIMEOUT; `now` without grace. */
-  | { kind: 'leave'; reason: string; now: boolean }
-  | { kind: 'left' }
+  /** Leave: end jobs as RUN_TIMEOUT; `now` without grace. `failed`: the launcher can't do what it is for. */
+  | { kind: 'leave'; reason: string; now: boolean; failed?: boolean }
+  /** The row is given up; `over`: what is left of the launcher's jobs, null when the database did not say. */
+  | { kind: 'left'; over: LeftOver | null }
   /** The launcher's row is not ours any more. */
   | { kind: 'fenced' }
   | { kind: 'tick' };
@@ -84,10 +86,12 @@ export type CoordinatorEffect =
   /** Notes for people, and incarnations that are over. One is under way at a time. */
   | ({ kind: 'record' } & Recording)
   | { kind: 'raise' }
-  /** With the notes that are not on record yet. */
-  | { kind: 'leave-row'; notes: LauncherNote[] }
-  /** unable: it has left because no node could start anything. */
-  | { kind: 'end'; code: 'left' | 'unable' | 'fenced'; reason: string }
+  /** With the notes that are not on record yet, and the number of one more, which says what is left; `fits`: what the
+   * launcher could take when it looked last. */
+  | { kind: 'leave-row'; notes: LauncherNote[]; number: number; fits: Fits }
+  | { kind: 'end'; code: 'left' | 'fenced'; reason: string; failed: boolean; over: LeftOver | null }
+  /** No agent has ever taken work, for so long: for whoever looks at the launcher. */
+  | { kind: 'no-agent'; seconds: number }
   /** Something of a peer was refused as a whole, and nothing changed. */
   | { kind: 'refused'; incarnation: string; rule: string }
   /** `often`: what a job or an agent can make happen a million times; such lines are counted and thinned. */

@@ -150,8 +150,8 @@ function giveUpShort(
 ): void {
   const [a] = there as [Agent];
   const where = there.length === 1 ? a.hostname : `all ${there.length} nodes`;
-  s.leaveFailed = true;
-  beginLeave(s, `no job can be started on ${where}: ${healthOf(s, a.node).drained}`, false, now, effects);
+  const reason = `no job can be started on ${where}: ${healthOf(s, a.node).drained}`;
+  beginLeave(s, { reason, failed: true }, now, effects);
 }
 
 function drain(

@@ -54,7 +54,7 @@ const AGENT = new PhaseTable<AgentStatus>('agent', [
 ]);
 
 /**
- * taking-over: the row is ours, and we have not read what our predecessor held under it. running → leaving (time limit, signal, idle, warden gone): nothing new starts, what was never sent goes back, what runs
+ * taking-over: the row is ours, and we have not read what our predecessor held under it. running → leaving (time limit, signal, idle, no agent, warden gone): nothing new starts, what was never sent goes back, what runs
  * is ended as RUN_TIMEOUT. leaving-row: the row is given up, and nothing is written under it any more.
  */
 export type CoordinatorPhase = 'taking-over' | 'running' | 'leaving' | 'leaving-row' | 'ended';
@@ -63,7 +63,7 @@ const COORDINATOR = new PhaseTable<CoordinatorPhase>('coordinator', [
   { from: 'in', to: 'running', when: 'the launcher row is new' },
   { from: 'in', to: 'taking-over', when: 'the launcher row was that of a dead coordinator' },
   { from: 'taking-over', to: 'running', when: 'it has read what that one held' },
-  { from: 'running', to: 'leaving', when: 'time limit, signal, idle, or its warden is gone' },
+  { from: 'running', to: 'leaving', when: 'time limit, signal, idle, no agent, or its warden is gone' },
   { from: 'running', to: 'ended', when: 'the launcher row is not ours any more' },
   { from: 'leaving', to: 'leaving-row', when: 'nothing is held, or the time for leaving is over' },
   { from: 'leaving', to: 'ended', when: 'the launcher row is not ours any more' },

@@ -5,6 +5,7 @@
  */
 import { CHAIN, type Chain } from '../../base/limits.ts';
 import type { App, Command, Join, Report } from '../messages.ts';
+import { nothingDone, type Done, type Fits } from '../last-words.ts';
 import type { CommitRows, LauncherNote, LeasedJob, Recording, ReleaseRow } from './batch.ts';
 import type { JobRequest } from './event.ts';
 import type { Trail } from '../phase-table.ts';
@@ -158,10 +159,10 @@ export interface CoordinatorState {
   phase: CoordinatorPhase;
   leaveDeadline: number;
   leaveReason: string;
-  /** It leaves because it can't do its work. */
+  /** It leaves because it can't do what it is for. */
   leaveFailed: boolean;
   /** It was told to leave before it had taken over. */
-  leaveEarly: { reason: string; now: boolean } | null;
+  leaveEarly: { reason: string; now: boolean; failed: boolean } | null;
   agents: Map<string, Agent>;
   entries: Map<string, Entry>;
   queue: Entry[];
@@ -173,6 +174,8 @@ export interface CoordinatorState {
   /** Of their texts, about. */
   uncommittedBytes: number;
   flight: Flight | null;
+  /** The flight was asked for more than once: what it finds done already was done by itself. */
+  flightAgain: boolean;
   /** A commit failed: the same flight is asked for again at this time. */
   retryAt: number;
   leasing: boolean;
@@ -216,7 +219,13 @@ export interface CoordinatorState {
   arrivals: number;
   arrivalsAt: number;
   arrivalRate: number;
-  done: { finished: number; failed: number; other: number };
+  done: Done;
+  /** What the last lease could have brought; null before the first. */
+  fits: Fits | null;
+  /** When this coordinator began (monotonic). */
+  beganAt: number;
+  /** Until an agent takes work: whether it was said that none has come; null: one has. */
+  awaited: { said: boolean } | null;
   /** A takeover that is not settled yet: the incarnations that have not said what they hold, whether one has ended instead
    * of saying it, and how long we wait. */
   adoption: { awaiting: Set<string>; someEnded: boolean; until: number } | null;
@@ -228,6 +237,8 @@ export interface Beginning {
   confirmedAt?: number;
   /** It follows a dead coordinator: until `adopt` says what that one held it listens to nothing else. */
   successor?: boolean;
+  /** What coordinators before it have done. */
+  done?: Done;
   trail?: Trail;
 }
 
@@ -235,7 +246,7 @@ export function makeCoordinatorState(
   config: CoordinatorConfig,
   epoch: number,
   now: number,
-  { confirmedAt = now, successor = false, trail = null }: Beginning = {},
+  { confirmedAt = now, successor = false, done = nothingDone(), trail = null }: Beginning = {},
 ): CoordinatorState {
   return {
     config,
@@ -254,6 +265,7 @@ export function makeCoordinatorState(
     uncommitted: [],
     uncommittedBytes: 0,
     flight: null,
+    flightAgain: false,
     retryAt: 0,
     leasing: false,
     leaseAfter: 0,
@@ -283,7 +295,10 @@ export function makeCoordinatorState(
     arrivals: 0,
     arrivalsAt: now,
     arrivalRate: 0,
-    done: { finished: 0, failed: 0, other: 0 },
+    done: { ...done },
+    fits: null,
+    beganAt: now,
+    awaited: successor ? null : { said: false },
     adoption: null,
     trail,
   };

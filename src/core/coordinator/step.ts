@@ -11,13 +11,13 @@ import { isPaused, onEnrolFailed, onEnrolled, onMessage, sayHello, watch } from 
 import { commit, onCommitFailed, onCommitted } from './commits.ts';
 import { degrade, note, onRecorded, onRecordFailed, record, recovered } from './note.ts';
 import type { CoordinatorEffect, CoordinatorEvent, CoordinatorStep, Now } from './event.ts';
-import { beginLeave, idle, leave, timeUp } from './leave.ts';
+import { awaitAgents, beginLeave, fitsNow, idle, leave, timeUp } from './leave.ts';
 import { setPhase, setRaising } from './phases.ts';
 import { appetite, forsake, place, sendKill, steal, unreserve } from './placement.ts';
 import { refuse } from './refusals.ts';
 import { release } from './release.ts';
 import { measureRates } from './reports.ts';
-import { endDrought, isLive, type CoordinatorState } from './state.ts';
+import { endDrought, type CoordinatorState } from './state.ts';
 import { flush } from './streams.ts';
 
 /** After a failed lease or raise the next is tried after this, milliseconds. */
@@ -40,6 +40,7 @@ export function coordinatorStep(
   if (now.mono > s.dueAt + LATE_MS) s.judgeAfter = now.mono + DRAIN_MS;
   const wakes = [watch(s, now, effects), settle(s, now, effects), timeUp(s, now, effects)];
   wakes.push(watchPause(s, now, effects));
+  wakes.push(awaitAgents(s, now, effects));
   if (s.phase === 'running' && !isPaused(s, now.mono) && s.raising === 'no') {
     liftDrains(s, now, effects);
     wakes.push(place(s, now.mono));
@@ -98,7 +99,7 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
     case 'adopt':
       setPhase(s, 'running');
       adopt(s, e, now);
-      if (s.leaveEarly) beginLeave(s, s.leaveEarly.reason, s.leaveEarly.now, now, effects);
+      if (s.leaveEarly) beginLeave(s, s.leaveEarly, now, effects);
       return;
     case 'enrolled':
       return onEnrolled(s, e.incarnation);
@@ -117,16 +118,22 @@ function on(s: CoordinatorState, e: CoordinatorEvent, now: Now, effects: Coordin
       s.confirmedAt = Math.max(s.confirmedAt, e.sentAt);
       return;
     case 'leave':
-      return beginLeave(s, e.reason, e.now, now, effects);
+      return beginLeave(s, e, now, effects);
     case 'left':
       setPhase(s, 'ended');
-      effects.push({ kind: 'end', code: s.leaveFailed ? 'unable' : 'left', reason: s.leaveReason });
+      effects.push({ kind: 'end', code: 'left', reason: s.leaveReason, failed: s.leaveFailed, over: e.over });
       return;
     case 'fenced':
       // Our own leaving did that.
       if (s.phase === 'leaving-row') return;
       setPhase(s, 'ended');
-      effects.push({ kind: 'end', code: 'fenced', reason: 'the launcher row is not ours any more' });
+      effects.push({
+        kind: 'end',
+        code: 'fenced',
+        reason: 'the launcher row is not ours any more',
+        failed: true,
+        over: null,
+      });
       return;
     case 'tick':
       return;
@@ -160,15 +167,17 @@ function lease(s: CoordinatorState, now: Now, effects: CoordinatorEffect[]): num
   const limit = Math.min(MAX_BATCH, jobs);
   if (limit < 1 || (!hungry && limit < Math.min(target * LEASE_WORTH, MAX_BATCH))) return Infinity;
   if (now.mono < s.leaseAfter) return s.leaseAfter;
-  const live = [...s.agents.values()].filter(isLive).length;
+  s.fits = fitsNow(s, now);
   s.leasing = true;
   s.woken = false;
-  effects.push({ kind: 'lease', limit, maxNodes: live, maxWallMinutes: minutesLeft(s, now) });
+  const { nodes: maxNodes, minutes } = s.fits;
+  effects.push({
+    kind: 'lease',
+    limit,
+    maxNodes,
+    maxWallMinutes: minutes === null ? null : Math.floor(minutes),
+  });
   return Infinity;
-}
-
-function minutesLeft(s: CoordinatorState, now: Now): number | null {
-  return s.config.endAt === null ? null : Math.max(0, Math.floor((s.config.endAt - now.mono) / 60_000));
 }
 
 function onKilled(s: CoordinatorState, id: string, attempt: number): void {

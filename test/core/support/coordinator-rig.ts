@@ -126,7 +126,9 @@ export class CoordinatorRig {
       this.on({ kind: 'enrolled', incarnation: name });
     }
     this.#lines = this.#lines.filter((l) => !l.startsWith('enrol ') && !l.startsWith('lease '));
+    // As if it was asked for when all of them were there.
     this.state.leasing = true;
+    this.state.woken = false;
   }
 
   /** A lease brought these, and the next one has no answer: tests of other rules see no leases. */

@@ -96,8 +96,10 @@ export function coordinatorLines(e: CoordinatorEffect): string[] {
       ];
     case 'enrol':
       return [`enrol ${e.incarnation}`];
+    case 'no-agent':
+      return [`no agent for ${e.seconds} s`];
     case 'end':
-      return [`end ${e.code}`];
+      return [`end ${e.code}${e.code === 'left' && e.failed ? ' failed' : ''}`];
     case 'record':
       return [
         `record ${[...e.notes.map((n) => `${n.kind}${n.node === null ? '' : ` node ${n.node}`}`), ...e.ended.map((i) => `${i} is over`)].join(', ')}`,
