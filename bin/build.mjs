@@ -99,7 +99,12 @@ function nodeModules(lazy) {
     },
   };
 }
-for (const file of ['src/process/helper.py', 'src/process/helper_output.py', 'src/process/guard.py'])
+for (const file of [
+  'src/process/helper.py',
+  'src/process/helper_output.py',
+  'src/process/nursery.py',
+  'src/process/guard.py',
+])
   cpSync(root + file, `${root}dist/${file.split('/').at(-1)}`);
 cpSync(`${root}src/store/migrations`, `${root}dist/migrations`, { recursive: true });
 

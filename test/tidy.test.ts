@@ -114,6 +114,7 @@ test('the core knows no time, chance, promise or input and output', (t) => {
 const MAY_BLOCK: Record<string, string> = {
   'native-free/sysfs.ts': 'reads /proc and /sys, behind which is no disk',
   'src/base/proc.ts': 'reads /proc',
+  'src/base/open-files.ts': 'reads /proc',
   'src/process/proc.ts': 'reads /proc',
   'src/process/shipped.ts': 'looks once for each program, before the first job',
   'src/agent/predecessor.ts': 'its records are in the socket directory, on the node itself',

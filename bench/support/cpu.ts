@@ -89,7 +89,7 @@ export class CpuMeter {
   #partOf(pid: number, seen: Seen): Part | null {
     if (pid === this.#postmaster || seen.ppid === this.#postmaster) return 'postgres';
     if (pid === this.#warden) return 'warden';
-    if (/helper/.test(seen.name)) return 'helper';
+    if (/helper|nursery/.test(seen.name)) return 'helper';
     if (/coordinator/.test(seen.name)) return 'coordinator';
     if (/agent/.test(seen.name)) return 'agent';
     // The jobs are counted by the helpers that reap them.

@@ -11,6 +11,7 @@ import { systemClock } from '../base/clock.ts';
 import { AGENT_CPU_ENV } from './names.ts';
 import { AGENT_ALONE_LOOK_MS, AGENT_ALONE_MS, AGENT_ORPHAN_MS, CHAIN, assertChain } from '../base/limits.ts';
 import { makeLog } from '../base/log.ts';
+import { needOpenFiles, openFilesLimit } from '../base/open-files.ts';
 import { grantedGpus } from '../../native-free/gpu-grant.ts';
 import { oomCountFile } from '../../native-free/cgroup.ts';
 import { parseCpuList } from '../../native-free/cpu-list.ts';
@@ -30,7 +31,9 @@ import {
 import { endOrphans } from './orphans.ts';
 import { provenPredecessor } from './predecessor.ts';
 import { sweepChannelDirectories } from './socket-directory.ts';
-import { Incarnation, type Before, type IncarnationEnd, type NodeSetup } from './incarnation.ts';
+import { Incarnation, type Before, type IncarnationEnd } from './incarnation.ts';
+import type { NodeSetup } from './node-setup.ts';
+import { jobsSideBySide } from '../process/side-by-side.ts';
 
 export interface AgentOptions {
   /** Path of the warden's agent file. */
@@ -42,6 +45,7 @@ export interface AgentOptions {
 /** Runs until drained; resolves with the exit code of the process. */
 export async function runAgent(options: AgentOptions): Promise<number> {
   assertChain(CHAIN);
+  needOpenFiles();
   // Looked for while the coordinator is still starting: it takes a tenth of a second where python3 is a manager's script.
   const helper = chooseHelper('auto');
   let current: Incarnation | null = null;
@@ -60,6 +64,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     file.helper === 'auto' ? helper : chooseHelper(file.helper),
   );
   const { log } = setup;
+  sayLimit(setup);
   await endOrphans(log);
   void sweepChannelDirectories();
   const alone = watchWarden(file, () => current);
@@ -68,7 +73,8 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   for (;;) {
     current = new Incarnation(setup, newId(), before);
     const end: IncarnationEnd = await current.run();
-    log.info({ incarnation: current.id, end, rule: 'PROTOCOL 5' }, 'incarnation ended');
+    const { longestTurnMs } = current;
+    log.info({ incarnation: current.id, end, longestTurnMs, rule: 'PROTOCOL 5' }, 'incarnation ended');
     if (end === 'left' || stopping) {
       clearInterval(alone);
       return 0;
@@ -133,12 +139,19 @@ async function prepare(
     inherited: names,
     rankEnv: Object.fromEntries(allocation.map((name) => [name, values.get(name) ?? ''])),
     helper,
+    sideBySide: jobsSideBySide(helper.kind, openFilesLimit()).most,
     oomFile: oomCountFile('/') ?? '',
     keys,
     identify: processIdentity,
     clock: systemClock,
     log: makeLog('agent', { node: place.node, host: inventory.hostname }),
   };
+}
+
+/** Where fewer jobs run at once than may share a node. */
+function sayLimit({ helper, log }: NodeSetup): void {
+  const { most, why } = jobsSideBySide(helper.kind, openFilesLimit());
+  if (why !== '') log.warn({ most, rule: 'PROTOCOL 10' }, `at most ${most} jobs run at once here: ${why}`);
 }
 
 /** The environment without some names, the other bytes as they are. */

@@ -9,6 +9,12 @@ export const HELPER_OUTSTANDING_MAX = 64;
 /** A helper that was told to go (end of file) and is still there after so many ms is killed. Derived: its own 10 s of trying, and a bit. */
 export const HELPER_CLOSE_MS = 12_000;
 
+/** Helpers in Node side by side: each is 40 MB and has no parent to be forked from. Guess: what a node bears. */
+export const NODE_HELPERS_MAX = 128;
+
+/** A helper that connects says who it is within this, ms. Guess: it does so at once. */
+export const HELPER_HELLO_MS = 10_000;
+
 /** How long `endByMarker` goes on, ms, before it says what is left. Derived: K = 2 s in which a KILL works, doubled for slow nodes. */
 export const END_BY_MARKER_MS = 4_000;
 

@@ -10,8 +10,10 @@ import { grantedGpus } from '../../native-free/gpu-grant.ts';
 import { detectScheduler } from '../batch/index.ts';
 import { DOCTOR_CONNECT_MS, DOCTOR_SMOKE_MS, DOCTOR_STARTS, START_RATE_WARN } from '../base/client-limits.ts';
 import { assert } from '../base/assert.ts';
-import { chooseHelper, Helper } from '../process/helper.ts';
+import { openFilesLimit } from '../base/open-files.ts';
+import { chooseHelper, Helpers } from '../process/helper.ts';
 import type { HelperChoice, HelperEvent } from '../process/helper.ts';
+import { jobsSideBySide } from '../process/side-by-side.ts';
 import { detectMpi, mpiCommand } from '../process/mpi/flavour.ts';
 import { fail, ok, warn } from './doctor.ts';
 import type { Check, Finding } from './doctor.ts';
@@ -28,6 +30,7 @@ export function machineChecks(): Check[] {
     { name: 'node', look: () => nodeOf(process.versions.node) },
     { name: 'batch system', look: batchSystem },
     { name: 'helper', look: helper },
+    { name: 'side by side', look: sideBySide },
     { name: 'start rate', look: startRate },
     { name: 'mpirun', look: mpirun },
     { name: 'gpus', look: gpus },
@@ -108,18 +111,19 @@ async function helperRate(choice: HelperChoice): Promise<number> {
     starter.start({ ...common, token: ++next, cwd: directory });
   };
   const onEvent = (event: HelperEvent): void => {
-    if (event.kind === 'started') return;
+    if (event.kind === 'started' || event.kind === 'opened') return;
     if (event.kind !== 'ended' || event.exitCode !== 0)
       return ended.reject(new Error(`the helper could not start /bin/true: ${JSON.stringify(event)}`));
     if (++done === DOCTOR_STARTS) ended.resolve();
     else start();
   };
-  const starter = new Helper({
+  const helpers = new Helpers({
     ...choice,
+    directory,
     baseEnv: Buffer.from('PATH=/bin:/usr/bin\0'),
     marker: {},
-    onEvent,
   });
+  const starter = helpers.open(onEvent);
   try {
     // The first one pays for the helper's own start.
     start();
@@ -130,8 +134,16 @@ async function helperRate(choice: HelperChoice): Promise<number> {
     return DOCTOR_STARTS / ((performance.now() - from) / 1000);
   } finally {
     await starter.close();
+    await helpers.close();
     fs.rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** How many jobs can run at once on a node like this one. */
+async function sideBySide(): Promise<Finding> {
+  const { kind } = await chooseHelper('auto');
+  const { most, why } = jobsSideBySide(kind, openFilesLimit());
+  return why === '' ? ok(`${most} jobs on a node`) : warn(`at most ${most} jobs on a node`, why);
 }
 
 async function inTime<T>(work: Promise<T>, who: string): Promise<T> {

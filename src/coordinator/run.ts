@@ -12,6 +12,7 @@ import { CHAIN, KILL_POLL_MS, assertChain } from '../base/limits.ts';
 import { makeLog, type Logger } from '../base/log.ts';
 import { EXIT_FAILED, messageOf, UserError, WorldError } from '../base/errors.ts';
 import { oneAtATime } from '../base/one-at-a-time.ts';
+import { needOpenFiles } from '../base/open-files.ts';
 import { Refusals } from '../base/refusals.ts';
 import type { CoordinatorEvent } from '../core/coordinator/event.ts';
 import {
@@ -52,6 +53,7 @@ type End = Omit<Extract<ToWarden, { kind: 'end' }>, 'kind'>;
 /** Runs one coordinator to its end; resolves with the exit code of the process. */
 export async function runCoordinator(path: string): Promise<number> {
   assertChain(CHAIN);
+  needOpenFiles();
   const file = await readCoordinatorFile(path);
   const log = makeLog('coordinator', { launcher: file.name });
   const toWarden = (message: ToWarden): void => {

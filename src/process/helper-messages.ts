@@ -84,6 +84,12 @@ export interface LostEvent {
   readonly left: number[];
 }
 
+/** It is there. Said by `Helper` itself. */
+export interface OpenedEvent {
+  readonly kind: 'opened';
+  readonly pid: number;
+}
+
 /** It could not be started: none of what it was given has started. */
 export interface UnopenedEvent {
   readonly kind: 'unopened';
@@ -92,7 +98,7 @@ export interface UnopenedEvent {
 
 /** What a helper says. `lost` and `unopened` are said by `Helper` itself, `lost` after everything of the dead helper was ended. */
 export type WireEvent = StartedEvent | EndedEvent | FailedEvent | RetractedEvent;
-export type HelperEvent = WireEvent | LostEvent | UnopenedEvent;
+export type HelperEvent = WireEvent | LostEvent | OpenedEvent | UnopenedEvent;
 
 /** A start as it crosses; strings are latin1, one character a byte. */
 export interface WireStart {

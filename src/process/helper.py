@@ -4,32 +4,25 @@ Why a process of its own: a fork out of a large Node process costs milliseconds,
 one does not; and only the parent of a job gets its exact exit status, CPU time and peak memory. As a subreaper
 it also inherits what a job leaves behind, so that nothing escapes by a session of its own.
 
-Who calls it: helper.ts, as `python3 -I -S helper.py`, one JSON line a request on stdin, one JSON line an event
-on stdout. Every string in a request is latin1: each character is one byte of the value, all bytes allowed.
-  first line  {"env": "A=1\\0B=2", "add": {..}, "oom": file}    the base environment as /proc/PID/environ has it, ours on
-              top, and the file in which the kernel counts what it killed for want of memory ("": none)
+Who calls it: nursery.py, which forks into it; the agent's side is helper.ts. One JSON line a request, one JSON line an
+event, on one socket. Every string in a request is latin1: each character is one byte of the value, all bytes allowed.
   start       {"t": token, "d": cwd, "m": 0|1 make it, "o": output file, "n": attempt,
                "a": [argv], "e": {set}, "u": [unset], "c": [cpus]|null}
   kill        {"k": token, "g": grace in ms}       retract {"r": token}
 Events are described in helper.ts (HelperEvent).
 
-What it must never do: run anything after end of file on stdin (the agent is gone), start a second job before
+What it must never do: run anything after end of file on its socket (the agent is gone), start a second job before
 the first and all it left behind is gone, or pass a value through a shell. Standard library of 3.8 only.
 """
 import collections
-import ctypes
 import errno
-import fcntl
-import gc
 import json
 import os
 import select
 import signal
-import sys
 import time
+from _socket import MSG_DONTWAIT
 
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # -I leaves it out
 from helper_output import killed_for_memory, missing_interpreter, open_output, read_tail
 
 STARTED_AFTER_S = 0.05  # a job that ends sooner gets no `started`: one write less for short jobs
@@ -39,12 +32,12 @@ SWEEP_S = 0.02  # first pause between two rounds of killing leftovers; doubles u
 SHUTDOWN_S = 10.0  # after end of file: how long we try to see everything dead (KILL works within 2 s, or never)
 PATH_CACHE = 256
 READ = 1 << 18
-# While a job runs we do not look at stdin: each look would be a wake-up of no use. The agent sends SIGURG after a line
-# that can't wait (kill, retract, end of file), the kernel sends it when the agent dies; its default is to be ignored,
+# While a job runs we do not look at the socket: each look would be a wake-up of no use. The agent sends SIGURG after a
+# line that can't wait (kill, retract, end of file), the nursery when the agent is gone; its default is to be ignored,
 # so that it can't hurt a helper that is still starting.
 HURRY = signal.SIGURG
 WAKE = (signal.SIGCHLD, HURRY)
-BUSY_LOOK_S = 5.0  # nothing depends on it: stdin is looked at so often all the same while a job runs
+BUSY_LOOK_S = 5.0  # nothing depends on it: the socket is looked at so often all the same while a job runs
 DEFAULT_PATH = b"/usr/local/bin:/usr/bin:/bin"
 monotonic = time.monotonic
 wait4 = os.wait4
@@ -57,7 +50,7 @@ class AgentGone(Exception):
 
 class Job:
     __slots__ = ("token", "pid", "started", "output", "announced", "killed", "told", "kill_at", "pause", "status",
-                 "ended", "user", "system", "rss", "spread", "oom")
+                 "ended", "user", "system", "rss", "spread", "struck", "oom")
 
     def __init__(self, token, pid, started, output, oom):
         self.token = token
@@ -74,6 +67,7 @@ class Job:
         self.user = self.system = 0.0
         self.rss = 0
         self.spread = False  # TERM was given to descendants outside the leader's group
+        self.struck = False  # KILL was given to the leader's group
         self.oom = oom  # killed for want of memory in our cgroup when it started, about
 
 
@@ -132,10 +126,10 @@ def signal_name(number):
 
 
 class Helper:
-    def __init__(self, commands, events):
-        self.commands = commands
-        self.events = events
-        self.base = None
+    def __init__(self, socket, base, oom_file):
+        self.socket = socket
+        self.events = socket.fileno()
+        self.base = base
         self.queue = collections.deque()
         self.job = None
         self.out = []
@@ -143,16 +137,16 @@ class Helper:
         self.paths = {}
         self.all_cpus = os.sched_getaffinity(0)
         self.cpus = self.all_cpus
-        self.oom_file = ""
-        self.oom = 0
+        self.oom_file = oom_file
+        self.oom = killed_for_memory(oom_file)
 
     # --- requests -------------------------------------------------------------------------------------------
 
     def read(self):
-        """Takes what is on stdin now, waiting for nothing; raises AgentGone at its end."""
+        """Takes what has come by now, waiting for nothing; raises AgentGone at the end."""
         while True:
             try:
-                data = os.read(self.commands, READ)
+                data = self.socket.recv(READ, MSG_DONTWAIT)
             except BlockingIOError:
                 return
             except ConnectionError:
@@ -176,22 +170,8 @@ class Helper:
             self.queue.append(r)
         elif "k" in r:
             self.kill(r["k"], r["g"])
-        elif "r" in r:
-            self.unqueue(r["r"])
         else:
-            self.set_base(r)
-
-    def set_base(self, r):
-        base = {}
-        for entry in r["env"].encode("latin1").split(b"\0"):
-            cut = entry.find(b"=", 1)
-            if cut > 0:
-                base.setdefault(entry[:cut], entry[cut + 1:])  # of two equal names getenv sees the first
-        for name, value in r["add"].items():
-            base[name.encode("latin1")] = value.encode("latin1")
-        self.base = base
-        self.oom_file = r["oom"]
-        self.oom = killed_for_memory(self.oom_file)
+            self.unqueue(r["r"])
 
     def unqueue(self, token):
         for r in self.queue:
@@ -371,9 +351,12 @@ class Helper:
             self.oom = job.oom = killed_for_memory(self.oom_file)
             self.out.append('{"kind":"started","token":%d,"pid":%d,"at":%.3f}\n' % (job.token, job.pid, job.started * 1000))
         if job.kill_at is not None and now >= job.kill_at:
-            if job.status is None:
+            # First the group alone: nearly always that is all, and a walk over /proc for each of a thousand jobs is minutes.
+            if job.status is None and not job.struck:
+                job.struck = True
                 signal_group(job.pid, signal.SIGKILL)
-            signal_tree(signal.SIGKILL)
+            else:
+                signal_tree(signal.SIGKILL)
             job.kill_at = monotonic() + job.pause
             job.pause = min(1.0, job.pause * 2)
 
@@ -402,7 +385,7 @@ class Helper:
     def run(self):
         wait = signal.sigtimedwait
         commands = select.poll()
-        commands.register(self.commands, select.POLLIN)
+        commands.register(self.events, select.POLLIN)
         while True:
             if self.job is None:
                 if not self.queue:
@@ -438,49 +421,9 @@ class Helper:
                     pass
             except ChildProcessError:
                 return
-            signal_tree(signal.SIGKILL)
-            signal.sigtimedwait((signal.SIGCHLD,), pause)
-            pause = min(0.1, pause * 2)
+            # The group has a moment to die before anything is looked for below it.
+            if pause > 0.002:
+                signal_tree(signal.SIGKILL)
+            signal.sigtimedwait((signal.SIGCHLD,), pause * 10)
+            pause = min(0.01, pause * 2)
 
-
-def main():
-    # Jobs must find every signal at its default, so we ignore none: what disturbs us is blocked, and posix_spawn
-    # gives each job an empty mask. A blocked SIGCHLD stays pending even where its default is to be ignored.
-    for number in range(1, signal.NSIG):
-        try:
-            signal.signal(number, signal.SIG_DFL)
-        except (OSError, ValueError):
-            pass
-    signal.pthread_sigmask(signal.SIG_SETMASK, (signal.SIGCHLD, HURRY, signal.SIGPIPE))
-    prctl = ctypes.CDLL(None).prctl
-    prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
-    prctl(1, int(HURRY), 0, 0, 0)  # PR_SET_PDEATHSIG: the agent is gone, read it from stdin
-    try:
-        with open("/proc/self/oom_score_adj", "w") as f:
-            f.write("500")  # inherited by jobs: they go before the agent
-    except OSError:
-        pass
-    for fd in [int(name) for name in os.listdir("/proc/self/fd")]:
-        if fd > 2:
-            try:
-                os.close(fd)  # what came from whoever started the agent is not for jobs (locks, ends of pipes)
-            except OSError:
-                pass
-    commands = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 10)
-    events = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 10)
-    null = os.open("/dev/null", os.O_RDWR)
-    os.dup2(null, 0)  # jobs inherit it: their stdin costs nothing
-    os.dup2(null, 1)
-    os.close(null)
-    os.set_blocking(commands, False)
-    gc.disable()  # nothing here makes cycles
-    helper = Helper(commands, events)
-    try:
-        helper.run()
-    except AgentGone:
-        pass
-    finally:
-        helper.end_all()
-
-
-main()

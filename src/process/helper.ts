@@ -1,6 +1,6 @@
 /**
  * The agent's side of one helper: the small process that starts jobs (helper.py, or helper-node.ts where there is no
- * python3). Who calls it: the agent's shell, one `Helper` for each job that can run at once, with a job or two ahead.
+ * python3). Who calls it: the agent's shell, one `Helper` for each job that can run at once, with a few jobs ahead.
  * It exists because a fork out of the agent itself costs milliseconds. It must never lose a token: each start is
  * answered exactly once by ended, failed, retracted or lost, and `lost` is said only after the dead helper's jobs were
  * ended. It keeps no more than HELPER_OUTSTANDING_MAX requests; the agent asks `outstanding` before it sends more.
@@ -8,12 +8,15 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { assert } from '../base/assert.ts';
+import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import { HELPER_CLOSE_MS, HELPER_OUTSTANDING_MAX, PROBE_MS } from '../base/process-limits.ts';
 import { encodeBase, encodeKill, encodeRetract, encodeStart } from './helper-messages.ts';
 import type { HelperEvent, StartRequest, WireEvent } from './helper-messages.ts';
 import { endByMarker } from './marker.ts';
+import { Nursery, type Birth, type Line, type NurseryOptions } from './nursery.ts';
 import { shippedFile } from './shipped.ts';
-import { spawnPiped, type Piped } from './spawn.ts';
+import { spawnPiped } from './spawn.ts';
+import { together } from '../base/together.ts';
 
 export type { Bytes, HelperEvent, StartRequest } from './helper-messages.ts';
 
@@ -26,64 +29,66 @@ export interface HelperChoice {
   readonly python?: string;
 }
 
-export interface HelperOptions extends HelperChoice {
-  /** The environment that jobs start from, byte for byte as /proc/PID/environ has it. */
-  readonly baseEnv: Uint8Array;
-  /** Added to the environment of the helper and of every job; by it everything can be found again (marker.ts). */
-  readonly marker: Readonly<Record<string, string>>;
-  /** The file in which the kernel counts what it killed in our memory cgroup (native-free/cgroup.ts); '' for none. */
-  readonly oomFile?: string;
-  readonly onEvent: (event: HelperEvent) => void;
-}
+/** What the helpers of one agent share. */
+export interface HelpersOptions extends HelperChoice, NurseryOptions {}
 
 /** By this name a helper's own jobs are told from those of its neighbours when it is lost. */
 const HELPER_MARKER = 'BALSAM_HELPER';
 
+/** Makes helpers that share an environment: each a process of its own. Who calls it: the agent, once for each incarnation. */
+export class Helpers {
+  readonly #options: HelpersOptions;
+  readonly #nursery: Nursery | null;
+
+  constructor(options: HelpersOptions) {
+    this.#options = options;
+    this.#nursery = options.kind === 'python' ? new Nursery(options) : null;
+  }
+
+  /** Requests may follow at once. One that can't be started says `unopened`, and then has run nothing. */
+  open(onEvent: (event: HelperEvent) => void): Helper {
+    const begin = (id: string, birth: Birth): void =>
+      this.#nursery ? this.#nursery.open(id, birth) : spawnNodeHelper(this.#options, id, birth);
+    return new Helper(begin, onEvent);
+  }
+
+  /** Of the process that makes them; undefined where there is none. */
+  get pid(): number | undefined {
+    return this.#nursery?.pid;
+  }
+
+  /** After its helpers were closed. */
+  async close(): Promise<void> {
+    await this.#nursery?.close();
+  }
+}
+
 export class Helper {
-  /** Value of BALSAM_HELPER in the environment of this helper and its jobs. */
+  /** Value of BALSAM_HELPER in the environment of its jobs. */
   readonly id: string = randomUUID();
-  readonly #child: Piped | null;
   readonly #onEvent: (event: HelperEvent) => void;
   readonly #outstanding = new Set<number>();
-  readonly #gone: Promise<void>;
+  readonly #gone = Promise.withResolvers<void>();
+  #line: Line | null = null;
   #unsent: string[] = [];
   #partial = '';
   #closing = false;
   #urgent = false;
-  readonly #kind: HelperKind;
+  #over = false;
+  #pid: number | undefined;
 
-  /** Starts the process; requests may follow at once. If it can't be started, that is an `unopened`. */
-  constructor(options: HelperOptions) {
-    this.#onEvent = options.onEvent;
-    this.#kind = options.kind;
-    const marker = { ...options.marker, [HELPER_MARKER]: this.id };
-    const [file, args] = helperCommand(options);
-    const how = {
-      detached: true, // a session of its own: a signal for the agent's terminal or group is not for jobs
-      env: { ...process.env, ...marker },
-      cwd: '/',
-    };
-    const gone = Promise.withResolvers<void>();
-    const child = spawnPiped(file, args, how, (reason) => {
-      this.#outstanding.clear();
-      gone.resolve();
-      if (!this.#closing) this.#onEvent({ kind: 'unopened', reason });
+  constructor(begin: (id: string, birth: Birth) => void, onEvent: (event: HelperEvent) => void) {
+    this.#onEvent = onEvent;
+    begin(this.id, {
+      opened: (pid, line) => this.#opened(pid, line),
+      data: (text) => this.#receive(text),
+      gone: (unopened) => this.#ended(unopened),
     });
-    this.#child = child;
-    this.#gone = gone.promise;
-    if (child === null) return;
-    const { stdin, stdout } = child;
-    stdin.on('error', () => undefined); // it died: 'close' follows and says so
-    stdout.setEncoding('utf8');
-    stdout.on('data', (text: string) => this.#receive(text));
-    child.on('error', () => undefined); // a signal that could not be sent
-    child.once('close', () => gone.resolve(this.#lost()));
-    this.#send(encodeBase(options.baseEnv, marker, options.oomFile ?? ''));
   }
 
-  /** Of the helper process; undefined when it could not be started. */
+  /** Of the helper process; undefined before `opened`. */
   get pid(): number | undefined {
-    return this.#child?.pid;
+    return this.#pid;
   }
 
   /** Starts that are not answered yet: at most one runs, the others wait in the helper. */
@@ -121,34 +126,35 @@ export class Helper {
   /** Ends the helper, and with it whatever it runs; resolves when it is gone. Tokens still open are answered `lost`. */
   async close(): Promise<void> {
     if (!this.#closing) {
-      this.#closing = true;
       this.#flush();
-      this.#child?.stdin.end(() => this.#hurry());
+      this.#closing = true;
+      this.#line?.end();
     }
-    const late = setTimeout(() => this.#child?.kill('SIGKILL'), HELPER_CLOSE_MS);
-    await this.#gone;
+    const late = setTimeout(() => (this.#line ? this.#line.kill() : this.#gone.resolve()), HELPER_CLOSE_MS);
+    await this.#gone.promise;
     clearTimeout(late);
   }
 
-  #send(line: string): void {
-    if (this.#closing) return; // its answer will be `lost`
-    // One write for everything that is asked in one turn.
-    if (this.#unsent.push(line) === 1) process.nextTick(() => this.#flush());
+  #opened(pid: number, line: Line): void {
+    this.#pid = pid;
+    this.#line = line;
+    this.#onEvent({ kind: 'opened', pid });
+    this.#flush();
+    if (this.#closing) line.end();
   }
 
-  /** A helper in python looks at stdin between jobs only, and when it is told to: after the line has been written. */
-  #hurry(): void {
-    if (this.#kind === 'python') this.#child?.kill('SIGURG');
+  #send(text: string): void {
+    if (this.#closing || this.#over) return; // its answer will be `lost`
+    // One write for everything that is asked in one turn.
+    if (this.#unsent.push(text) === 1) process.nextTick(() => this.#flush());
   }
 
   #flush(): void {
-    if (this.#unsent.length === 0) return;
+    if (this.#unsent.length === 0 || this.#line === null) return;
     const text = this.#unsent.join('');
     this.#unsent = [];
-    const hurry = this.#urgent;
+    this.#line.write(text, this.#urgent);
     this.#urgent = false;
-    const stdin = this.#child?.stdin;
-    if (stdin?.writable) stdin.write(text, 'utf8', () => hurry && this.#hurry());
   }
 
   #receive(text: string): void {
@@ -162,18 +168,49 @@ export class Helper {
   }
 
   /** The helper is dead: nobody reaps its jobs any more, so they are ended by marker; then every open token is answered. */
+  #ended(unopened: string | null): void {
+    if (this.#over) return;
+    this.#over = true;
+    if (unopened === null) return this.#gone.resolve(this.#lost());
+    this.#outstanding.clear();
+    this.#gone.resolve();
+    if (!this.#closing) this.#onEvent({ kind: 'unopened', reason: unopened });
+  }
+
   async #lost(): Promise<void> {
-    const { left } = await endByMarker(HELPER_MARKER, this.id);
+    const left = await endJobsOf(this.id);
     const tokens = [...this.#outstanding];
     this.#outstanding.clear();
     if (tokens.length > 0 || !this.#closing) this.#onEvent({ kind: 'lost', tokens, left });
   }
 }
 
-function helperCommand(choice: HelperChoice): [file: string, args: string[]] {
-  if (choice.kind === 'python') return [choice.python ?? 'python3', ['-I', '-S', shippedFile('helper.py')]];
-  return [process.execPath, ['--max-old-space-size=64', shippedFile('helper-node.ts', 'helper-node.js')]];
+function spawnNodeHelper(options: HelpersOptions, id: string, birth: Birth): void {
+  const marker = { ...options.marker, [HELPER_MARKER]: id };
+  const how = {
+    detached: true, // a session of its own: a signal for the agent's terminal or group is not for jobs
+    env: { ...process.env, ...marker },
+    cwd: '/',
+  };
+  const args = ['--max-old-space-size=64', shippedFile('helper-node.ts', 'helper-node.js')];
+  const child = spawnPiped(process.execPath, args, how, (reason) => birth.gone(reason));
+  if (child === null) return;
+  const { stdin, stdout } = child;
+  stdin.on('error', () => undefined); // it died: 'close' follows and says so
+  stdout.setEncoding('utf8').on('data', (text: string) => birth.data(text));
+  child.on('error', () => undefined); // a signal that could not be sent
+  child.once('close', () => birth.gone(null));
+  stdin.write(encodeBase(options.baseEnv, marker, options.oomFile ?? ''));
+  const line = {
+    write: (text: string) => void (stdin.writable && stdin.write(text, 'utf8')),
+    end: () => void stdin.end(),
+    kill: () => void child.kill('SIGKILL'),
+  };
+  process.nextTick(() => birth.opened(child.pid!, line));
 }
+
+/** Jobs of helpers that die in the same moment are ended with one walk over all processes. */
+const endJobsOf = together(async (ids: string[]) => (await endByMarker(HELPER_MARKER, ids)).left);
 
 // What helper.py and guard.py need, tried for real: a session by posix_spawn (old C libraries refuse it) and ctypes.
 const PYTHON_PROBE =
@@ -202,7 +239,7 @@ export async function chooseHelper(
   // The program itself: what is on PATH may be a script of a version manager, which costs a tenth of a second each time.
   if (probed.ok) return { kind: 'python', python: probed.executable };
   if (wanted === 'auto') return { kind: 'node' };
-  throw new Error(`${python ?? 'python3'} can't be used as a helper: ${probed.problem}`);
+  throw new UserError(`${python ?? 'python3'} can't be used as a helper: ${probed.problem}`, EXIT_FAILED);
 }
 
 function probePython(

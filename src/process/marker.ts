@@ -4,18 +4,38 @@
  * helper's job, orphans of a dead incarnation. Who calls it: helper.ts, the agent, the rescuer.
  * It must never touch a process without the exact entry, nor the calling process itself.
  */
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { END_BY_MARKER_MS, END_POLL_FIRST_MS, END_POLL_MAX_MS } from '../base/process-limits.ts';
 import { listPids, readEnviron } from './proc.ts';
 
+/** A walk over thousands of processes leaves room for other work after so long, milliseconds. Guess: half of 50. */
+const WALK_MS = 20;
+
 /** Pids of the living processes whose environment has exactly this entry, the caller excepted. Zombies have none. */
-export function findByMarker(name: string, value: string): number[] {
-  const entry = Buffer.from(`${name}=${value}`, 'utf8').toString('latin1');
+export async function findByMarker(name: string, value: string | readonly string[]): Promise<number[]> {
+  const values = typeof value === 'string' ? [value] : value;
+  const entries = new Set(values.map((v) => Buffer.from(v, 'utf8').toString('latin1')));
   const found: number[] = [];
+  let since = performance.now();
   for (const pid of listPids()) {
-    if (pid !== process.pid && hasEntry(readEnviron(pid), entry)) found.push(pid);
+    if (pid !== process.pid && hasOneOf(readEnviron(pid), name, entries)) found.push(pid);
+    if (performance.now() - since < WALK_MS) continue;
+    // oxlint-disable-next-line no-await-in-loop
+    await nextTurn();
+    since = performance.now();
   }
   return found;
+}
+
+/** Whether an environ text has the name with one of the values. */
+function hasOneOf(environ: string, name: string, values: ReadonlySet<string>): boolean {
+  const start = `${name}=`;
+  for (let at = environ.indexOf(start); at >= 0; at = environ.indexOf(start, at + 1)) {
+    if (at > 0 && environ[at - 1] !== '\0') continue;
+    const end = environ.indexOf('\0', at);
+    if (values.has(environ.slice(at + start.length, end < 0 ? undefined : end))) return true;
+  }
+  return false;
 }
 
 /** Whether an environ text (entries ended by NUL, the last maybe not) has exactly `entry`. */
@@ -36,12 +56,12 @@ export interface EndByMarkerOptions {
 }
 
 /**
- * KILLs every process with the marker until two looks in a row find none, or the deadline has passed.
+ * KILLs every process with the marker (with one of its values) until two looks in a row find none, or the deadline has passed.
  * Returns how many were ended and who is left (stuck in the kernel, or not ours to signal); repeat it freely.
  */
 export async function endByMarker(
   name: string,
-  value: string,
+  value: string | readonly string[],
   options: EndByMarkerOptions = {},
 ): Promise<{ ended: number; left: number[] }> {
   const except = new Set(options.exceptPids);
@@ -50,7 +70,7 @@ export async function endByMarker(
   let pause = END_POLL_FIRST_MS;
   // One clean look is no proof: a process may have forked between being listed and being read, its child below the cursor.
   for (let clean = 0; ;) {
-    const found = findByMarker(name, value).filter((pid) => !except.has(pid));
+    const found = (await findByMarker(name, value)).filter((pid) => !except.has(pid));
     for (const pid of found) {
       seen.add(pid);
       tryKill(pid);

@@ -14,6 +14,7 @@ import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import { makeLog, type Logger } from '../base/log.ts';
 import { CHAIN, KILL_GRACE_MS, NO_AGENT_END_MS, assertChain } from '../base/limits.ts';
 import { EXIT_DONE, EXIT_LEFT, lastWords, type Done, type LeftOver } from '../core/last-words.ts';
+import { needOpenFiles } from '../base/open-files.ts';
 import type { Predecessor, ToWarden } from '../coordinator/config.ts';
 import { detectMpi, type MpiFlavour } from '../process/mpi/flavour.ts';
 import {
@@ -74,6 +75,7 @@ const LIVES = 3;
 /** Runs one launcher to its end. UserError when it can't be started. */
 export async function runLauncher(options: LauncherOptions, watch: LauncherWatch): Promise<LauncherEnd> {
   assertChain(CHAIN);
+  needOpenFiles();
   const nodes = chosenNodes(options);
   checkGpus(options);
   const mpi = options.launch === 'mpirun' ? await needMpi(options.mpi) : null;

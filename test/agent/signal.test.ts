@@ -44,6 +44,7 @@ test('asked to end while its job channel is being opened: it leaves', async (t) 
       inherited: [],
       rankEnv: {},
       oomFile: '',
+      sideBySide: 8,
       helper: await chooseHelper('auto'),
       keys: makeLauncherKeys().client,
       identify: processIdentity,

@@ -17,6 +17,7 @@ const BOTH_STOPPED_S = 11;
 export const FAULTS: readonly Fault[] = [
   killing('kill agent', 3, (c) => one(c, 'agent')),
   killing('kill helper', 4, (c) => one(c, 'helper')),
+  killing('kill nursery', 2, (c) => one(c, 'nursery')),
   killing('kill guard', 2, (c) => one(c, 'guard')),
   killing('kill coordinator', 3, (c) => one(c, 'coordinator')),
   killing('kill warden', 1, (c) => one(c, 'warden')),

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { descendantsOf, isAlive, readStat } from '../../src/process/proc.ts';
 import { readMaybe, type World } from './_world.ts';
 
-export type Kind = 'warden' | 'coordinator' | 'agent' | 'helper' | 'guard' | 'job';
+export type Kind = 'warden' | 'coordinator' | 'agent' | 'nursery' | 'helper' | 'guard' | 'job';
 
 export interface Part {
   kind: Kind | 'postgres';
@@ -20,14 +20,18 @@ export interface Part {
 const PROGRAMS: readonly (readonly [RegExp, Kind])[] = [
   [/\/coordinator\.js$/, 'coordinator'],
   [/\/agent\.js$/, 'agent'],
-  [/\/helper(\.py|-node\.js)$/, 'helper'],
+  [/\/helper-node\.js$/, 'helper'],
+  [/\/nursery\.py$/, 'nursery'],
   [/\/guard(\.py|-node\.js)$/, 'guard'],
 ];
 
 /** What of the world's launchers lives, of these kinds or all; other commands and Postgres left out. */
 export function partsOf(world: World, ...kinds: readonly Kind[]): Part[] {
   return world.processes().flatMap(({ pid, argv, incarnation }) => {
-    const kind = kindOf(argv, incarnation);
+    const program = kindOf(argv, incarnation);
+    // Helpers of python are forked from it, and have another name.
+    const isHelper = program === 'nursery' && readMaybe(`/proc/${pid}/comm`).trim() === 'balsam-helper';
+    const kind = isHelper ? 'helper' : program;
     const startTime = readStat(pid)?.startTime;
     if (kind === null || startTime === undefined) return [];
     return kinds.length === 0 || kinds.includes(kind) ? [{ kind, pid, startTime, incarnation }] : [];

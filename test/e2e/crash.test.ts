@@ -193,14 +193,28 @@ test.serial('a guard that cannot be started again: nothing starts until one is t
 });
 
 test.serial(
-  'a helper that cannot be started again is tried each half second, and work goes on then',
+  'helpers need no python3 once their nursery is there; without it jobs wait for one',
   async (t) => {
-    const { launcher, fourTries, give } = await deprived('helper', /a helper was lost/);
-    const took = await fourTries();
-    t.true(took > FOUR_TRIES_MS, `four tries in ${ms(took)}`);
+    const { launcher, give } = await deprived('helper', /a helper was lost/);
+    const run = async (): Promise<string> => {
+      const [id] = (await world.jobs([{ application: 'quick' }])) as [string];
+      return id;
+    };
+    const forked = await run();
+    await world.until([forked], ['JOB_FINISHED']);
+    const nursery = only(world, 'nursery');
+    process.kill(nursery.pid, 'SIGKILL');
+    await until(() => partsOf(world, 'nursery').length === 0, 'the nursery is gone');
+    const orphan = await run();
+    await world.until([orphan], ['JOB_FINISHED']);
+    process.kill(only(world, 'helper').pid, 'SIGKILL');
+    await until(() => partsOf(world, 'helper').length === 0, 'the helper is gone');
+    const waits = await run();
+    await until(() => world.said(/the node is short.*python3/) > 0, 'the agent says what is missing');
+    t.false((await world.states(waits)).includes('RUNNING'));
     give();
-    const [id] = (await world.jobs([{ application: 'quick' }])) as [string];
-    await world.until([id], ['JOB_FINISHED']);
+    await world.until([waits], ['JOB_FINISHED']);
+    for (const id of [forked, orphan, waits]) t.is((await world.row(id)).attempt, 1);
     launcher.child.kill('SIGTERM');
     t.is(await launcher.exit(), 0, launcher.err);
   },

@@ -49,7 +49,8 @@ async function runThese(
   const code = await launcher.exit();
   // What could not be started is work that was not done.
   const wanted = /could not be started/.test(launcher.out) ? 3 : 0;
-  if (code !== wanted || launcher.err !== '') throw new Error(`the launcher ended with ${code}: ${launcher.err}`);
+  if (code !== wanted || launcher.err !== '')
+    throw new Error(`the launcher ended with ${code}: ${launcher.err}`);
   return ids;
 }
 

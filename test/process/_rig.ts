@@ -4,8 +4,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
-  Helper,
+  Helpers,
   chooseHelper,
+  type Helper,
   type HelperEvent,
   type HelperKind,
   type StartRequest,
@@ -19,16 +20,18 @@ export type EventOf<K extends HelperEvent['kind']> = Extract<HelperEvent, { kind
 
 export class Rig {
   readonly directory = fs.mkdtempSync(path.join(os.tmpdir(), 'balsam-helper-'));
+  readonly helpers: Helpers;
   readonly helper: Helper;
   readonly events: HelperEvent[] = [];
   #tokens = 0;
   #look: (() => void)[] = [];
 
-  private constructor(helper: (onEvent: (event: HelperEvent) => void, directory: string) => Helper) {
-    this.helper = helper((event) => {
+  private constructor(helpers: (directory: string) => Helpers) {
+    this.helpers = helpers(this.directory);
+    this.helper = this.helpers.open((event) => {
       this.events.push(event);
       for (const look of this.#look.splice(0)) look();
-    }, this.directory);
+    });
   }
 
   static async open(
@@ -37,16 +40,19 @@ export class Rig {
     oomFile: (directory: string) => string = () => '',
   ): Promise<Rig> {
     const choice = await chooseHelper(kind);
-    return new Rig(
-      (onEvent, directory) =>
-        new Helper({
+    const rig = new Rig(
+      (directory) =>
+        new Helpers({
           ...choice,
+          directory,
           baseEnv: Buffer.from(baseEnv, 'latin1'),
           marker: { BALSAM_INCARNATION: 'rig' },
           oomFile: oomFile(directory),
-          onEvent,
         }),
     );
+    await rig.event('opened');
+    rig.events.length = 0;
+    return rig;
   }
 
   /** Starts a job; returns its token. */
@@ -104,6 +110,7 @@ export class Rig {
 
   async close(): Promise<void> {
     await this.helper.close();
+    await this.helpers.close();
     fs.rmSync(this.directory, { recursive: true, force: true });
   }
 }
@@ -111,11 +118,11 @@ export class Rig {
 /** Polls until `condition`; returns the milliseconds it took, fails after the deadline. */
 export async function until(
   what: string,
-  condition: () => boolean,
+  condition: () => boolean | Promise<boolean>,
   deadlineMs = DEADLINE_MS,
 ): Promise<number> {
   const start = performance.now();
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() - start > deadlineMs) throw new Error(`not within ${deadlineMs} ms: ${what}`);
     await delay(5);
   }

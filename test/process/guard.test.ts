@@ -21,7 +21,7 @@ interface Agent {
   readonly jobs: number[];
   readonly value: string;
   readonly lines: string[];
-  left(): number[];
+  left(): Promise<number[]>;
 }
 
 async function startAgent(t: ExecutionContext, kind: string, leaseMs = 60_000): Promise<Agent> {
@@ -46,8 +46,8 @@ async function startAgent(t: ExecutionContext, kind: string, leaseMs = 60_000): 
   };
   const jobs = await pidsIn(path.join(directory, 'pids'), 4);
   const pid = child.pid ?? 0;
-  const left = (): number[] => [
-    ...findByMarker('BALSAM_INCARNATION', value),
+  const left = async (): Promise<number[]> => [
+    ...(await findByMarker('BALSAM_INCARNATION', value)),
     ...[...jobs, helper].filter(alive),
   ];
   return { pid, guard, helper, jobs, value, lines, left };
@@ -60,7 +60,7 @@ for (const kind of KINDS) {
       const agent = await startAgent(t, kind);
       t.true(agent.jobs.every(alive));
       process.kill(agent.pid, 'SIGKILL');
-      const ms = await until('nothing left', () => agent.left().length === 0, LEFT_MS);
+      const ms = await until('nothing left', async () => (await agent.left()).length === 0, LEFT_MS);
       t.log(`nothing left after ${ms.toFixed(0)} ms`);
       await until('the guard is gone', () => !alive(agent.guard), LEFT_MS);
     },
@@ -77,7 +77,8 @@ for (const kind of KINDS) {
       const reachable = agent.jobs.slice(0, 3);
       const ms = await until(
         'nothing left',
-        () => findByMarker('BALSAM_INCARNATION', agent.value).length === 0 && !reachable.some(alive),
+        async () =>
+          (await findByMarker('BALSAM_INCARNATION', agent.value)).length === 0 && !reachable.some(alive),
         LEFT_MS,
       );
       t.log(`nothing left after ${ms.toFixed(0)} ms`);
@@ -93,7 +94,7 @@ for (const kind of KINDS) {
       const agent = await startAgent(t, kind, 8_000);
       process.kill(agent.pid, 'SIGSTOP');
       t.true(agent.jobs.every(alive), 'the lease was not over yet');
-      await until('nothing left', () => agent.left().length === 0, DEADLINE_MS);
+      await until('nothing left', async () => (await agent.left()).length === 0, DEADLINE_MS);
       await until('the guard is gone', () => !alive(agent.guard), LEFT_MS);
       t.true(alive(agent.pid));
       process.kill(agent.pid, 'SIGCONT');
@@ -175,11 +176,11 @@ test('end by marker ends the whole family, spares who is excepted, and can be re
   };
   const spared = start('exec sleep 1000');
   start('trap "" TERM; setsid sleep 1000 & setsid sh -c "sleep 1000; :" & sleep 1000; :');
-  await until('all are there', () => findByMarker('FAMILY', value).length === 6, DEADLINE_MS);
+  await until('all are there', async () => (await findByMarker('FAMILY', value)).length === 6, DEADLINE_MS);
   const { ended, left } = await endByMarker('FAMILY', value, { exceptPids: [spared] });
   t.deepEqual(left, []);
   t.true(ended >= 5);
-  t.deepEqual(findByMarker('FAMILY', value), [spared]);
+  t.deepEqual(await findByMarker('FAMILY', value), [spared]);
   t.deepEqual(await endByMarker('FAMILY', value, { exceptPids: [spared] }), { ended: 0, left: [] });
   t.deepEqual(await endByMarker('FAMILY', value), { ended: 1, left: [] });
 });
@@ -197,7 +198,7 @@ test('end by marker says who is left at its deadline', async (t) => {
   t.deepEqual(left, []);
   const other = spawn('/bin/sleep', ['1000'], { env: { FAMILY: value }, stdio: 'ignore' });
   t.teardown(() => other.kill('SIGKILL'));
-  await until('it is there', () => findByMarker('FAMILY', value).length === 1, DEADLINE_MS);
+  await until('it is there', async () => (await findByMarker('FAMILY', value)).length === 1, DEADLINE_MS);
   const late = await endByMarker('FAMILY', value, { deadlineMs: 0 });
   t.is(late.ended + late.left.length, 1);
 });

@@ -1,5 +1,6 @@
 /** The contract of helpers, the same for both kinds, with real processes. */
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { chooseHelper } from '../../src/process/helper.ts';
@@ -332,15 +333,17 @@ for (const kind of KINDS) {
 }
 
 test('a helper that can not be started says so at once, and why', async (t) => {
-  const { Helper } = await import('../../src/process/helper.ts');
+  const { Helpers } = await import('../../src/process/helper.ts');
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'balsam-helper-'));
+  const helpers = new Helpers({
+    kind: 'python',
+    python: '/nonexistent/python3',
+    directory,
+    baseEnv: Buffer.alloc(0),
+    marker: {},
+  });
   const said = await new Promise((resolve) => {
-    const helper = new Helper({
-      kind: 'python',
-      python: '/nonexistent/python3',
-      baseEnv: Buffer.alloc(0),
-      marker: {},
-      onEvent: resolve,
-    });
+    const helper = helpers.open(resolve);
     helper.start({
       token: 5,
       cwd: '/',
@@ -353,6 +356,8 @@ test('a helper that can not be started says so at once, and why', async (t) => {
       cpus: null,
     });
   });
+  await helpers.close();
+  fs.rmSync(directory, { recursive: true });
   t.deepEqual(said, { kind: 'unopened', reason: 'spawn /nonexistent/python3 ENOENT' });
 });
 
