@@ -127,7 +127,13 @@ async function modifyJob(
   const changed = await updateJob(db, job.job_id, changeOf(field, keys.join('.'), value, job.data));
   const shown = keys.length > 0 ? changed.data[keys.join('.')] : changed[field];
   const asText = keys.length > 0 || !isLsField(field) ? spacedJson(shown) : fieldText(changed, field);
-  await said(json, job, typed, shown ?? null, asText);
+  await said(json, job, typed, shown ?? null, field === 'environ_vars' ? asText + namesOf(asText) : asText);
+}
+
+/** Which variables were read, where there are several: a value that holds `:NAME=` may have been meant as one. */
+function namesOf(text: string): string {
+  const names = [...parseEnvironVars(text).keys()];
+  return names.length > 1 ? `  (${names.length} variables: ${names.join(', ')})` : '';
 }
 
 /** One variable, whatever its value holds; the others stay. */

@@ -13,7 +13,7 @@ test.serial('modify converts by the type of the field, and refuses what it canno
     ['args', 'a b c', 'job args changed to:  a b c'],
     ['wait_for_parents', 'False', 'job wait_for_parents changed to:  false'],
     ['auto_timeout_retry', 'no', 'job auto_timeout_retry changed to:  false'],
-    ['environ_vars', 'FOO=1:BAR=2', 'job environ_vars changed to:  FOO=1:BAR=2'],
+    ['environ_vars', 'FOO=1:BAR=2', 'job environ_vars changed to:  FOO=1:BAR=2  (2 variables: FOO, BAR)'],
     ['environ_vars.BAZ', 'a=0:BAR=1', 'job environ_vars.BAZ changed to:  a=0:BAR=1'],
     ['data', '{"x": [1, null], "\\"": 5}', 'job data changed to:  {"\\"": 5, "x": [1, null]}'],
     ['data.y', '{"z": true}', 'job data.y changed to:  {"z": true}'],

@@ -44,3 +44,17 @@ for (const helper of ['python', 'node']) {
     }
   });
 }
+
+for (const mpi of ['mpirun.openmpi', 'mpiexec.mpich']) {
+  test.serial(`the same for every rank: ${mpi}`, async (t) => {
+    const line = `balsam job --name ${mpi} --workflow ${mpi} --application show --yes --ranks-per-node 2 --env X=$'a\\nb=0:B=1,"\\xff'`;
+    const ran = await run('/bin/bash', ['-c', line], { cwd: world.home, env: world.env() });
+    t.is(ran.code, 0, ran.err);
+    const launcher = world.launcher(['--wf-filter', mpi, '--mpi', mpi, '--idle-exit-seconds', '0']);
+    t.is(await launcher.exit(), 0, launcher.err);
+    const row = (await world.rows()).find(({ name }) => name === mpi)!;
+    t.is(row.state, 'JOB_FINISHED');
+    const hex = Buffer.from('a\nb=0:B=1,"\xff', 'latin1').toString('hex');
+    t.is((await world.output(row.job_id)).split(hex).length, 3, 'two ranks');
+  });
+}
