@@ -8,10 +8,13 @@ const UNITS_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_
 
 const TIME = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:?\d\d)?)?$/i;
 
-/** What `given` means; UserError naming `what` when it is no time. A time that names no zone is UTC, as reports print it. */
-export function momentOf(what: string, given: unknown): Moment {
+/** What a time means that names no zone: UTC in scripts, the zone of the person who types a command and reads its answer. */
+export type DefaultZone = 'utc' | 'own';
+
+/** What `given` means; UserError naming `what` when it is no time. */
+export function momentOf(what: string, given: unknown, zone: DefaultZone = 'utc'): Moment {
   if (given instanceof Date && !Number.isNaN(given.getTime())) return { atMs: given.getTime() };
-  const found = typeof given === 'string' ? (durationOf(given.trim()) ?? timeOf(given.trim())) : null;
+  const found = typeof given === 'string' ? (durationOf(given.trim()) ?? timeOf(given.trim(), zone)) : null;
   if (found !== null) return found;
   const shown = given instanceof Date ? 'a Date that is no time' : (JSON.stringify(given) ?? typeof given);
   throw new UserError(
@@ -36,8 +39,9 @@ function durationOf(text: string): Moment | null {
   return agoMs <= LONGEST_AGO_MS ? { agoMs } : null;
 }
 
-function timeOf(text: string): Moment | null {
-  const [, date = '', time = '00:00', zone = 'Z'] = TIME.exec(text) ?? [];
+function timeOf(text: string, missing: DefaultZone): Moment | null {
+  const [, date = '', time = '00:00', zone = missing === 'utc' ? 'Z' : ''] = TIME.exec(text) ?? [];
+  // A date with a time and without a zone is one of the process's own.
   const atMs = Date.parse(`${date}T${time}${zone.toUpperCase().replace(/(?<=\d\d)(?=\d\d$)/, ':')}`);
   if (Number.isNaN(atMs)) return null;
   // 31 February is taken for 3 March.

@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { defineCommand } from 'citty';
 import { UserError } from '../base/errors.ts';
+import { openOrdinary } from '../base/ordinary-file.ts';
 import { getApplication, insertApplication } from '../store/application-store.ts';
 import { applicationRecord } from './format.ts';
 import { JSON_OPTION, jsonLine } from './json.ts';
@@ -77,7 +78,8 @@ function isExecutable(file: string): boolean {
   try {
     fs.accessSync(file, fs.constants.X_OK);
     const head = Buffer.alloc(2);
-    const fd = fs.openSync(file, 'r');
+    const fd = openOrdinary(file, { follow: true });
+    if (fd === null) return false;
     try {
       fs.readSync(fd, head, 0, 2, 0);
     } finally {

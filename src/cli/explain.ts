@@ -5,12 +5,12 @@
 import path from 'node:path';
 import { defineCommand } from 'citty';
 import { EXPLAIN_TAIL_LINES, TAIL_BYTES } from '../base/client-limits.ts';
-import { EXIT_FAILED, UserError } from '../base/errors.ts';
+import { EXIT_FAILED, messageOf, UserError } from '../base/errors.ts';
 import { CHAIN } from '../base/limits.ts';
 import type { OpenDatabase } from '../cluster/open.ts';
 import { explain } from '../core/explain.ts';
 import type { ExplainedAttempt, Explanation, Step } from '../core/explain.ts';
-import { outputName } from '../core/job-directory.ts';
+import { filed, outputName, shortId } from '../core/job-directory.ts';
 import { explainFacts } from '../store/explain-store.ts';
 import { tailOf } from './follow.ts';
 import { cute, escaped, workingDirectory } from './format.ts';
@@ -19,6 +19,8 @@ import { inStateColour, lookOf } from './look.ts';
 import { ONE_JOB, theJob } from './one-job.ts';
 import { duration } from './progress.ts';
 import { printLine, withDatabase } from './terminal.ts';
+import { timeText } from './times.ts';
+import { keptTries, triesText } from './tries.ts';
 
 export const explainCommand = defineCommand({
   meta: { name: 'explain', description: 'Say what a job waits for, or why it failed' },
@@ -27,13 +29,13 @@ export const explainCommand = defineCommand({
 });
 
 async function explainJob(db: OpenDatabase, typed: string, json: boolean): Promise<void> {
-  const job = await theJob(db, typed, ['workflow', 'state', 'user_workdir']);
+  const job = await theJob(db, typed, ['workflow', 'state', 'user_workdir', 'filed_as']);
   const facts = await explainFacts(db, job.job_id, 2 * CHAIN.launcherHeartbeat);
   if (facts === null) throw new UserError(`job ${job.job_id} was deleted at this moment`, EXIT_FAILED);
   const found = explain(facts);
-  const file = path.join(workingDirectory(db.path, job), outputName(job));
+  const file = path.join(workingDirectory(db.path, job), outputName(filed(job)));
   const ran = facts.attempts.length > 0;
-  const tail = ran && found.phase !== 'waiting' ? tailOf(file, EXPLAIN_TAIL_LINES, TAIL_BYTES) : null;
+  const { tail, problem } = endOfOutput(file, ran && found.phase !== 'waiting');
   if (json) {
     const { job_id, name } = job;
     await printLine(
@@ -43,7 +45,7 @@ async function explainJob(db: OpenDatabase, typed: string, json: boolean): Promi
         state: facts.job.state,
         ...found,
         attempts: facts.attempts,
-        output: tail === null ? null : { path: file, tail: tail.text },
+        output: tail === null && problem === null ? null : { path: file, tail: tail?.text ?? '', problem },
       }),
     );
     return;
@@ -64,6 +66,24 @@ async function explainJob(db: OpenDatabase, typed: string, json: boolean): Promi
         .map((line) => `  ${escaped(line)}`)
         .join('\n'),
     );
+  }
+  if (problem !== null) await printLine(`\n${escaped(problem)}`);
+  const kept = ran ? keptTries(file) : [];
+  if (kept.length > 0)
+    await printLine(
+      `\nWhat try ${triesText(kept)} wrote: balsam output ${shortId(job.job_id)} --try ${kept.at(-1)}`,
+    );
+}
+
+/** The end of the newest output, or why it can't be read: an explanation does not fail for that. */
+function endOfOutput(
+  file: string,
+  wanted: boolean,
+): { tail: { text: string; size: number } | null; problem: string | null } {
+  try {
+    return { tail: wanted ? tailOf(file, EXPLAIN_TAIL_LINES, TAIL_BYTES) : null, problem: null };
+  } catch (error) {
+    return { tail: null, problem: messageOf(error) };
   }
 }
 
@@ -97,7 +117,7 @@ function timelineLines(steps: readonly Step[]): string[] {
       before === null
         ? ''
         : `  +${ms < 10_000 ? `${(Math.max(0, ms) / 1000).toFixed(3)}s` : duration(ms / 1000)}`;
-    lines.push(`  ${what.padEnd(9)} ${at.toISOString().replace('T', ' ').replace('Z', '')}${took}`);
+    lines.push(`  ${what.padEnd(9)} ${timeText(at, { ms: true })}${took}`);
     before = at;
   }
   return lines;

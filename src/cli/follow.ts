@@ -1,16 +1,21 @@
 /**
  * Reads files as they grow. Called by `output -f` and `log`. It looks at the size now and then instead of waiting for the
- * system to tell: files on a parallel file system are written on other hosts, and no system tells of that.
+ * system to tell: files on a parallel file system are written on other hosts, and no system tells of that. Only ordinary files are
+ * opened: what a job has put in place of its output must not block anybody.
  */
 import fs from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
+import { promisify } from 'node:util';
 import { FOLLOW_CHUNK_BYTES } from '../base/client-limits.ts';
-import { EXIT_FAILED, messageOf, UserError } from '../base/errors.ts';
+import { openOrdinary, unreadable } from '../base/ordinary-file.ts';
+
+const read = promisify(fs.read);
 
 export class GrowingFile {
   readonly file: string;
   #at: number;
   #decoder = new StringDecoder('utf8');
+  #inode: number | null = null;
 
   /** Begins at byte `at`. */
   constructor(file: string, at = 0) {
@@ -23,20 +28,22 @@ export class GrowingFile {
     for await (const bytes of this.bytes()) yield this.#decoder.write(bytes);
   }
 
-  /** What was added since, in parts of bounded size; nothing while there is no file. A file that got shorter was begun
-   * anew, and is read from its beginning. UserError when it can't be read. */
+  /** What was added since, in parts of bounded size; nothing while there is no file. A file that got shorter, or is another
+   * one of this name (the next try of a job), was begun anew, and is read from its beginning. UserError when it can't be read. */
   async *bytes(): AsyncGenerator<Buffer> {
-    const handle = await open(this.file);
-    if (handle === null) return;
+    const fd = openOrdinary(this.file);
+    if (fd === null) return;
     try {
-      if ((await handle.stat()).size < this.#at) {
+      const { size, ino } = fs.fstatSync(fd);
+      if (size < this.#at || (this.#inode !== null && ino !== this.#inode)) {
         this.#at = 0;
         this.#decoder = new StringDecoder('utf8');
       }
+      this.#inode = ino;
       for (;;) {
         // A new one each time: who writes the last one may not be done.
         const buffer = Buffer.alloc(FOLLOW_CHUNK_BYTES);
-        const { bytesRead } = await handle.read(buffer, 0, buffer.length, this.#at);
+        const { bytesRead } = await read(fd, buffer, 0, buffer.length, this.#at);
         if (bytesRead === 0) return;
         this.#at += bytesRead;
         yield buffer.subarray(0, bytesRead);
@@ -44,34 +51,15 @@ export class GrowingFile {
     } catch (error) {
       throw unreadable(this.file, error);
     } finally {
-      await handle.close();
+      fs.closeSync(fd);
     }
   }
 }
 
-async function open(file: string): Promise<fs.promises.FileHandle | null> {
-  try {
-    return await fs.promises.open(file, 'r');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw unreadable(file, error);
-  }
-}
-
-function unreadable(file: string, error: unknown): UserError {
-  return new UserError(`${file} cannot be read: ${messageOf(error)}`, EXIT_FAILED);
-}
-
-/** The last `most` bytes of a file as text, and its size; null when there is none that can be read. */
+/** The last `most` bytes of a file as text, and its size; null when there is none. UserError when it can't be read. */
 export function endOf(file: string, most: number): { text: string; size: number } | null {
-  let fd: number;
-  try {
-    fd = fs.openSync(file, 'r');
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (['ENOENT', 'EACCES', 'ENOTDIR'].includes(code)) return null;
-    throw unreadable(file, error);
-  }
+  const fd = openOrdinary(file);
+  if (fd === null) return null;
   try {
     const { size } = fs.fstatSync(fd);
     const buffer = Buffer.alloc(Math.min(size, most));

@@ -7,7 +7,7 @@
 import path from 'node:path';
 import { writeJson } from '../base/json.ts';
 import { CELL_MIN, CELL_PAD_MAX, TREE_DEPTH_SHOWN } from '../base/client-limits.ts';
-import { cuteId, ID_DIGITS, jobDirectory, shortId } from '../core/job-directory.ts';
+import { cuteId, filed, ID_DIGITS, jobDirectory, shortId, type FiledJob } from '../core/job-directory.ts';
 import type {
   ApplicationRow,
   HistoryLine,
@@ -18,6 +18,7 @@ import type {
 } from '../store/rows.ts';
 import { inStateColour, PLAIN } from './look.ts';
 import type { Look } from './look.ts';
+import { historyStamp, timeWord } from './times.ts';
 import type { TreeNode } from './tree.ts';
 
 /** The columns of a record, in the original's order. */
@@ -177,11 +178,10 @@ export function applicationTable(apps: readonly ApplicationRow[], look: Look = P
 }
 
 /** Where a job runs: the directory that the agent makes, or the one that its maker named. */
-export function workingDirectory(
-  databasePath: string,
-  job: Pick<JobRow, 'job_id' | 'name' | 'workflow' | 'user_workdir'>,
-): string {
-  return job.user_workdir === '' ? path.join(databasePath, 'data', jobDirectory(job)) : job.user_workdir;
+export function workingDirectory(databasePath: string, job: FiledJob & Pick<JobRow, 'user_workdir'>): string {
+  return job.user_workdir === ''
+    ? path.join(databasePath, 'data', jobDirectory(filed(job)))
+    : job.user_workdir;
 }
 
 /** The whole record of a job. `application` is null when none of its name is registered. */
@@ -210,10 +210,13 @@ export function applicationRecord(app: ApplicationRow): string {
   ].join('\n');
 }
 
+/** Width of the head of a line of a history: the original's, and the offset of the zone. */
+const HISTORY_PAD = 45 + '+00:00'.length;
+
 /** A job's history, oldest first. The pad before each newline is the original's. */
 export function historyText(job: Pick<JobRow, 'job_id' | 'name'>, lines: readonly HistoryLine[]): string {
   const text = lines.map(({ at, state, message }) => {
-    const head = `\n[${stamp(at)} ${state}]`.padStart(45);
+    const head = `\n[${historyStamp(at)} ${state}]`.padStart(HISTORY_PAD);
     return `${head} ${escaped(message, true)}`;
   });
   return [`Job ${escaped(job.name)} [${job.job_id}]`, '-'.repeat(48), text.join(''), ''].join('\n');
@@ -223,7 +226,7 @@ export function historyText(job: Pick<JobRow, 'job_id' | 'name'>, lines: readonl
 export function eventsText(launcher: LauncherRow, events: readonly LauncherEventRow[]): string {
   const lines = events.map(({ at, kind, node, host, message }) => {
     const where = node === null ? '' : `node ${node}${host === '' ? '' : ` (${escaped(host)})`}: `;
-    return `${`\n[${stamp(at)} ${kind}]`.padStart(45)} ${where}${escaped(message, true)}`;
+    return `${`\n[${historyStamp(at)} ${kind}]`.padStart(HISTORY_PAD)} ${where}${escaped(message, true)}`;
   });
   const head = `Launcher ${launcher.id} ${escaped(launcher.name)} (${launcher.state})`;
   return [head, '-'.repeat(48), lines.join(''), ''].join('\n');
@@ -244,7 +247,7 @@ export function fieldText(job: ShownJob, field: LsField): string {
   if (field === 'lock') return typeof job.launcher === 'number' ? `launcher ${job.launcher}` : '';
   const value = job[field];
   if (typeof value === 'string') return value;
-  if (value instanceof Date) return value.toISOString();
+  if (value instanceof Date) return timeWord(value);
   return spacedJson(value);
 }
 
@@ -288,12 +291,6 @@ function baseNames(words: string): string {
 
 function keyed(key: string, value: string): string {
   return `${key.padEnd(32)}${value}`;
-}
-
-/** MM-DD-YYYY HH:MM:SS.ffffff in UTC; a Date has milliseconds, the last three digits are zero. */
-function stamp(at: Date): string {
-  const iso = at.toISOString();
-  return `${iso.slice(5, 7)}-${iso.slice(8, 10)}-${iso.slice(0, 4)} ${iso.slice(11, 23)}000`;
 }
 
 function padStart(text: string, width: number): string {

@@ -13,6 +13,7 @@ import { jsonLine } from './json.ts';
 import { lookOf } from './look.ts';
 import { duration } from './progress.ts';
 import { printLine } from './terminal.ts';
+import { timeText } from './times.ts';
 
 export interface LaunchersWanted {
   readonly name?: string | undefined;
@@ -125,5 +126,5 @@ function ago(ms: number): string {
 }
 
 function clock(at: Date): string {
-  return `${at.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+  return timeText(at);
 }

@@ -13,6 +13,7 @@ import { GrowingFile, tailOf } from './follow.ts';
 import { JSON_OPTION, jsonLine } from './json.ts';
 import { integer } from './options.ts';
 import { print, printLine } from './terminal.ts';
+import { timeWord } from './times.ts';
 
 /** Lines of each file at first, as `tail` shows. */
 const FIRST_LINES = '10';
@@ -137,6 +138,6 @@ export function readable(line: string): string {
   const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
   const more = Object.entries(rest).map(([key, value]) => `${key}=${text(value)}`);
   const said = [name, msg].filter((value) => value !== undefined).map(text);
-  const words = [at.toISOString(), LEVELS[Number(level)] ?? text(level), ...said, ...more];
+  const words = [timeWord(at), LEVELS[Number(level)] ?? text(level), ...said, ...more];
   return escaped(words.join(' '), true);
 }

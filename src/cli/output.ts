@@ -1,6 +1,6 @@
 /**
- * `balsam output JOB [-f]`: what a job wrote to stdout and stderr; with -f also what it still writes, until it is at an
- * end. `balsam cd JOB`: where its files are (a command cannot change the shell's directory: `bcd JOB` does).
+ * `balsam output JOB [-f] [--try N]`: what a job wrote to stdout and stderr, in its newest try or in an earlier one; with -f
+ * also what it still writes, until it is at an end. `balsam cd JOB`: where its files are (a command cannot change the shell's directory: `bcd JOB` does).
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -10,18 +10,19 @@ import { FOLLOW_POLL_MS, OUTPUT_JSON_BYTES, STATE_POLL_MS } from '../base/client
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import type { OpenDatabase } from '../cluster/open.ts';
 import { isEnd } from '../core/job.ts';
-import { outputName } from '../core/job-directory.ts';
+import { filed, outputName } from '../core/job-directory.ts';
 import { byIds, queryOf } from '../core/query.ts';
 import { listJobs } from '../store/list-store.ts';
 import type { JobRow } from '../store/rows.ts';
 import { cute, escaped, workingDirectory } from './format.ts';
+import { keptTries, outputOfTry, triesText } from './tries.ts';
 import { endOf, GrowingFile, tailOf } from './follow.ts';
 import { JSON_OPTION, jsonLine } from './json.ts';
 import { ONE_JOB, theJob } from './one-job.ts';
 import { integer } from './options.ts';
 import { print, printLine, withDatabase } from './terminal.ts';
 
-const FIELDS = ['job_id', 'name', 'workflow', 'state', 'launcher', 'user_workdir'] as const;
+const FIELDS = ['job_id', 'name', 'workflow', 'state', 'launcher', 'user_workdir', 'filed_as'] as const;
 type Job = Pick<JobRow, (typeof FIELDS)[number]>;
 
 export const outputCommand = defineCommand({
@@ -30,18 +31,25 @@ export const outputCommand = defineCommand({
     ...ONE_JOB,
     follow: { type: 'boolean', alias: 'f', description: 'go on until the job is at an end' },
     lines: { type: 'string', alias: 'n', valueHint: 'N', description: 'only the last lines' },
+    try: {
+      type: 'string',
+      valueHint: 'N',
+      description: 'what try N wrote: 1 is the first; without it the newest',
+    },
     ...JSON_OPTION,
   },
   run: ({ args }) =>
     withDatabase(async (db) => {
       const job = await theJob(db, args.job, FIELDS);
-      const file = path.join(workingDirectory(db.path, job), outputName(job));
+      const newest = path.join(workingDirectory(db.path, job), outputName(filed(job)));
+      const file = fileOf(job, newest, integer('--try', args.try, 1));
       const lines = integer('--lines', args.lines, 0);
       if (args.follow === true) {
         if (args.json === true) throw new UserError('--follow and --json do not go together');
+        if (args.try !== undefined) throw new UserError('--follow and --try do not go together');
         return follow(db, job, file, lines);
       }
-      if (!fs.existsSync(file)) throw nothingYet(job, file);
+      if (!isThere(file)) throw nothingYet(job, file);
       if (args.json === true) return printJson(job, file, lines);
       if (lines !== undefined) {
         const tail = tailOf(file, lines, OUTPUT_JSON_BYTES);
@@ -72,6 +80,23 @@ export const cdCommand = defineCommand({
       await printLine(directory);
     }),
 });
+
+/** The output of this try, the newest without one. UserError when it is not kept. */
+function fileOf(job: Job, newest: string, number: number | undefined): string {
+  const file = number === undefined ? newest : outputOfTry(newest, number);
+  if (file !== null) return file;
+  const kept = keptTries(newest);
+  const others =
+    kept.length === 0
+      ? 'only that of its newest try'
+      : `those of try ${triesText(kept)}, and of its newest one`;
+  throw new UserError(`job ${cute(job)} has no output of try ${number}: there is ${others}`, EXIT_FAILED);
+}
+
+/** Whatever it is: what can't be read is said by who reads it. */
+function isThere(file: string): boolean {
+  return fs.lstatSync(file, { throwIfNoEntry: false }) !== undefined;
+}
 
 function nothingYet(job: Job, file: string): UserError {
   const hint = isEnd(job.state)

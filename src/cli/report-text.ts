@@ -13,6 +13,7 @@ import { clip, counted, escaped, table } from './format.ts';
 import type { Look } from './look.ts';
 import { bar, sparkline } from './plot.ts';
 import { duration } from './progress.ts';
+import { timeText } from './times.ts';
 
 /** Columns for which a report is made where there is no terminal. */
 const NO_TERMINAL = 100;
@@ -65,7 +66,7 @@ export function reportText(r: Report, look: Look): string {
 function headText({ workflow, from, to, jobs, states }: Report): string {
   const which = workflow === '' ? 'All workflows' : `Workflows with ${JSON.stringify(escaped(workflow))}`;
   const span =
-    from === null || to === null ? '' : `, ${stamp(from)} to ${stamp(to)} UTC (${between(from, to)})`;
+    from === null || to === null ? '' : `, ${timeText(from)} to ${timeText(to)} (${between(from, to)})`;
   const counts = JOB_STATES.filter((state) => (states[state] ?? 0) > 0).map((s) => `${states[s]} ${s}`);
   return `${which}${span}\n${counted(jobs, 'job')}${counts.length === 0 ? '' : `: ${counts.join(', ')}`}`;
 }
@@ -170,8 +171,9 @@ function failuresText({ failures, moreFailures }: Report, width: number, look: L
     String(f.final),
     f.application,
     f.kind,
-    clip(escaped(f.reason), 60),
-    clip(escaped(f.example), Math.max(40, width - 100)),
+    // In a pipe nothing is cut: the end of a reason is often the reason.
+    look.width === null ? escaped(f.reason) : clip(escaped(f.reason), 60),
+    look.width === null ? escaped(f.example) : clip(escaped(f.example), Math.max(40, width - 100)),
   ]);
   return [
     'Failures',
@@ -227,6 +229,7 @@ export function between(from: Date, to: Date): string {
   return duration(Math.max(0, to.getTime() - from.getTime()) / 1_000);
 }
 
+/** Of a page that may be sent to anybody: UTC, and the page says so. */
 export function stamp(at: Date): string {
   return at.toISOString().slice(0, 19).replace('T', ' ');
 }

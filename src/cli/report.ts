@@ -39,8 +39,8 @@ export const reportCommand = defineCommand({
     );
     if (forms.length > 1) throw new UserError(`report gives one form at a time: ${forms.join(' or ')}`);
     if (html?.trim() === '') throw new UserError('--html needs the name of a file');
-    const since = args.since === undefined ? undefined : momentOf('--since', args.since);
-    const until = args.until === undefined ? undefined : momentOf('--until', args.until);
+    const since = args.since === undefined ? undefined : momentOf('--since', args.since, 'own');
+    const until = args.until === undefined ? undefined : momentOf('--until', args.until, 'own');
     const report = await withDatabase((db) => makeReport(db, { workflow: wf, since, until }));
     if (json === true) await printLine(reportJson(report));
     else if (csv === true) for (const line of reportCsv(report)) await print(line);

@@ -184,6 +184,7 @@ function rowOf(record: JobRecord): Loaded {
   return {
     ...rest,
     owner: '',
+    filed_as: null,
     created_at: new Date(created_at),
     updated_at: new Date(updated_at),
     workingDirectory,

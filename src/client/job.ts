@@ -5,13 +5,14 @@
  * Two saves of one job are carried out one after the other. State, history and lease cannot be written here: a job is
  * started, ended and killed by the launcher's rules, never by assignment.
  */
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { closeSync, existsSync, readFile } from 'node:fs';
 import path from 'node:path';
 import { MAX_TIMER_MS } from '../base/client-limits.ts';
+import { promisify } from 'node:util';
 import { EXIT_FAILED, messageOf, UserError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
-import { cuteId, jobDirectory } from '../core/job-directory.ts';
+import { openOrdinary } from '../base/ordinary-file.ts';
+import { cuteId, filed, jobDirectory, type NamedJob } from '../core/job-directory.ts';
 import type { JobState } from '../core/job.ts';
 import { isJsonObject, sameJson } from '../core/json.ts';
 import type { JsonObject, JsonValue } from '../core/query.ts';
@@ -36,6 +37,8 @@ export interface SaveOptions {
 const OF_A_ROW: NewJobFields = {};
 
 const PROPERTY_NAMES: ReadonlySet<string> = new Set(FIELD_PAIRS.map(([name]) => name));
+
+const readDescriptor = promisify(readFile);
 
 /**
  * One job. Its fields are plain properties with the names of the original in camelCase; `data` is the JSON object that is
@@ -176,11 +179,14 @@ export class BalsamJob implements JobFields {
     if (this.userWorkdir !== '') return this.userWorkdir;
     const database = this.#connection.path;
     if (database === '') throw new UserError('BALSAM_DB_PATH is not set: no directory can be named');
-    return path.resolve(
-      database,
-      'data',
-      jobDirectory({ job_id: this.#id, workflow: this.workflow, name: this.name }),
-    );
+    return path.resolve(database, 'data', jobDirectory(this.#filed()));
+  }
+
+  /** What was leased keeps its files where its names put them then, also when it is renamed. */
+  #filed(): NamedJob {
+    const row = this.#row;
+    if (row !== null && row.attempt > 0) return filed(row);
+    return { job_id: this.#id, workflow: this.workflow, name: this.name };
   }
 
   /** Processes that it starts: nodes times ranks per node. */
@@ -279,11 +285,17 @@ export class BalsamJob implements JobFields {
     return envscript !== '' && existsSync(envscript) ? envscript : null;
   }
 
-  /** The text of a file in its working directory. UserError when it is not there. */
+  /** The text of a file in its working directory. UserError when it is not there, or no ordinary file. */
   async readFileInWorkingDirectory(name: string): Promise<string> {
     const file = path.resolve(this.workingDirectory, name);
     try {
-      return await readFile(file, 'utf8');
+      const fd = openOrdinary(file, { follow: true });
+      if (fd === null) throw new Error('it is not there');
+      try {
+        return await readDescriptor(fd, 'utf8');
+      } finally {
+        closeSync(fd);
+      }
     } catch (error) {
       throw new UserError(`job ${this.cuteId}: ${file} cannot be read: ${messageOf(error)}`, EXIT_FAILED);
     }

@@ -12,6 +12,19 @@ export interface NamedJob {
   readonly name: string;
 }
 
+/** Workflow and name under which the files of a job are, when it was renamed after it had been leased. */
+export type FiledAs = readonly [workflow: string, name: string];
+
+/** A job as its row says: its files are under `filed_as`, or where that is null under its own names. */
+export interface FiledJob extends NamedJob {
+  readonly filed_as: FiledAs | null;
+}
+
+/** The same job with the names under which its files are: what directory and output are made from. */
+export function filed({ job_id, workflow, name, filed_as }: FiledJob): NamedJob {
+  return { job_id, workflow: filed_as?.[0] ?? workflow, name: filed_as?.[1] ?? name };
+}
+
 /** Digits of an id that stand for it where it is shortened. */
 export const ID_DIGITS = 8;
 

@@ -59,6 +59,10 @@ export async function changeIn(sql: Queries, id: string, change: JobChange): Pro
   return row;
 }
 
+/** A job that was leased may have a directory: its files stay where the names of now put them. */
+const KEEPS_FILES = `filed_as = case when job.filed_as is null and job.attempt > 0
+  then jsonb_build_array(job.workflow, job.name) else job.filed_as end`;
+
 /** What follows `set`, and whether it names a field that the start is made from. UserError for a wrong value. */
 export function changeSql(change: JobChange, parameters: Parameters): { sets: string; startFields: boolean } {
   const sets = ['updated_at = clock_timestamp()'];
@@ -72,6 +76,7 @@ export function changeSql(change: JobChange, parameters: Parameters): { sets: st
     const text = valueText(name, value);
     sets.push(`${name} = ${text === null ? 'null' : parameters.add(text, `text::${columnType(name)}`)}`);
   }
+  if (change.fields.name !== undefined || change.fields.workflow !== undefined) sets.push(KEEPS_FILES);
   const merged = mergeSql(change, parameters);
   if (merged !== '') sets.push(merged);
   return { sets: sets.join(', '), startFields };

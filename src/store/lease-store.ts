@@ -54,8 +54,8 @@ const ORDERS = {
 const FENCE = `fence as materialized (
   select id from launcher where id = $1::int and epoch = $2::int and state = 'alive' for key share)`;
 
-/** A LeasedJob, of job j. */
-const LEASED = `j.id, j.attempt, j.name, j.workflow, j.application, j.args, j.environ_vars as "environVars",
+/** A LeasedJob, of job j, with the names under which its files are. */
+const LEASED = `j.id, j.attempt, coalesce(j.filed_as->>1, j.name) as name, coalesce(j.filed_as->>0, j.workflow) as workflow, j.application, j.args, j.environ_vars as "environVars",
     j.num_nodes as "numNodes", j.ranks_per_node as "ranksPerNode", j.threads_per_rank as "threadsPerRank",
     j.threads_per_core as "threadsPerCore", j.node_packing_count as "nodePackingCount",
     j.wall_time_minutes as "wallTimeMinutes", j.cpu_affinity as "cpuAffinity", j.mpi_flags as "mpiFlags",

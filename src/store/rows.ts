@@ -7,6 +7,7 @@
  */
 import type { JsonObject } from '../core/query.ts';
 import type { JobState } from '../core/job.ts';
+import type { FiledAs } from '../core/job-directory.ts';
 import type { JobRecord } from '../core/job-channel.ts';
 
 export type { JsonObject } from '../core/query.ts';
@@ -14,6 +15,7 @@ export type { JsonObject } from '../core/query.ts';
 /** A row of `job`: what a job is told of itself, with real times and its owner. */
 export interface JobRow extends Omit<JobRecord, 'created_at' | 'updated_at' | 'working_directory'> {
   owner: string;
+  filed_as: FiledAs | null;
   created_at: Date;
   updated_at: Date;
 }
@@ -95,6 +97,7 @@ export const JOB_FIELDS = {
   attempt: ours('int'),
   tries: ours('int'),
   owner: ours('text'),
+  filed_as: ours('json'),
   created_at: ours('time'),
   updated_at: ours('time'),
 } as const satisfies Record<keyof JobRow, FieldSpec>;
@@ -107,6 +110,7 @@ export type OwnField =
   | 'attempt'
   | 'tries'
   | 'owner'
+  | 'filed_as'
   | 'created_at'
   | 'updated_at';
 export type WritableField = Exclude<JobField, OwnField>;

@@ -56,7 +56,7 @@ export async function makeLauncherFiles(dbPath: string, startedAt: Date): Promis
     environ: at('environ'),
     coordinator: at('coordinator.json'),
     agents: at('agents.json'),
-    log: path.join(layout.log, `launcher_${stamp}_${process.pid}.log`),
+    log: path.join(layout.log, `launcher_${stamp}Z_${process.pid}.log`),
   };
   const me = processIdentity(process.pid);
   if (me) writeJson(at(OWNER_FILE), { ...me, tag });

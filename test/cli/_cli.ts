@@ -37,7 +37,8 @@ export async function fresh(t: ExecutionContext): Promise<Cli> {
     await db.close();
     await directory.remove();
   });
-  const env = { BALSAM_DB_PATH: directory.path };
+  // Commands print times in the zone of the person.
+  const env = { BALSAM_DB_PATH: directory.path, TZ: 'UTC' };
   const out = async (...words: string[]): Promise<string> => {
     const ran = await balsam(words, { env });
     if (ran.code !== 0 || ran.err !== '')

@@ -234,7 +234,7 @@ test.serial('ls: tables, columns, limits, filters, JSON, workflows', async (t) =
   );
   t.regex(
     (await db.run('ls', '--hist', '--id', json[0].job_id.slice(0, 8))).out,
-    /^Job j1 \[.*\]\n-{48}\n {8}\n\[\d\d-\d\d-\d{4} \d\d:\d\d:\d\d\.\d{6} CREATED\] \n\n$/,
+    /^Job j1 \[.*\]\n-{48}\n {8}\n\[\d\d-\d\d-\d{4} \d\d:\d\d:\d\d\.\d{6}[+-]\d\d:\d\d CREATED\] \n\n$/,
   );
   t.regex(
     (await db.run('ls', 'apps')).out,

@@ -68,7 +68,13 @@ test('hostile cells stay in their row and cannot speak to the terminal', (t) => 
   t.deepEqual([padded[2]?.length, padded[3]?.length], [10_004, 404]);
 });
 
-test('a history is as the original printed it, blank for blank', (t) => {
+test('a history is as the original printed it, blank for blank, and says its zone', (t) => {
+  const { TZ } = process.env;
+  process.env['TZ'] = 'Asia/Kolkata';
+  t.teardown(() => {
+    if (TZ === undefined) delete process.env['TZ'];
+    else process.env['TZ'] = TZ;
+  });
   const job = { job_id: '97d3b5cb-dfaf-4cb2-84dc-3e17b521186e', name: 'square3' } as JobRow;
   const at = (ms: number): Date => new Date(Date.UTC(2026, 10, 22, 13, 37, 3, ms));
   t.is(
@@ -81,9 +87,9 @@ test('a history is as the original printed it, blank for blank', (t) => {
       'Job square3 [97d3b5cb-dfaf-4cb2-84dc-3e17b521186e]',
       '------------------------------------------------',
       '        ',
-      '[11-22-2026 13:37:03.336000 CREATED]    ',
-      '[11-22-2026 13:37:03.400000 PREPROCESSED]         ',
-      '[11-22-2026 13:37:03.500000 RUNNING] Not scheduled by service',
+      '[11-22-2026 19:07:03.336000+05:30 CREATED]    ',
+      '[11-22-2026 19:07:03.400000+05:30 PREPROCESSED]         ',
+      '[11-22-2026 19:07:03.500000+05:30 RUNNING] Not scheduled by service',
       '',
     ].join('\n'),
   );

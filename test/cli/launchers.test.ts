@@ -115,7 +115,7 @@ test('alive, silent, degraded, drained, ended and dead: who is how, and who resc
       'host-of-sick',
       '3/4',
       '3',
-      'degraded since 2026-01-02 03:04:05 UTC: No space left on device; node 1 (n1) is drained: 3 jobs in a row could not be started; its coordinator was replaced; an agent was lost',
+      'degraded since 2026-01-02 03:04:05 +00:00: No space left on device; node 1 (n1) is drained: 3 jobs in a row could not be started; its coordinator was replaced; an agent was lost',
     ],
     [String(silent.id), 'silent', 'host-of-silent', '?/1', '0', ''],
     [String(ended.id), 'ended', 'host-of-ended', '1', '0', 'nothing is left to run'],

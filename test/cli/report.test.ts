@@ -74,7 +74,7 @@ test('text: thousands of jobs, small plots and tables; no name speaks to the ter
   t.deepEqual([code, err], [0, '']);
   t.regex(
     out,
-    /^All workflows, 2026-03-01 08:00:00 to 2026-03-01 10:00:00 UTC \(2h00m\)\n3000 jobs: 2700 JOB_FINISHED, 300 FAILED\n/,
+    /^All workflows, 2026-03-01 08:00:00 \+00:00 to 2026-03-01 10:00:00 \+00:00 \(2h00m\)\n3000 jobs: 2700 JOB_FINISHED, 300 FAILED\n/,
   );
   t.regex(out, /Jobs over time[\s\S]*finished +▕ +▁[▁▂▃▄▅▆▇█]*█▏2700 at the end, 2700 at most/);
   t.regex(out, /Throughput[\s\S]*started .*3060 in all/);
@@ -206,7 +206,10 @@ test('--since and --until: the same in every form; a time that is none is refuse
     run('--since', '2h'),
     run('--until', '2026-03-01'),
   ]);
-  t.regex(text.out, /^All workflows, 2026-03-01 08:30:00 to 2026-03-01 09:30:00 UTC \(1h00m\)\n\d+ jobs: /);
+  t.regex(
+    text.out,
+    /^All workflows, 2026-03-01 08:30:00 \+00:00 to 2026-03-01 09:30:00 \+00:00 \(1h00m\)\n\d+ jobs: /,
+  );
   const r = REPORT.parse(JSON.parse(json.out));
   t.deepEqual([r.from, r.to, r.buckets[0]!.at], ['2026-03-01T08:30:00.000Z', '2026-03-01T09:30:00.000Z', '2026-03-01T08:30:00.000Z']); // prettier-ignore
   // Launcher 1 an hour, launcher 2 half of it, launcher 3 half.
@@ -217,7 +220,7 @@ test('--since and --until: the same in every form; a time that is none is refuse
     String(r.jobs),
   );
   // Nothing of that day is left to tell.
-  t.regex(quiet.out, /^All workflows, \S+ \S+ to \S+ \S+ UTC \(2h00m\)\n0 jobs\n$/);
+  t.regex(quiet.out, /^All workflows, \S+ \S+ \S+ to \S+ \S+ \S+ \(2h00m\)\n0 jobs\n$/);
   t.is(early.out, 'Nothing is on record in this time\n');
   for (const [words, pattern] of [
     [['--since', 'monday'], /^balsam: --since must be a time like .*, not "monday"\n$/],

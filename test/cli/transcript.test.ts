@@ -50,7 +50,7 @@ class Alike {
     const plain = text
       .replaceAll(this.#root, '/db')
       .replaceAll(`] on ${os.hostname()}`, '] on HOST')
-      .replaceAll(/\d\d-\d\d-\d{4} \d\d:\d\d:\d\d\.\d{6}/g, '01-31-2026 12:00:00.000000');
+      .replaceAll(/\d\d-\d\d-\d{4} \d\d:\d\d:\d\d\.\d{6}[+-]\d\d:\d\d/g, '01-31-2026 12:00:00.000000+01:00');
     for (const [id] of plain.matchAll(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g))
       if (!this.#ids.has(id)) this.#ids.set(id, nth(this.#ids.size + 1));
     let alike = plain;

@@ -13,7 +13,7 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openDatabase, type OpenDatabase } from '../../src/cluster/open.ts';
 import { byIds, queryOf, all } from '../../src/core/query.ts';
-import { jobDirectory, outputName } from '../../src/core/job-directory.ts';
+import { filed, jobDirectory, outputName, type FiledJob } from '../../src/core/job-directory.ts';
 import type { JobState } from '../../src/core/job.ts';
 import { insertApplication } from '../../src/store/application-store.ts';
 import { history } from '../../src/store/event-store.ts';
@@ -199,14 +199,14 @@ export class World {
     return Object.fromEntries(await countByState(this.db, queryOf(all())));
   }
 
-  directory(row: { workflow: string; name: string; job_id: string }): string {
-    return path.join(this.dbPath, 'data', jobDirectory(row));
+  directory(row: FiledJob): string {
+    return path.join(this.dbPath, 'data', jobDirectory(filed(row)));
   }
 
   /** `<name>.out` of a job; '' while it is not there. */
   async output(id: string): Promise<string> {
     const row = await this.row(id);
-    return readMaybe(path.join(this.directory(row), outputName(row)));
+    return readMaybe(path.join(this.directory(row), outputName(filed(row))));
   }
 
   /** What jobs made by `locking` found wrong; '' is right. */
