@@ -52,7 +52,7 @@ const { id: launcher, epoch } = await registerLauncher(opened, {
   wfFilter: '',
   nodes: 4,
   schedulerId: '',
-  endAt: null,
+  leftMs: null,
 });
 
 let report = 0;

@@ -11,7 +11,7 @@ const schema = z.object({
   mode: z.enum(['mpi', 'serial', 'mixed']),
   wfFilter: z.string(),
   nodes: z.array(z.int()),
-  /** Wall-clock end of the launcher, milliseconds since 1970; null = none. */
+  /** When the launcher ends, by the monotonic clock of this host, milliseconds: no step of the wall clock moves it. null = never. */
   endAt: z.nullable(z.number()),
   /** Milliseconds; null = persistent. */
   idleExitMs: z.nullable(z.number()),

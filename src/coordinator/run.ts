@@ -176,7 +176,7 @@ class Coordinator {
         launcher: session.id,
         mode: file.mode,
         nodes: file.nodes,
-        endAt: file.endAt === null ? null : mono + file.endAt - systemClock.wall(),
+        endAt: file.endAt,
         idleExitMs: file.idleExitMs,
         ...COORDINATOR_DEFAULTS,
       },

@@ -134,7 +134,8 @@ type Row = Omit<Session, 'work' | 'heart'>;
 
 async function begin(file: CoordinatorFile, work: Database, kept: Kept): Promise<Row> {
   const confirmedAt = (kept.askedAt ??= systemClock.monotonic());
-  const launcher = await registerLauncher(work, { ...file, nodes: file.nodes.length });
+  const leftMs = file.endAt === null ? null : file.endAt - systemClock.monotonic();
+  const launcher = await registerLauncher(work, { ...file, nodes: file.nodes.length, leftMs });
   await enrolOurselves(work, launcher);
   return { ...launcher, confirmedAt, adopt: null };
 }

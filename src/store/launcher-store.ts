@@ -20,10 +20,10 @@ export interface NewLauncher {
   wfFilter: string;
   nodes: number;
   schedulerId: string;
-  /** Its time limit, wall clock in milliseconds; null: none. */
-  endAt: number | null;
   /** It runs jobs of other database users too. */
   anyOwner?: boolean;
+  /** Until its time limit, milliseconds; null: none. The row has the time by the database's own clock. */
+  leftMs: number | null;
 }
 
 /**
@@ -34,11 +34,12 @@ export async function registerLauncher(
   db: Database,
   launcher: NewLauncher,
 ): Promise<{ id: number; epoch: number }> {
-  const { name, host, mode, wfFilter, nodes, schedulerId, endAt, anyOwner = false } = launcher;
+  const { name, host, mode, wfFilter, nodes, schedulerId, leftMs, anyOwner = false } = launcher;
   return db.run(async (sql) => {
     const [made] = await sql<{ id: number; epoch: number }[]>`
       insert into launcher (name, host, mode, wf_filter, nodes, scheduler_id, any_owner, ends_at)
-      values (${name}, ${host}, ${mode}, ${wfFilter}, ${nodes}, ${schedulerId}, ${anyOwner}, to_timestamp(${endAt}::float8 / 1000))
+      values (${name}, ${host}, ${mode}, ${wfFilter}, ${nodes}, ${schedulerId}, ${anyOwner},
+        clock_timestamp() + ${leftMs}::float8 * interval '1 ms')
       on conflict (name) do nothing returning id, epoch`;
     if (made) return { id: made.id, epoch: made.epoch };
     const [found] = await sql<

@@ -10,6 +10,7 @@ import { readGpus } from '../../native-free/gpu.ts';
 import { grantedGpus } from '../../native-free/gpu-grant.ts';
 import { processIdentity } from '../../native-free/process-identity.ts';
 import { shareOfGpus } from '../agent/config.ts';
+import { systemClock } from '../base/clock.ts';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import { makeLog, type Logger } from '../base/log.ts';
 import { CHAIN, KILL_GRACE_MS, NO_AGENT_END_MS, assertChain } from '../base/limits.ts';
@@ -79,7 +80,7 @@ export async function runLauncher(options: LauncherOptions, watch: LauncherWatch
   const nodes = chosenNodes(options);
   checkGpus(options);
   const mpi = options.launch === 'mpirun' ? await needMpi(options.mpi) : null;
-  const startedAt = new Date();
+  const startedAt = systemClock.monotonic();
   void removeAbandonedFiles(options.dbPath);
   for (let time = 1; ; time++) {
     const files = await makeLauncherFiles(options.dbPath, new Date());
@@ -128,7 +129,7 @@ class Warden {
   readonly #mpi: MpiFlavour | null;
   readonly #files: LauncherFiles;
   readonly #watch: LauncherWatch;
-  readonly #startedAt: Date;
+  readonly #startedAt: number;
   readonly #agents: AgentKeeper;
   readonly #keeper: CoordinatorKeeper;
   readonly #log: Logger;
@@ -142,7 +143,7 @@ class Warden {
     mpi: MpiFlavour | null,
     files: LauncherFiles,
     watch: LauncherWatch,
-    startedAt: Date,
+    startedAt: number,
   ) {
     this.#o = o;
     this.#nodes = nodes;
@@ -217,7 +218,7 @@ class Warden {
       mode: o.mode,
       wfFilter: o.wfFilter,
       nodes: this.#nodes,
-      endAt: o.timeLimitMinutes === null ? null : this.#startedAt.getTime() + o.timeLimitMinutes * 60_000,
+      endAt: o.timeLimitMinutes === null ? null : this.#startedAt + o.timeLimitMinutes * 60_000,
       idleExitMs: o.persistent ? null : o.idleExitSeconds * 1_000,
       anyOwner: o.anyOwner,
       addresses: remote ? ['*'] : ['127.0.0.1'],

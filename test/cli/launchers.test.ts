@@ -16,7 +16,7 @@ import { fresh } from './_cli.ts';
 const DAY_MS = 86_400_000;
 
 function make(db: Database, name: string, nodes: number): Promise<{ id: number; epoch: number }> {
-  const nothing = { mode: 'mpi', wfFilter: '', schedulerId: '', endAt: null } as const;
+  const nothing = { mode: 'mpi', wfFilter: '', schedulerId: '', leftMs: null } as const;
   return registerLauncher(db, { name, host: `host-of-${name}`, nodes, ...nothing });
 }
 

@@ -45,7 +45,7 @@ export function newLauncher(db: Database, name: string): Promise<{ id: number; e
     wfFilter: '',
     nodes: 4,
     schedulerId: '',
-    endAt: null,
+    leftMs: null,
   });
 }
 

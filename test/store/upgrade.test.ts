@@ -23,6 +23,7 @@ const RELEASED = {
   '0005-names.sql': '39133ed0bfc1468a817141318a5cec3ce6466694599c07da0e68886975a617b2',
   '0006-helper-losses.sql': 'd97a64d413a33a33bf482357d78fbf064043bbbe821b9b0d61c03a7f24bf3853',
   '0007-last-words.sql': 'c7c707a3ab8aae927bfa6625eca84a82abb20033a76cc46f8eecd968b608a9fb',
+  '0008-filed-as.sql': 'd80fd084b6ea69caef1ad57b3b3aa86a0bb72e187103c41d4b2e5177f407da69',
 };
 
 test('no file of the schema is changed after it was released', (t) => {
