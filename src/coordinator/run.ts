@@ -127,7 +127,12 @@ export async function runCoordinator(path: string): Promise<number> {
     if (error instanceof WorldError && error.code === 'fenced')
       return await ended({ code: 'fenced', reason: error.message, ...nothing }, 'PROTOCOL 4');
     // A successor that can't go on: another one may.
-    if ((coordinator !== null || predecessor !== null) && process.connected !== false) throw error;
+    if (process.connected === false) {
+      await link.close();
+      log.warn({ reason: error.message, rule: 'PROTOCOL 3' }, 'ended: its warden is gone before it began');
+      return EXIT_FAILED;
+    }
+    if (coordinator !== null || predecessor !== null) throw error;
     return await ended({ code: 'failed', reason: error.message, ...nothing }, 'PROTOCOL 3');
   } finally {
     clearInterval(beats);

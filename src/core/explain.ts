@@ -6,6 +6,7 @@
  */
 import { cuteId, shortId } from './job-directory.ts';
 import { isEnd, type JobState, type Outcome } from './job.ts';
+import { endReason } from './last-words.ts';
 import { endText } from './signals.ts';
 
 export interface ExplainedJob {
@@ -45,8 +46,20 @@ export interface ExplainedLauncher {
   /** Nodes that take work. */
   readonly nodes: number;
   readonly owner: string;
+  /** It runs jobs of other database users too. */
+  readonly any_owner: boolean;
   /** Whole minutes until it leaves, where the database knows; else null. */
   readonly minutes_left: number | null;
+  /** An agent has joined it. */
+  readonly joined: boolean;
+}
+
+/** The last launcher that ended after the job was made, whose filter matches it; `nodes` and `minutes_left` are those of its last look. */
+export interface ExplainedEnd extends ExplainedLauncher {
+  readonly ended_at: Date | null;
+  /** Why it left, and what it left; '' where it did not say. */
+  readonly left: string;
+  readonly left_over: string;
 }
 
 export interface ExplainedAttempt {
@@ -70,6 +83,10 @@ export interface ExplainFacts {
   readonly registered: boolean;
   /** Those alive, and the one that holds the job. */
   readonly launchers: readonly ExplainedLauncher[];
+  /** null: none. */
+  readonly last: ExplainedEnd | null;
+  /** The database user who asks. */
+  readonly user: string;
   /** Oldest first. */
   readonly attempts: readonly ExplainedAttempt[];
   /** Oldest first. */
@@ -87,6 +104,8 @@ export type ReasonCode =
   | 'parent-missing'
   | 'application'
   | 'no-launcher'
+  | 'no-agent'
+  | 'last'
   | 'nodes'
   | 'wall-time'
   | 'ranks'
@@ -222,8 +241,8 @@ function launchersInTheWay(facts: ExplainFacts): Reason[] {
   const alive = facts.launchers.filter((l) => l.state === 'alive');
   const batch = queued > 0 ? ` (${queued} launches are in the batch queue: balsam ls queues)` : '';
   if (alive.length === 0) {
-    const text = `it can run, and no launcher is alive${batch}: start one by \`balsam launcher --consume-all\`, or \`balsam submit-launch\``;
-    return [{ code: 'no-launcher', text }];
+    const text = `it can run, and no launcher is alive${batch}: start one by \`${commandFor(facts)}\`, or \`balsam submit-launch\``;
+    return [{ code: 'no-launcher', text }, ...lastRefusal(facts)];
   }
   const refusals = alive.map((launcher) => ({ launcher, reason: refusalOf(job, launcher) }));
   const takers = refusals.filter(({ reason }) => reason === null).map(({ launcher }) => launcher);
@@ -240,7 +259,7 @@ function launchersInTheWay(facts: ExplainFacts): Reason[] {
   const told = refusals.flatMap(({ reason }) => (reason === null ? [] : [reason]));
   const most = Math.max(...alive.map((l) => l.nodes));
   const summary: Reason[] =
-    most < job.num_nodes
+    most > 0 && most < job.num_nodes
       ? [
           {
             code: 'nodes',
@@ -257,8 +276,31 @@ function launchersInTheWay(facts: ExplainFacts): Reason[] {
   return [...summary, ...shown, ...(last === undefined ? [] : [{ ...last, text: last.text + rest }])];
 }
 
+/** A launcher that may take it: what the job needs beyond the defaults. */
+function commandFor({ job, user }: ExplainFacts): string {
+  const nodes = job.num_nodes > 1 ? ` --nodes ${job.num_nodes}` : '';
+  return `balsam launcher --consume-all${nodes}${job.owner === user ? '' : ' --any-owner'}`;
+}
+
+/** Why the last launcher left it: another like that one would do the same. */
+function lastRefusal({ job, last }: ExplainFacts): Reason[] {
+  if (last === null) return [];
+  const refusal = refusalOf(job, { ...last, silent: false, joined: true }, 'ended');
+  if (refusal !== null) return [{ ...refusal, text: `the last launcher left it: ${refusal.text}` }];
+  if (last.state === 'dead')
+    return [{ code: 'last', text: `the last launcher (${last.id} on ${last.host}) died` }];
+  if (last.left === '') return [];
+  return [
+    {
+      code: 'last',
+      text: `the last launcher (${last.id} on ${last.host}) ended: ${endReason(last.left, last.left_over)}`,
+    },
+  ];
+}
+
 /** Why this launcher does not lease the job, the first condition that fails; null when it may. */
-function refusalOf(job: ExplainedJob, l: ExplainedLauncher): Reason | null {
+function refusalOf(job: ExplainedJob, l: ExplainedLauncher, when: 'now' | 'ended' = 'now'): Reason | null {
+  const now = when === 'now';
   const who = `launcher ${l.id} on ${l.host}`;
   if (l.silent) return { code: 'silent', text: `${who} is silent: it may be dead` };
   if (!job.workflow.includes(l.wf_filter))
@@ -271,20 +313,22 @@ function refusalOf(job: ExplainedJob, l: ExplainedLauncher): Reason | null {
       job.num_nodes > 1 ? `num_nodes is ${job.num_nodes}` : `ranks_per_node is ${job.ranks_per_node}`;
     return { code: 'ranks', text: `${what}, too big for ${who}: in mode serial it takes jobs of one rank` };
   }
+  if (l.nodes === 0 && !l.joined)
+    return { code: 'no-agent', text: `no agent has joined ${who} yet: \`balsam log\` shows what it says` };
   if (job.num_nodes > l.nodes)
     return {
       code: 'nodes',
-      text: `num_nodes is ${job.num_nodes}, too big for ${who}: ${l.nodes} of its nodes take work`,
+      text: `num_nodes is ${job.num_nodes}, too big for ${who}: ${l.nodes} of its nodes ${now ? 'take' : 'took'} work`,
     };
   if (l.minutes_left !== null && job.wall_time_minutes > l.minutes_left)
     return {
       code: 'wall-time',
-      text: `wall_time_minutes is ${job.wall_time_minutes}, too big for ${who}: it leaves in ${l.minutes_left} minutes`,
+      text: `wall_time_minutes is ${job.wall_time_minutes}, too big for ${who}: it ${now ? 'leaves in' : 'had'} ${l.minutes_left} minutes${now ? '' : ' left'}`,
     };
-  if (job.owner !== l.owner)
+  if (job.owner !== l.owner && !l.any_owner)
     return {
       code: 'owner',
-      text: `${who} runs jobs of the database user ${l.owner} (unless started with --any-owner), and this one is ${job.owner}'s`,
+      text: `${who} runs jobs of the database user ${l.owner} alone (--any-owner runs all), and this one is ${job.owner}'s`,
     };
   return null;
 }

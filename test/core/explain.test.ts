@@ -3,6 +3,7 @@ import test from 'ava';
 import { explain } from '../../src/core/explain.ts';
 import type {
   ExplainedAttempt,
+  ExplainedEnd,
   ExplainedJob,
   ExplainedLauncher,
   ExplainFacts,
@@ -43,6 +44,8 @@ function launcher(changes: Partial<ExplainedLauncher> = {}): ExplainedLauncher {
     wf_filter: '',
     nodes: 4,
     owner: 'alice',
+    any_owner: false,
+    joined: true,
     minutes_left: null,
     ...changes,
   };
@@ -71,6 +74,8 @@ function facts(changes: Partial<ExplainFacts> = {}): ExplainFacts {
     parents: [],
     registered: true,
     launchers: [],
+    last: null,
+    user: 'alice',
     attempts: [],
     events: [],
     runnable: 1,
@@ -79,10 +84,72 @@ function facts(changes: Partial<ExplainFacts> = {}): ExplainFacts {
   };
 }
 
+const ended = (changes: Partial<ExplainedEnd>): ExplainedEnd => ({
+  ...launcher({ state: 'ended' }),
+  ended_at: at(9),
+  left: 'nothing is left to run',
+  left_over: '',
+  ...changes,
+});
+
+for (const [what, last, code, text] of [
+  [
+    'too little time',
+    ended({ minutes_left: 0 }),
+    'wall-time',
+    /wall_time_minutes is 1, too big for launcher 3 on n1: it had 0 minutes left$/,
+  ],
+  [
+    'too few nodes',
+    ended({ nodes: 0 }),
+    'nodes',
+    /num_nodes is 1, too big for launcher 3 on n1: 0 of its nodes took work$/,
+  ],
+  [
+    'another owner',
+    ended({ owner: 'bob' }),
+    'owner',
+    /launcher 3 on n1 runs jobs of the database user bob alone/,
+  ],
+  [
+    'it could not work',
+    ended({ left: 'no agent is left: x', left_over: '1 job is left to run' }),
+    'last',
+    /\(3 on n1\) ended: no agent is left: x; 1 job is left to run$/,
+  ],
+  ['it died', ended({ state: 'dead' }), 'last', /\(3 on n1\) died$/],
+] as const)
+  test(`explain remembers why the last launcher left the job: ${what}`, (t) => {
+    const { reasons } = explain(facts({ last }));
+    t.deepEqual(
+      reasons.map((r) => r.code),
+      ['no-launcher', code],
+    );
+    t.regex(reasons[1]!.text, text);
+  });
+
 const PARENT = '99999999-0000-4000-8000-000000000000';
 
 for (const [what, given, code, text] of [
   ['no launcher', facts(), 'no-launcher', /no launcher is alive: start one by/],
+  [
+    'no launcher for what needs nodes and is of another user',
+    facts({ job: job({ num_nodes: 5 }), user: 'root' }),
+    'no-launcher',
+    /start one by `balsam launcher --consume-all --nodes 5 --any-owner`/,
+  ],
+  [
+    'no agent',
+    facts({ launchers: [launcher({ nodes: 0, joined: false })] }),
+    'no-agent',
+    /^no agent has joined launcher 3 on n1 yet/,
+  ],
+  [
+    'a launcher of any owner',
+    facts({ launchers: [launcher({ owner: 'bob', any_owner: true })] }),
+    'queue',
+    /who may take it: launcher 3/,
+  ],
   [
     'launches in the queue',
     facts({ queued_launches: 2 }),

@@ -47,7 +47,7 @@ test('an attempt goes on from the data of those before it', async (t) => {
     async () => `the first attempt saves: ${JSON.stringify(await listed())}`,
   );
   first.child.kill('SIGTERM');
-  t.is(await first.exit(), 0, first.err);
+  t.is(await first.exit(), 3, first.err);
   t.like(await listed(), {
     state: 'RESTART_READY',
     data: { given: 'at first', attempts: [1], 'saved by': { 1: 'at first' } },

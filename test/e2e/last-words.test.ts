@@ -65,7 +65,7 @@ test.serial('a job that fails by itself is done: the launcher ran it', async (t)
 });
 
 test.serial('jobs that do not fit: how many, and which number is too big', async (t) => {
-  await world.jobs([
+  const [, five] = await world.jobs([
     { workflow: 'fit', application: 'quick' },
     { workflow: 'fit', application: 'quick', num_nodes: 5 },
     { workflow: 'fit', application: 'quick', num_nodes: 6 },
@@ -94,6 +94,9 @@ test.serial('jobs that do not fit: how many, and which number is too big', async
   const serial = world.launcher(['--wf-filter', 'fit', '--job-mode', 'serial', ...ONCE]);
   t.is(await serial.exit(), 3);
   t.regex(last(serial), /2 jobs wait .* in mode serial it takes jobs of one rank/);
+  const why = (await world.balsam(['explain', five!])).out;
+  t.regex(why, /start one by `balsam launcher --consume-all --nodes 5`/);
+  t.regex(why, /the last launcher left it: num_nodes is 5, too big for launcher \d+ on .*: in mode serial/);
   const listed = await world.balsam(['ls', 'launchers']);
   t.regex(listed.out, /ended .* 2 jobs wait that this launcher cannot take: num_nodes 5 to 6/);
   t.notRegex(listed.out, /nothing is left to run; 2 jobs/);
