@@ -18,6 +18,7 @@ import {
   stateChanges,
 } from '../store/report-store.ts';
 import type { RecordedSpan } from '../store/report-store.ts';
+import { likePattern } from '../store/query-sql.ts';
 import { bucketsOf, cutTo } from './buckets.ts';
 import { millisecondsOf } from './interval.ts';
 import { statesOverTime, throughputOverTime } from './states.ts';
@@ -64,17 +65,18 @@ function timeOf(span: RecordedSpan, { since, until }: Asked): ReportTime | null 
 async function read(sql: Queries, asked: Asked & { readonly workflow: string }): Promise<Report> {
   const { workflow } = asked;
   const silentMs = CHAIN.rescue;
-  const span = await recordedSpan(sql, workflow, silentMs);
+  const workflows = workflow === '' ? '%' : likePattern(workflow);
+  const span = await recordedSpan(sql, workflows, silentMs);
   const { nowMs } = span;
   const time = timeOf(span, asked);
   if (time === null) return nothing(workflow, nowMs);
   const { fromMs, toMs, buckets } = time;
   const count = buckets.edgesMs.length - 1;
-  const changes = await stateChanges(sql, workflow, buckets);
-  const applications = await applicationTimes(sql, workflow, buckets, REPORT_GROUPS + 1);
-  const failures = await failureGroups(sql, workflow, buckets, REPORT_GROUPS + 1);
-  const launchers = await ledgerLaunchers(sql, workflow, buckets, silentMs);
-  const ledger = launchers.length === 0 ? [] : await launcherLedger(sql, workflow, buckets, silentMs);
+  const changes = await stateChanges(sql, workflows, buckets);
+  const applications = await applicationTimes(sql, workflows, buckets, REPORT_GROUPS + 1);
+  const failures = await failureGroups(sql, workflows, buckets, REPORT_GROUPS + 1);
+  const launchers = await ledgerLaunchers(sql, workflows, buckets, silentMs);
+  const ledger = launchers.length === 0 ? [] : await launcherLedger(sql, workflows, buckets, silentMs);
   const states = statesOverTime(changes, count);
   const atEnd = states.at(-1) ?? {};
   const throughput = throughputOverTime(changes, count);

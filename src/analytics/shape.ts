@@ -28,7 +28,7 @@ export interface ReportLauncher {
 }
 
 export interface Report {
-  /** Only workflows that contain this text; '' for all. */
+  /** Only this workflow, or those that the pattern with `*` names; '' for all. */
   workflow: string;
   madeAt: Date;
   /**
@@ -54,7 +54,7 @@ export interface Report {
 }
 
 export interface ReportOptions {
-  /** Only workflows whose name contains this (case counts). */
+  /** Only this workflow; each `*` stands for any text. */
   workflow?: string;
   /**
    * Only what happened from then on, and before `until`: a Date, a text like `2026-01-31T12:00Z` (UTC where it names no

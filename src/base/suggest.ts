@@ -24,6 +24,18 @@ export function didYouMean(word: string, candidates: Iterable<string>): string {
   return near === null ? '' : ` (did you mean ${near}?)`;
 }
 
+/** Names shown at most. Guess: enough to see the one that was meant. */
+const NEAR_SHOWN = 3;
+
+/** The candidates that a person may have meant: a few that contain the word, shortest first, else the nearest one. */
+export function nearNames(word: string, candidates: readonly string[]): string[] {
+  const wanted = fold(word);
+  const containing = wanted === '' ? [] : candidates.filter((one) => fold(one).includes(wanted));
+  if (containing.length > 0) return containing.toSorted((a, b) => a.length - b.length).slice(0, NEAR_SHOWN);
+  const near = suggest(word, candidates);
+  return near === null ? [] : [near];
+}
+
 /** num_nodes, numNodes and num-nodes are one word to who types them. */
 function fold(word: string): string {
   return word.slice(0, 64).toLowerCase().replaceAll(/[-_]/g, '');

@@ -15,6 +15,7 @@ export interface ScriptValues {
   project: string;
   queue: string;
   nodes: number;
+  /** Whole, as batch systems want them. */
   time_minutes: number;
   job_mode: string;
   /** `consume-all` or `wf-filter=TEXT`: what follows `--` on the launcher's command line. */
@@ -31,6 +32,8 @@ export interface ScriptValues {
   name: string;
   /** Where its output goes. */
   output: string;
+  /** The launcher's own limit, with a fraction: not more than time_minutes. */
+  limit_minutes: number;
 }
 
 const LOCAL_TEMPLATE = `#!/bin/bash
@@ -43,7 +46,7 @@ BALSAM_NODE={{balsam_node}}
 export PATH BALSAM_DB_PATH BALSAM_NODE
 
 # exec: signals for this process group's leader reach the launcher.
-exec balsam launcher --{{wf_filter}} --job-mode {{job_mode}} --time-limit-minutes {{time_minutes}} --nodes {{nodes}}
+exec balsam launcher --{{wf_filter}} --job-mode {{job_mode}} --time-limit-minutes {{limit_minutes}} --nodes {{nodes}}
 `;
 
 const BUILT_IN: ReadonlyMap<string, string> = new Map([['local', LOCAL_TEMPLATE]]);

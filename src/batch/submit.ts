@@ -16,6 +16,7 @@ import { readBatchSettings } from './settings.ts';
 
 export interface LaunchRequest {
   nodes: number;
+  /** More than 0, with a fraction; the batch system is asked for whole ones. */
   minutes: number;
   queue: string;
   project: string;
@@ -34,11 +35,12 @@ export async function submitLaunch(
   const settings = readBatchSettings(root);
   const scheduler = chooseScheduler(settings.scheduler);
   const template = findTemplate(root, scheduler.name, settings);
+  const wholeMinutes = Math.ceil(request.minutes);
   const row = await insertQueuedLaunch(db, {
     project: request.project,
     queue: request.queue,
     nodes: request.nodes,
-    wall_minutes: request.minutes,
+    wall_minutes: wholeMinutes,
     job_mode: request.jobMode,
     wf_filter: request.wfFilter,
     sched_flags: request.schedFlags,
@@ -53,7 +55,8 @@ export async function submitLaunch(
       project: request.project,
       queue: request.queue,
       nodes: request.nodes,
-      time_minutes: request.minutes,
+      time_minutes: wholeMinutes,
+      limit_minutes: request.minutes,
       job_mode: request.jobMode,
       wf_filter: request.wfFilter === '' ? 'consume-all' : `wf-filter=${request.wfFilter}`,
       sched_flags: request.schedFlags,
@@ -65,13 +68,13 @@ export async function submitLaunch(
       output,
     };
     script = writeScript(root, name, renderTemplate(template, { ...values }));
-    const { nodes, minutes, queue, project, schedFlags } = request;
+    const { nodes, queue, project, schedFlags } = request;
     schedulerId = await scheduler.submit({
       script,
       output,
       name,
       nodes,
-      minutes,
+      minutes: wholeMinutes,
       queue,
       project,
       flags: schedFlags,

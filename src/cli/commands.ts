@@ -22,7 +22,7 @@ export const COMMANDS = {
   ls: often('list jobs, applications, workflows, queues or launchers'),
   modify: often('change a field of a job or an application'),
   rm: often('remove jobs or applications'),
-  kill: often('kill a job'),
+  kill: often('kill jobs'),
   killjob: often('kill a job by --id'),
   retry: often('run failed jobs again'),
   reset: often('begin failed, killed or finished jobs anew'),

@@ -3,10 +3,11 @@
  * The process stays as the warden of the launcher; a bar shows how far it is.
  */
 import { defineCommand } from 'citty';
-import { MAX_LIMIT_MINUTES } from '../base/client-limits.ts';
 import { UserError } from '../base/errors.ts';
 import { JSON_OPTION } from './json.ts';
-import { decimal, integer } from './options.ts';
+import { minutesOf } from './minutes.ts';
+import { integer } from './options.ts';
+import { printLine } from './terminal.ts';
 
 /** Idle seconds after which a launcher leaves, by mode: the original's. */
 const IDLE_EXIT_SECONDS = { mpi: 10, mixed: 10, serial: 120 };
@@ -15,7 +16,11 @@ export const launcherCommand = defineCommand({
   meta: { name: 'launcher', description: 'Run jobs here, now' },
   args: {
     'consume-all': { type: 'boolean', description: 'run all jobs of the database' },
-    'wf-filter': { type: 'string', description: 'run only jobs whose workflow contains this' },
+    'wf-filter': {
+      type: 'string',
+      valueHint: 'TEXT',
+      description: 'run only jobs whose workflow contains this',
+    },
     'job-mode': {
       type: 'enum',
       options: ['mixed', 'mpi', 'serial'],
@@ -90,6 +95,7 @@ export const launcherCommand = defineCommand({
       { chooseScheduler },
       { readBatchSettings },
       { display },
+      { workflowsTaken },
     ] = await Promise.all([
       import('../cluster/server.ts'),
       import('../cluster/layout.ts'),
@@ -97,6 +103,7 @@ export const launcherCommand = defineCommand({
       import('../batch/choose.ts'),
       import('../batch/settings.ts'),
       import('./launcher-display.ts'),
+      import('./wf-filter.ts'),
     ]);
     const dbPath = findDatabasePath();
     await ensureServer(dbPath);
@@ -108,7 +115,7 @@ export const launcherCommand = defineCommand({
       dbPath,
       mode,
       wfFilter: wfFilter ?? '',
-      timeLimitMinutes: minutes(args['time-limit-minutes']) ?? here.minutesLeft,
+      timeLimitMinutes: timeLimit(args['time-limit-minutes']) ?? here.minutesLeft,
       nodes: integer('--nodes', args.nodes, 1) ?? hosts?.length ?? 1,
       limitNodes: integer('--limit-nodes', args['limit-nodes'], 1) ?? null,
       offsetNodes: integer('--offset-nodes', args['offset-nodes'], 0),
@@ -123,6 +130,8 @@ export const launcherCommand = defineCommand({
       anyOwner: args['any-owner'] === true,
       schedulerId: process.env['SLURM_JOB_ID'] ?? process.env['PBS_JOBID'] ?? '',
     };
+    const taken = await workflowsTaken(dbPath, wfFilter);
+    if (taken !== null && args.json !== true) await printLine(taken);
     const shown = display(args.json === true, wfFilter ?? 'jobs');
     const end = await runLauncher(options, shown);
     shown.end(end);
@@ -146,8 +155,8 @@ function allocation(
   }
 }
 
-/** Minutes, with a fraction; null for 0. */
-function minutes(text: string): number | null {
-  const value = decimal('--time-limit-minutes', text, 0, MAX_LIMIT_MINUTES);
-  return value === 0 ? null : value;
+/** null for 0. */
+function timeLimit(text: string): number | null {
+  const minutes = minutesOf('--time-limit-minutes', text);
+  return minutes === 0 ? null : minutes;
 }

@@ -11,7 +11,7 @@ import { UserError } from '../base/errors.ts';
 import { didYouMean } from '../base/suggest.ts';
 import type { OpenDatabase } from '../cluster/open.ts';
 import { JOB_STATES } from '../core/job.ts';
-import { field, queryOf } from '../core/query.ts';
+import { EVERYTHING, field, matches, queryOf } from '../core/query.ts';
 import type { Condition } from '../core/query.ts';
 import { applicationsByName, listApplications } from '../store/application-store.ts';
 import { history } from '../store/event-store.ts';
@@ -34,7 +34,7 @@ import type { LsField } from './format.ts';
 import { integer } from './options.ts';
 import { JSON_OPTION, jsonLine } from './json.ts';
 import { inStateColour, lookOf } from './look.ts';
-import { conditionOf, FILTERS } from './select.ts';
+import { conditionOf, LOOK_FILTERS, named, workflowsNamed } from './select.ts';
 import type { Filters } from './select.ts';
 import { print, printLine, withDatabase } from './terminal.ts';
 import { TREE_FIELDS, treeOf } from './tree.ts';
@@ -56,7 +56,7 @@ export const lsCommand = defineCommand({
       required: false,
       default: 'jobs',
     },
-    ...FILTERS,
+    ...LOOK_FILTERS,
     history: { type: 'boolean', description: 'the history of each job' },
     tree: { type: 'boolean', description: 'children below their parents' },
     'by-states': { type: 'boolean', description: 'how many are in each state' },
@@ -90,7 +90,7 @@ const LISTS: { readonly [what: string]: List } = {
 };
 
 async function listTheJobs(db: OpenDatabase, wanted: Wanted): Promise<void> {
-  const where = conditionOf(wanted);
+  const where = await conditionOf(db, wanted, 'parts');
   const json = wanted.json === true;
   if (wanted.history === true) return printHistories(db, where, json);
   if (wanted.tree === true) return printTree(db, where, json);
@@ -183,11 +183,9 @@ async function printRecords(db: OpenDatabase, where: Condition): Promise<void> {
 
 async function listApps(db: OpenDatabase, wanted: Wanted): Promise<void> {
   refuse('apps', wanted, ['state', 'wf', 'history', 'by-states', 'application', 'tree']);
-  const part = wanted.name?.toLowerCase();
+  const name = wanted.name === undefined ? EVERYTHING : named(wanted.name, 'parts');
   const apps = (await listApplications(db)).filter(
-    (app) =>
-      (part === undefined || app.name.toLowerCase().includes(part)) &&
-      (wanted.id === undefined || String(app.id) === wanted.id),
+    (app) => matches({ name: app.name }, name) && (wanted.id === undefined || String(app.id) === wanted.id),
   );
   if (wanted.json === true) {
     for (const app of apps) await printLine(jsonLine('application', app));
@@ -208,12 +206,14 @@ async function listAllLaunchers(db: OpenDatabase, wanted: Wanted): Promise<void>
 
 async function listWorkflows(db: OpenDatabase, wanted: Wanted): Promise<void> {
   refuse('wf', wanted, ['id', 'state', 'history', 'by-states', 'application']);
-  const part = wanted.wf ?? wanted.name;
-  const names = (await workflows(db)).filter((name) => part === undefined || name.includes(part));
+  const all = await workflows(db);
+  const names =
+    wanted.wf === undefined ? all.filter(isNamed(wanted.name)) : workflowsNamed('--wf', wanted.wf, all);
   if (wanted.json === true) {
     for (const name of names) await printLine(jsonLine('workflow', { workflow: name }));
     return;
   }
+  const part = wanted.wf ?? wanted.name;
   if (names.length === 0 && part !== undefined) return printLine(`No workflow matching ${escaped(part)}`);
   await print('Workflows\n---------\n');
   if (names.length === 0) return printLine('No jobs found matching query');
@@ -227,6 +227,11 @@ async function listWorkflows(db: OpenDatabase, wanted: Wanted): Promise<void> {
     else await printTable(db, where);
     await printLine('');
   }
+}
+
+function isNamed(part: string | undefined): (name: string) => boolean {
+  const condition = part === undefined ? EVERYTHING : named(part, 'parts');
+  return (name) => matches({ name }, condition);
 }
 
 /** The columns in BALSAM_LS_FIELDS; null, with a word about it, when one does not exist. */

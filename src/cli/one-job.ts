@@ -1,7 +1,7 @@
 /** The one job that a person means by an id, the beginning of one, or a name; what every command about one job begins with. */
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
-import { ID_DIGITS } from '../core/job-directory.ts';
-import { field } from '../core/query.ts';
+import { isId } from '../base/ids.ts';
+import { byIds, field } from '../core/query.ts';
 import type { Condition } from '../core/query.ts';
 import type { Database } from '../store/connection.ts';
 import { listJobs } from '../store/list-store.ts';
@@ -12,7 +12,7 @@ import { escaped } from './format.ts';
 const SHOWN = 10;
 
 /** What names one job, in the words of the help. */
-export const NAMES_A_JOB = "a job's id, the beginning of one, or its name, when only one has it";
+export const NAMES_A_JOB = "a job's name, when only one has it, its id, or the beginning of that";
 
 /** An argument that names one job. */
 export const ONE_JOB = {
@@ -23,10 +23,8 @@ const SHOWN_FIELDS = ['job_id', 'name', 'workflow'] as const;
 type Shown = (typeof SHOWN_FIELDS)[number];
 
 /**
- * These fields of the one job that `typed` means: its id begins so, or it is named exactly so. UserError when no job
- * answers to it, or several do: then nothing is chosen for the person. Who gives as many digits as are shown everywhere
- * means an id; fewer may as well be a name, like `10`. A name is looked for only when no id begins so, or
- * when so few digits were typed: it is looked for among the names of all jobs.
+ * These fields of the one job that `typed` means: it has this whole id; else it is named exactly so; else its id begins so.
+ * UserError when no job answers to it, or several do: then nothing is chosen for the person.
  */
 export async function theJob<F extends JobField>(
   db: Database,
@@ -38,10 +36,10 @@ export async function theJob<F extends JobField>(
   const newest = (where: Condition): Promise<Pick<JobRow, F | Shown>[]> =>
     listJobs(db, { where, orderBy: [], reversed: true, limit: SHOWN + 1 }, columns);
   const ids = idsFrom(typed);
-  const byId = ids === null ? [] : await newest(ids);
-  const mayBeName = byId.length === 0 || typed.length < ID_DIGITS;
-  const byName = mayBeName ? await newest(field('name', 'equals', typed)) : [];
-  const found = [...new Map([...byId, ...byName].map((job) => [job.job_id, job])).values()];
+  const whole = isId(typed.toLowerCase()) ? await newest(byIds([typed.toLowerCase()])) : [];
+  const byName = whole.length > 0 ? [] : await newest(field('name', 'equals', typed));
+  const exact = [...whole, ...byName];
+  const found = exact.length === 0 && ids !== null ? await newest(ids) : exact;
   const [only] = found;
   const words = escaped(JSON.stringify(typed));
   if (only === undefined) {
@@ -53,7 +51,11 @@ export async function theJob<F extends JobField>(
   const lines = found.slice(0, SHOWN).map(({ job_id, name, workflow }) => {
     return `  ${job_id}  ${escaped(name)}  (workflow ${escaped(workflow)})`;
   });
-  throw new UserError([`${words} may be any of ${number} jobs; give more of an id:`, ...lines].join('\n'));
+  const many =
+    byName.length > 0
+      ? `${words} is the name of ${number} jobs; give the id of one:`
+      : `${words} may be any of ${number} jobs; give more of an id:`;
+  throw new UserError([many, ...lines].join('\n'));
 }
 
 /** The jobs whose id begins with `typed`; null when that is no beginning of an id. */

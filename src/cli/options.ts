@@ -93,11 +93,18 @@ export function integer(option: string, text: string | undefined, min: number): 
 }
 
 /** The number that `text` writes, with a fraction or without; UserError naming option, value and range otherwise. */
-export function decimal(option: string, text: string, min: number, max: number): number {
+export function decimal(
+  option: string,
+  text: string,
+  min: number,
+  max: number,
+  what = 'a number',
+  more = '',
+): number {
   const value = readDecimal(text);
   if (value !== null && value >= min && value <= max) return value;
   throw new UserError(
-    `${option} must be a number from ${min} to ${max}, not ${JSON.stringify(clip(text, SHOWN_VALUE))}`,
+    `${option} must be ${what} from ${min} to ${max}${more}, not ${JSON.stringify(clip(text, SHOWN_VALUE))}`,
   );
 }
 

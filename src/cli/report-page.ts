@@ -40,7 +40,7 @@ const STYLE = `
 export function reportPage(r: Report): string {
   const { document } = parseHTML('<!doctype html><html lang="en"><head></head><body></body></html>');
   const page = new Page(document);
-  const title = r.workflow === '' ? 'all workflows' : `workflows with “${escaped(r.workflow)}”`;
+  const title = r.workflow === '' ? 'all workflows' : `workflow “${escaped(r.workflow)}”`;
   page.head(`Balsam report: ${title}`);
   page.add('h1', `Report of ${title}`);
   page.add('p', aboutOf(r), 'about');

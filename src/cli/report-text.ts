@@ -64,7 +64,7 @@ export function reportText(r: Report, look: Look): string {
 }
 
 function headText({ workflow, from, to, jobs, states }: Report): string {
-  const which = workflow === '' ? 'All workflows' : `Workflows with ${JSON.stringify(escaped(workflow))}`;
+  const which = workflow === '' ? 'All workflows' : `Workflow ${JSON.stringify(escaped(workflow))}`;
   const span =
     from === null || to === null ? '' : `, ${timeText(from)} to ${timeText(to)} (${between(from, to)})`;
   const counts = JOB_STATES.filter((state) => (states[state] ?? 0) > 0).map((s) => `${states[s]} ${s}`);

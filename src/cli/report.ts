@@ -13,6 +13,7 @@ import { JSON_OPTION } from './json.ts';
 import { lookOf } from './look.ts';
 import { reportCsv, reportJson } from './report-csv.ts';
 import { reportText } from './report-text.ts';
+import { FILTERS, workflowPattern } from './select.ts';
 import { print, printLine, withDatabase } from './terminal.ts';
 
 export const reportCommand = defineCommand({
@@ -21,7 +22,7 @@ export const reportCommand = defineCommand({
     description: 'What happened: states, throughput, waits, failures, use of the nodes',
   },
   args: {
-    wf: { type: 'string', description: 'only workflows whose name contains this' },
+    wf: FILTERS.wf,
     since: {
       type: 'string',
       valueHint: 'TIME',
@@ -41,7 +42,10 @@ export const reportCommand = defineCommand({
     if (html?.trim() === '') throw new UserError('--html needs the name of a file');
     const since = args.since === undefined ? undefined : momentOf('--since', args.since, 'own');
     const until = args.until === undefined ? undefined : momentOf('--until', args.until, 'own');
-    const report = await withDatabase((db) => makeReport(db, { workflow: wf, since, until }));
+    const report = await withDatabase(async (db) => {
+      const workflow = wf === undefined ? undefined : await workflowPattern(db, '--wf', wf);
+      return makeReport(db, { workflow, since, until });
+    });
     if (json === true) await printLine(reportJson(report));
     else if (csv === true) for (const line of reportCsv(report)) await print(line);
     else if (html !== undefined) await writePage(report, html);

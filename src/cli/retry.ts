@@ -72,7 +72,7 @@ async function again(
     if (job !== null && !allowed.includes(state))
       throw new UserError(`job ${cute(job)} is ${state}: ${takes}`, EXIT_FAILED);
     const where = all(
-      conditionOf({ ...wanted, state: undefined }),
+      await conditionOf(db, { ...wanted, state: undefined }, 'whole'),
       field('state', 'equals', state),
       job === null ? EVERYTHING : byIds([job.job_id]),
     );

@@ -9,8 +9,12 @@ import { EXIT_FAILED, EXIT_USAGE, messageOf, UserError, WorldError } from '../ba
 import { spoken } from '../cluster/open.ts';
 import { lookOf } from './look.ts';
 import { asksHelp, canonical } from './options.ts';
+import { wrapped } from './wrap.ts';
 
 const EXIT_BUG = 70;
+
+/** Columns of a usage, where the terminal has no fewer. */
+const USAGE_WIDTH = 80;
 
 /** Commands declare their own arguments; what is needed of them here is the same for all. */
 export function general<T extends ArgsDef>(command: CommandDef<T>): CommandDef {
@@ -44,7 +48,8 @@ async function usage(name: string, command: CommandDef): Promise<string> {
   const args = typeof command.args === 'function' ? await command.args() : await command.args;
   const shown = { ...command, meta: { ...meta, name }, args: withoutLongAliases(args ?? {}) };
   const text = await renderUsage(shown, { meta: { name: 'balsam' } });
-  return `${lookOf().colour ? text : stripVTControlCharacters(text)}\n`;
+  const { colour, width } = lookOf();
+  return `${wrapped(colour ? text : stripVTControlCharacters(text), Math.min(width ?? USAGE_WIDTH, USAGE_WIDTH))}\n`;
 }
 
 /** citty writes every alias with one dash: those of more than a letter are told in words. */

@@ -25,23 +25,31 @@ In a shell of your own, \`source balsamactivate ./mydb\` sets BALSAM_DB_PATH and
   $ balsam server --stop
 `;
 
-const FILTERS = `ls, rm, retry and reset take the same filters; jobs must meet all that are given:
+const FILTERS = `ls, kill, rm, retry and reset take the same filters; jobs must meet all that are given:
 
-  --name TEXT         name contains TEXT, in any case
+  --name NAME         exactly this name; ls without a * takes every name that contains NAME, in any case
   --id TEXT           id contains TEXT
   --state STATE       exactly this state, in any case, with - or _
-  --wf TEXT           workflow contains TEXT
+  --wf NAME           exactly this workflow
   --application NAME  exactly this application
+
+In these names a * stands for any text, and \\* for a star; quote it, or the shell may take it. A workflow, application or
+state that is not there is refused, with the names that come near. report takes --wf alike. A launcher's --wf-filter takes every
+workflow whose name contains its text, and says which ones these are.
 
 --name, --id and --application look through all jobs, a million in half a second; with --wf only through those of that workflow.
 
   $ balsam ls --wf dummy --state job-finished
   $ balsam ls --name dummy1 --by-states
   $ balsam retry --wf dummy --yes
+  $ balsam kill --wf 'dum*' --name dummy18 --yes
   $ balsam rm jobs --name dummy19 --state JOB_FINISHED --force
 
-kill, explain, output, cd, modify, retry and reset take one job, JOB: its id or the beginning of it, as many digits as make
-it unique, or its name, when no other job has it. What may mean several jobs is refused, and they are listed.
+What jobs wrote stays when they are removed; rm --files removes their directories too.
+
+kill, explain, output, cd, modify, retry and reset take one job, JOB: its name, when no other job has it, its id, or the
+beginning of that, as many digits as make it unique. A name wins over the beginning of an id, a whole id over a name. What may
+mean several jobs is refused, and they are listed.
 
   $ balsam explain first
   $ balsam modify dummy2 description "a dummy"

@@ -171,6 +171,7 @@ function operandOf(target: Target, op: Comparison, value: unknown): QueryValue {
     case 'icontains':
     case 'startsWith':
     case 'endsWith':
+    case 'glob':
       if (typeof value !== 'string') throw wrong('text');
       return wellFormed(name, value);
     case 'lt':

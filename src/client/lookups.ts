@@ -27,13 +27,15 @@ interface Ordered<T> {
   range?: readonly [T, T];
 }
 
-/** Comparisons of a text with a part of it; no character of the part has a special meaning. */
+/** Comparisons of a text with a part of it; no character of the part has a special meaning, but for the stars of `glob`. */
 interface Textual {
   contains?: string;
   /** The same in any case. */
   icontains?: string;
   startsWith?: string;
   endsWith?: string;
+  /** The whole text, where each `*` stands for any text; `\*` is a star itself. */
+  glob?: string;
 }
 
 /** A list of job ids contains one id. */

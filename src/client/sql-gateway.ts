@@ -32,7 +32,6 @@ import {
   copyJobs,
   countByState,
   countJobs,
-  deleteJobs,
   getJobs,
   insertJobs,
   killJobs,
@@ -40,6 +39,7 @@ import {
   streamJobs,
   updateJob,
 } from '../store/job-store.ts';
+import { deleteJobs } from '../store/job-many.ts';
 import type { JobChange } from '../store/job-store.ts';
 import { shown } from '../store/job-values.ts';
 import type {

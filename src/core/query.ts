@@ -14,6 +14,7 @@ export const COMPARISONS = [
   'icontains',
   'startsWith',
   'endsWith',
+  'glob',
   'in',
   'lt',
   'lte',
@@ -127,6 +128,7 @@ function compare(actual: unknown, op: Comparison, value: QueryValue): boolean {
     case 'icontains':
     case 'startsWith':
     case 'endsWith':
+    case 'glob':
       return compareText(actual, op, value);
     case 'in':
       return Array.isArray(value) && value.some((v) => v !== null && same(actual, v));
@@ -151,7 +153,30 @@ function compareText(actual: unknown, op: Comparison, given: QueryValue): boolea
   if (typeof actual !== 'string' || typeof given !== 'string') return false;
   if (op === 'contains') return actual.includes(given);
   if (op === 'icontains') return lower(actual).includes(lower(given));
+  if (op === 'glob') return globMatches(actual, globParts(given));
   return op === 'startsWith' ? actual.startsWith(given) : actual.endsWith(given);
+}
+
+/**
+ * The texts between the stars of a pattern, each of which stands for any text, none included; one part when there is no
+ * star. `\*` is a star that stands for itself; nothing else has a meaning.
+ */
+export function globParts(pattern: string): string[] {
+  return pattern.split(/(?<!\\)\*/).map((part) => part.replaceAll('\\*', '*'));
+}
+
+function globMatches(text: string, parts: readonly string[]): boolean {
+  const [first = '', ...others] = parts;
+  const last = others.pop();
+  if (last === undefined) return text === first;
+  if (!text.startsWith(first)) return false;
+  let at = first.length;
+  for (const part of others) {
+    const found = text.indexOf(part, at);
+    if (found < 0) return false;
+    at = found + part.length;
+  }
+  return text.length - last.length >= at && text.endsWith(last);
 }
 
 /** Character by character, as Postgres does it: a capital sigma becomes σ wherever it stands. */

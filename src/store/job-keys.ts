@@ -23,7 +23,7 @@ const COMMON: readonly JobState[] = ['CREATED', 'PREPROCESSED', 'RUNNING', 'JOB_
  */
 const HELD: readonly string[] = ['workflow', 'state', 'name', 'application'];
 
-const PARTS: readonly string[] = ['contains', 'icontains', 'startsWith', 'endsWith'];
+const PARTS: readonly string[] = ['contains', 'icontains', 'startsWith', 'endsWith', 'glob'];
 const ONE_OF: readonly string[] = ['equals', 'in'];
 
 export function conjuncts(where: Condition): Condition[] {

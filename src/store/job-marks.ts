@@ -28,14 +28,14 @@ const FREE_WHEN_CREATED = `stage_in_url = '' and (parents = '{}' or (not wait_fo
  * free (a launcher could lease it from then on), was_free, holder (the launcher that holds it from then on without
  * running it), next_at (null at the last), started (of the attempt that starts there), run_s (how long that ran, when it
  * ended by itself).
- * `$1`: only workflows that contain this text; '' for all of them. `$2`: edges of buckets; jobs that were over long before
+ * `$1`: only workflows that are like this; '%' for all of them. `$2`: edges of buckets; jobs that were over long before
  * the first, or made after the last, are left out (an hour is more than clocks differ). Columns of job are joined by whoever
  * needs them.
  */
 export const MARKS = `
   chosen as materialized (
     select id, state, launcher, created_at, updated_at, (${FREE_WHEN_CREATED}) as free_when_created
-    from job where position($1::text in workflow) > 0 and created_at < ${LAST_EDGE}
+    from job where workflow like $1::text and created_at < ${LAST_EDGE}
       and (updated_at >= ${FIRST_EDGE} - interval '1 hour' or state not in ${ENDED})),
   raw as (
     select id as job_id, 0 as rank, 0::bigint as ord, created_at as at, 'CREATED' as state, free_when_created as free, null::int as holder,

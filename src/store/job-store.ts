@@ -108,34 +108,6 @@ export function heldBy(
 }
 
 /**
- * Deletes what matches, with its history. UserError, and nothing is deleted, while a launcher holds one of them: kill it,
- * then delete it when the launcher has let it go. Returns how many.
- */
-export async function deleteJobs(db: Database, where: Condition): Promise<number> {
-  const work = async (sql: Queries): Promise<number> => {
-    const parameters = new Parameters();
-    const condition = await whereSql(sql, where, parameters);
-    const [held] = await sql.unsafe<{ id: string; name: string; launcher: number; node: string | null }[]>(
-      `select job.id, job.name, job.launcher, a.node from job left join attempt a on a.job_id = job.id and a.attempt = job.attempt
-       where job.launcher is not null and ${condition} limit 1`,
-      parameters.values,
-    );
-    if (held !== undefined)
-      throw new UserError(`${heldBy(held.id, held)}; kill it first, and delete it when it is let go`);
-    const [row] = await sql.unsafe<{ n: number }[]>(
-      `with target as materialized (select id from job where job.launcher is null and ${condition} order by id for update),
-         d as (delete from job using target where job.id = target.id returning job.id),
-         a as (delete from attempt using d where attempt.job_id = d.id),
-         e as (delete from job_event using d where job_event.job_id = d.id)
-       select count(*)::int as n from d`,
-      parameters.values,
-    );
-    return row!.n;
-  };
-  return again(() => db.transaction(work));
-}
-
-/**
  * Sets USER_KILLED on what matches and is at no end state; who holds it ends its process and lets it go. With history,
  * and one wake-up for the coordinators. A repeat reports everything as `already`.
  */

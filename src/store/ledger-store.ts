@@ -16,7 +16,7 @@ import { edgesOf } from './report-store.ts';
 const WHOLE = 1_000_000_000;
 
 /**
- * $1 '' (marks of all jobs), $2 edges of buckets, $3 silence in ms, $4 workflow. A launcher that is dead, or silent
+ * $1 '%' (marks of all jobs), $2 edges of buckets, $3 silence in ms, $4 workflows. A launcher that is dead, or silent
  * for longer than others wait before they bury it, was there until its last heartbeat.
  */
 const LAUNCHERS = `
@@ -28,8 +28,8 @@ const LAUNCHERS = `
           when state = 'dead' or heartbeat_at < now() - $3::float8 * interval '1 ms' then heartbeat_at
           else now() end) as t1
       from launcher
-      where $4::text = '' or id in (
-        select a.launcher from attempt a join job j on j.id = a.job_id where position($4::text in j.workflow) > 0)) x
+      where $4::text = '%' or id in (
+        select a.launcher from attempt a join job j on j.id = a.job_id where j.workflow like $4::text)) x
     where t1 > t0)`;
 
 /** What attempts held, as intervals with a share. Lost: nobody saw the end, or its helper died under it. */
@@ -39,7 +39,7 @@ const RUNS = `
       case when l.mode = 'mpi' or j.num_nodes > 1 then ${WHOLE}::float8 * j.num_nodes
         else ${WHOLE} / least(greatest(j.node_packing_count, 1), ${MAX_PACKING}) end as share,
       case when a.outcome = 'RUN_TIMEOUT' and (coalesce(a.exit_code, a.signal) is null or a.message = 'helper lost') then 'lost'
-        when position($4::text in j.workflow) > 0 then 'busy' else 'other' end as kind
+        when j.workflow like $4::text then 'busy' else 'other' end as kind
     from attempt a join l on l.id = a.launcher join job j on j.id = a.job_id
     where a.started_at is not null and (a.ended_at is not null or (j.attempt = a.attempt and j.launcher = a.launcher)))`;
 
@@ -132,15 +132,15 @@ const LEDGER = `with ${LAUNCHERS}, ${MARKS}, ${RUNS}, ${NODES}, ${WAITING}, ${ST
 /** The launchers of the report: all of them, or those that ran something of these workflows. Oldest first. */
 export async function ledgerLaunchers(
   sql: Queries,
-  workflow: string,
+  workflows: string,
   b: TimeBuckets,
   silentMs: number,
 ): Promise<LedgerLauncher[]> {
   return [
     ...(await sql.unsafe<LedgerLauncher[]>(
       `with ${LAUNCHERS} select id as launcher, name, state, nodes, (extract(epoch from t0) * 1000)::float8 as "fromMs",
-        (extract(epoch from t1) * 1000)::float8 as "toMs" from l where $1::text = '' order by id`,
-      ['', edgesOf(b), silentMs, workflow],
+        (extract(epoch from t1) * 1000)::float8 as "toMs" from l where $1::text = '%' order by id`,
+      ['%', edgesOf(b), silentMs, workflows],
     )),
   ];
 }
@@ -148,9 +148,9 @@ export async function ledgerLaunchers(
 /** The node-seconds of each of these launchers by bucket. */
 export async function launcherLedger(
   sql: Queries,
-  workflow: string,
+  workflows: string,
   b: TimeBuckets,
   silentMs: number,
 ): Promise<LedgerRow[]> {
-  return [...(await sql.unsafe<LedgerRow[]>(LEDGER, ['', edgesOf(b), silentMs, workflow]))];
+  return [...(await sql.unsafe<LedgerRow[]>(LEDGER, ['%', edgesOf(b), silentMs, workflows]))];
 }

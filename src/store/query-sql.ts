@@ -8,7 +8,14 @@
 import { unreachable } from '../base/assert.ts';
 import { UserError } from '../base/errors.ts';
 import { isId } from '../base/ids.ts';
-import type { Comparison, Condition, Direction, Query, QueryValue } from '../core/query.ts';
+import {
+  globParts,
+  type Comparison,
+  type Condition,
+  type Direction,
+  type Query,
+  type QueryValue,
+} from '../core/query.ts';
 import { columnOf } from './job-columns.ts';
 import { JOB_FIELDS, isJobField, type FieldType, type JobField } from './rows.ts';
 import { plainArray, textArray } from './sql-array.ts';
@@ -85,6 +92,7 @@ function fieldSql(name: string, op: Comparison, value: QueryValue, parameters: P
       return textSql(text, name, type, op, value, parameters);
     case 'icontains':
     case 'endsWith':
+    case 'glob':
       return textSql(text, name, type, op, value, parameters);
     case 'in':
       return inSql(column, name, type, value, parameters);
@@ -121,7 +129,7 @@ function textSql(
   text: string,
   name: string,
   type: FieldType,
-  op: 'contains' | 'icontains' | 'startsWith' | 'endsWith',
+  op: TextOp,
   value: QueryValue,
   parameters: Parameters,
 ): string {
@@ -144,14 +152,11 @@ function idPrefixSql(column: string, prefix: string, parameters: Parameters): st
   return `${column} between ${parameters.add(from, 'uuid')} and ${parameters.add(to, 'uuid')}`;
 }
 
-/** No LIKE: no character of the value has a meaning. */
-function textMatch(
-  text: string,
-  op: 'contains' | 'icontains' | 'startsWith' | 'endsWith',
-  value: string,
-  parameters: Parameters,
-): string {
-  const given = parameters.add(withoutNul(value), 'text');
+type TextOp = 'contains' | 'icontains' | 'startsWith' | 'endsWith' | 'glob';
+
+/** No character of the value has a meaning, but for the stars of a glob. */
+function textMatch(text: string, op: TextOp, value: string, parameters: Parameters): string {
+  const given = parameters.add(op === 'glob' ? likePattern(withoutNul(value)) : withoutNul(value), 'text');
   switch (op) {
     case 'contains':
       return `strpos(${text}, ${given}) > 0`;
@@ -161,9 +166,18 @@ function textMatch(
       return `starts_with(${text}, ${given})`;
     case 'endsWith':
       return `right(${text}, length(${given})) = ${given}`;
+    case 'glob':
+      return `${text} like ${given}`;
     default:
       return unreachable(op, 'comparison');
   }
+}
+
+/** A pattern of core/query.ts as one of LIKE. */
+export function likePattern(glob: string): string {
+  return globParts(glob)
+    .map((part) => part.replaceAll(/[\\%_]/g, '\\$&'))
+    .join('%');
 }
 
 /** Postgres has no NUL in a text, so nothing stored contains one: a character that no stored text has either. */
@@ -273,6 +287,7 @@ function pathSql(
     case 'icontains':
     case 'startsWith':
     case 'endsWith':
+    case 'glob':
       if (typeof value !== 'string') throw new UserError(`${path.join('.')} can only ${op} a text`);
       return `(jsonb_typeof(${at}) = 'string' and ${textMatch(`(job.${field} #>> ${steps})`, op, value, parameters)})`;
     case 'in':

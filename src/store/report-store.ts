@@ -36,12 +36,12 @@ export function inSnapshot<T>(db: Database, work: (sql: Queries) => Promise<T>):
 }
 
 /** When things happened to the jobs of these workflows and, without a filter, to launchers. */
-export async function recordedSpan(sql: Queries, workflow: string, silentMs: number): Promise<RecordedSpan> {
+export async function recordedSpan(sql: Queries, workflows: string, silentMs: number): Promise<RecordedSpan> {
   const [row] = await sql.unsafe<RecordedSpan[]>(
-    `with j as materialized (select id, created_at, updated_at, launcher from job where position($1::text in workflow) > 0),
+    `with j as materialized (select id, created_at, updated_at, launcher from job where workflow like $1::text),
      l as (select started_at, coalesce(ended_at, heartbeat_at) as last_at,
          state = 'alive' and heartbeat_at > now() - $2::float8 * interval '1 ms' as live from launcher
-       where $1::text = ''),
+       where $1::text = '%'),
      t as (
        select created_at as first_at, updated_at as last_at from j
        union all select at, at from job_event e join j on j.id = e.job_id
@@ -50,7 +50,7 @@ export async function recordedSpan(sql: Queries, workflow: string, silentMs: num
      select (extract(epoch from min(first_at)) * 1000)::float8 as "firstMs", (extract(epoch from max(last_at)) * 1000)::float8 as "lastMs",
        (extract(epoch from now()) * 1000)::float8 as "nowMs",
        exists (select from j where launcher is not null) or exists (select from l where live) as live from t`,
-    [workflow, silentMs],
+    [workflows, silentMs],
   );
   return row!;
 }
@@ -59,7 +59,7 @@ export async function recordedSpan(sql: Queries, workflow: string, silentMs: num
  * How many jobs of these workflows went from which state to which, by bucket. A job that was over before the first edge, and
  * to which nothing happened since, is not counted at all.
  */
-export async function stateChanges(sql: Queries, workflow: string, b: TimeBuckets): Promise<StateChange[]> {
+export async function stateChanges(sql: Queries, workflows: string, b: TimeBuckets): Promise<StateChange[]> {
   return [
     ...(await sql.unsafe<StateChange[]>(
       `with ${MARKS},
@@ -69,7 +69,7 @@ export async function stateChanges(sql: Queries, workflow: string, b: TimeBucket
          from marks)
        select ${bucketSql('at', '$2')} as bucket, before, state, count(*)::float8 as jobs
        from told where counts and at < ${LAST_EDGE} and state is distinct from before group by 1, 2, 3 order by 1, 2 nulls first, 3`,
-      [workflow, edgesOf(b)],
+      [workflows, edgesOf(b)],
     )),
   ];
 }
@@ -83,7 +83,7 @@ const SPREAD = [0.5, 0.9, 0.99];
  */
 export async function applicationTimes(
   sql: Queries,
-  workflow: string,
+  workflows: string,
   b: TimeBuckets,
   limit: number,
 ): Promise<ApplicationTimes[]> {
@@ -100,7 +100,7 @@ export async function applicationTimes(
        array_to_json(percentile_cont(array[${SPREAD.join(', ')}]) within group (order by run_s) || max(run_s)) as runs
      from waited w join job j on j.id = w.job_id where started and at >= ${FIRST_EDGE} and at < ${LAST_EDGE}
      group by j.application order by count(*) desc, j.application limit $3::int`,
-    [workflow, edgesOf(b), limit],
+    [workflows, edgesOf(b), limit],
   );
   return rows.map(({ waits, runs, ...row }) => ({ ...row, wait: spreadOf(waits), run: spreadOf(runs) }));
 }
@@ -116,13 +116,13 @@ function spreadOf(q: Quantiles): Spread {
  * become `…`. */
 export async function failureGroups(
   sql: Queries,
-  workflow: string,
+  workflows: string,
   b: TimeBuckets,
   limit: number,
 ): Promise<FailureGroup[]> {
   return [
     ...(await sql.unsafe<FailureGroup[]>(
-      `with j as materialized (select id, application from job where position($1::text in workflow) > 0),
+      `with j as materialized (select id, application from job where workflow like $1::text),
        bad as (
          select j.application, a.outcome as kind, a.message, j.id, a.ended_at as at, a.end_state = 'FAILED' as final
          from attempt a join j on j.id = a.job_id where a.outcome in ('RUN_ERROR', 'RUN_TIMEOUT')
@@ -137,7 +137,7 @@ export async function failureGroups(
        from (select *, btrim(regexp_replace(regexp_replace(head, '(launcher) \\S+?(?=,|$| )', '\\1 …', 'g'), ' on [^ :]+', ' on …'), ' :') as reason
          from said) r
        group by application, kind, reason order by count(*) desc, application, kind, reason limit $3::int`,
-      [workflow, edgesOf(b), limit],
+      [workflows, edgesOf(b), limit],
     )),
   ];
 }

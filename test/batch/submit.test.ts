@@ -17,7 +17,7 @@ const MAIN = path.resolve(import.meta.dirname, '../../src/cli/main.ts');
 
 /** In place of the built-in script: says how the launcher would be called. */
 const TEMPLATE =
-  '#!/bin/sh\nprintf "<%s>" launcher --{{wf_filter}} {{job_mode}} {{time_minutes}} {{nodes}} {{sched_flags}}; echo\n';
+  '#!/bin/sh\nprintf "<%s>" launcher --{{wf_filter}} {{job_mode}} {{time_minutes}} {{limit_minutes}} {{nodes}} {{sched_flags}}; echo\n';
 
 async function prepared(root: string): Promise<OpenDatabase> {
   fs.mkdirSync(path.join(root, 'job-templates'));
@@ -35,11 +35,14 @@ const submit = (root: string, ...words: string[]): Promise<Ended> =>
 test.serial('submits, records and runs; refuses a filter that fits no job', async (t) => {
   const root = await newDatabase(t);
   await using db = await prepared(root);
-  const needed = ['-n', '2', '-t', '30', '-q', 'debug', '-A', 'project x', '--job-mode', 'serial'];
+  const needed = ['-n', '2', '-t', '00:30:15', '-q', 'debug', '-A', 'project x', '--job-mode', 'serial'];
 
-  const none = await submit(root, ...needed, '--wf-filter', 'other');
+  const none = await submit(root, ...needed, '--wf-filter', 'my tst flow');
   t.is(none.code, 2);
-  t.regex(none.stderr, /--wf-filter other: no job has a workflow with that/);
+  t.regex(
+    none.stderr,
+    /--wf-filter my tst flow: no job has a workflow with that in its name \(did you mean my test flow\?\)/,
+  );
   t.deepEqual(await listQueuedLaunches(db), []);
 
   const done = await submit(root, ...needed, '--wf-filter', 'test fl', '--sched-flags', '--x "y"');
@@ -51,7 +54,7 @@ test.serial('submits, records and runs; refuses a filter that fits no job', asyn
     queue: 'debug',
     project: 'project x',
     nodes: 2,
-    wall_minutes: 30,
+    wall_minutes: 31,
     job_mode: 'serial',
     wf_filter: 'test fl',
     sched_flags: '--x "y"',
@@ -66,7 +69,7 @@ test.serial('submits, records and runs; refuses a filter that fits no job', asyn
     () => fs.existsSync(output) && fs.readFileSync(output, 'utf8').endsWith('\n'),
     'the script has run',
   );
-  t.is(fs.readFileSync(output, 'utf8'), '<launcher><--wf-filter=test fl><serial><30><2><--x "y">\n');
+  t.is(fs.readFileSync(output, 'utf8'), '<launcher><--wf-filter=test fl><serial><31><30.25><2><--x "y">\n');
 });
 
 test.serial('words that are missing or wrong are named', async (t) => {
@@ -74,11 +77,11 @@ test.serial('words that are missing or wrong are named', async (t) => {
   t.regex(await wrong('-n', '1', '-t', '1', '-q', 'x', '-A', 'y'), /job-mode/i);
   t.regex(
     await wrong('-n', '0', '-t', '1', '-q', 'x', '-A', 'y', '--job-mode', 'mpi'),
-    /--nodes must be an integer of at least 1, not "0"/,
+    /--nodes must be a whole number from 1 to \d+, not "0"/,
   );
   t.regex(
     await wrong('-n', '1', '-t', '1h', '-q', 'x', '-A', 'y', '--job-mode', 'mpi'),
-    /--time-minutes must be an integer .* not "1h"/,
+    /--time-minutes must be a number of minutes from 0 to \d+, or a time like 01:30:00 .* not "1h"/,
   );
   t.regex(
     await wrong('-n', '1', '-t', '1', '-q', 'x', '-A', 'y', '--job-mode', 'both'),

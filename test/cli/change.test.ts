@@ -113,10 +113,10 @@ test.serial('rm: by the filters of ls, after a question, and it says how many', 
   await db.sql`insert into job (id, name, workflow, state) values (${nth(1)}, 'a', 'one', 'FAILED'),
     (${nth(2)}, 'b', 'one', 'CREATED'), (${nth(3)}, 'c', 'two', 'CREATED'), (${nth(4)}, 'd', 'two two', 'CREATED')`;
   const asked = await db.answer('n\n', 'rm', 'jobs', '--name', 'a');
-  t.is(asked.out, 'PERMANENTLY remove 1 jobs matching name a? [y/n]: Delete aborted\n');
+  t.is(asked.out, 'PERMANENTLY remove 1 job matching name a? [y/n]: Delete aborted\n');
   t.is(await db.out('rm', 'jobs', '--wf', 'one', '--state', 'FAILED', '--force'), 'Deleted 1 job.\n');
   const exact = await db.answer('y\n', 'rm', 'job', '--wf-filter', 'two');
-  t.is(exact.out, 'PERMANENTLY remove 1 jobs matching workflow two? [y/n]: Deleted 1 job.\n');
+  t.is(exact.out, 'PERMANENTLY remove 1 job matching workflow two? [y/n]: Deleted 1 job.\n');
   t.is(await db.out('rm', 'jobs', '--name', 'nosuch'), 'No jobs found matching query\n');
   const many = await db.run('rm', 'jobs', '--id', '0000', '--force');
   t.deepEqual([many.code, many.err], [1, 'balsam: 2 jobs have ids that contain 0000; give more of it\n']);

@@ -227,7 +227,12 @@ test.serial('ls: tables, columns, limits, filters, JSON, workflows', async (t) =
     ],
   );
   t.is((await db.run('ls', 'wf')).out, 'Workflows\n---------\nother\ntest\n');
-  t.is((await db.run('ls', 'wf', '--wf', 'nosuch')).out, 'No workflow matching nosuch\n');
+  t.is((await db.run('ls', 'wf', '--name', 'nosuch')).out, 'No workflow matching nosuch\n');
+  t.like(await db.run('ls', 'wf', '--wf', 'nosuch'), {
+    code: 2,
+    out: '',
+    err: 'balsam: --wf: there is no workflow nosuch; `balsam ls wf` lists them\n',
+  });
   t.regex(
     (await db.run('ls', 'wf', '--v')).out,
     /^Workflows\n-{9}\nother\n-----\n +job_id \|[\s\S]*\n\ntest\n----\n/,

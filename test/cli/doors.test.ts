@@ -288,11 +288,11 @@ test.serial('numbers of launchers, variables and intervals', async (t) => {
   for (const [words, says] of [
     [
       ['launcher', '--consume-all', '--time-limit-minutes', '1e309'],
-      '--time-limit-minutes must be a number from 0 to 5256000, not "1e309"',
+      '--time-limit-minutes must be a number of minutes from 0 to 5256000, or a time like 01:30:00 or 1-12:00:00, not "1e309"',
     ],
     [
       ['launcher', '--consume-all', '--time-limit-minutes', '0x10'],
-      '--time-limit-minutes must be a number from 0 to 5256000, not "0x10"',
+      '--time-limit-minutes must be a number of minutes from 0 to 5256000, or a time like 01:30:00 or 1-12:00:00, not "0x10"',
     ],
     [
       ['launcher', '--consume-all', '--nodes', ' 5 '],

@@ -50,23 +50,26 @@ test.serial('what may mean several jobs is refused, with at most ten of them', a
   const many = await db.run('kill', 'twin', '--yes');
   t.deepEqual([many.code, many.out], [2, '']);
   const [first, ...lines] = many.err.trimEnd().split('\n');
-  t.is(first, 'balsam: "twin" may be any of more than 10 jobs; give more of an id:');
+  t.is(first, 'balsam: "twin" is the name of more than 10 jobs; give the id of one:');
   t.deepEqual(
     lines,
     Array.from({ length: 10 }, (_, i) => `  ${nth(12 - i)}  twin  (workflow w${12 - i})`),
   );
-  // As few digits may be a name; eight are an id, and a name only when no id begins so.
+  // A name wins over the beginning of an id, however long; a whole id over a name.
   await db.sql`insert into job (id, name, workflow) values ('000002aa-0000-4000-8000-000000000000', '00000012', 'w'),
     ('ab000000-0000-4000-8000-000000000000', ${'c\u001b[2J'}, 'w'), ('cd000000-0000-4000-8000-000000000000', 'ab', 'w'),
-    ('ef000000-0000-4000-8000-000000000000', 'deadbeef', 'w')`;
-  const either = await db.run('explain', 'ab');
+    ('ef000000-0000-4000-8000-000000000000', 'deadbeef', 'w'), ('ab100000-0000-4000-8000-000000000000', ${nth(3)}, 'w')`;
+  t.like((await db.json('explain', 'ab'))[0], { job_id: 'cd000000-0000-4000-8000-000000000000' });
+  t.like((await db.json('explain', '00000012'))[0], { name: '00000012' });
+  t.like((await db.json('explain', nth(3).toUpperCase()))[0], { job_id: nth(3), name: 'twin' });
+  t.like((await db.json('explain', '000000120'))[0], { job_id: nth(12) });
+  t.like((await db.json('explain', 'deadbeef'))[0], { name: 'deadbeef' });
+  const either = await db.run('kill', 'a', '--yes');
   t.is(either.code, 2);
   t.regex(
     either.err,
-    /any of 2 jobs.*:\n {2}ab0\S+ {2}c\\u001b\[2J {2}\(workflow w\)\n {2}cd0\S+ {2}ab {2}\(/,
+    /"a" may be any of 2 jobs; give more of an id:\n {2}ab1\S+ {2}0\S+ {2}\(workflow w\)\n {2}ab0\S+ {2}c\\u001b\[2J {2}\(workflow w\)\n$/,
   );
-  t.like((await db.json('explain', '00000012'))[0], { job_id: nth(12), name: 'twin' });
-  t.like((await db.json('explain', 'deadbeef'))[0], { name: 'deadbeef' });
   for (const [typed, code, pattern] of [
     ['nobody', 1, /^balsam: no job is named "nobody" \(balsam ls shows them\)\n$/],
     ['dead', 1, /^balsam: no job has an id that begins with, or is named, "dead" \(balsam/],
@@ -76,5 +79,5 @@ test.serial('what may mean several jobs is refused, with at most ten of them', a
     t.is(ran.code, code, typed);
     t.regex(ran.err, pattern);
   }
-  t.is(await db.out('ls', '--by-states'), '         CREATED  16\n');
+  t.is(await db.out('ls', '--by-states'), '         CREATED  17\n');
 });

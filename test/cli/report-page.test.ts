@@ -39,7 +39,7 @@ test.before(async () => {
   file = path.join(scratch, 'report.html');
   await using db = connect(day.address, { applicationName: 'test', role: 'client' });
   await writeDay(db, 1_000);
-  const made = await balsam(['report', '--html', file, '--wf', '<'], {
+  const made = await balsam(['report', '--html', file, '--wf', '<*'], {
     env: { BALSAM_DB_PATH: day.path },
     deadline: 90_000,
   });
@@ -105,7 +105,7 @@ test.serial('the page names nothing outside, and forbids it', (t) => {
 inBrowser('a browser draws every plot and table, and takes no name for anything but text', async (t) => {
   const { dom } = await open(file);
   const page = read(dom);
-  t.is(page.title, `Balsam report: workflows with “<”`);
+  t.is(page.title, `Balsam report: workflow “<*”`);
   t.is(page.querySelectorAll('script, img').length, 0);
   const plots = Array.from(page.querySelectorAll('svg[aria-label]'));
   t.deepEqual(
@@ -119,7 +119,7 @@ inBrowser('a browser draws every plot and table, and takes no name for anything 
   for (const name of [HOSTILE_APPLICATIONS[0], HOSTILE_APPLICATIONS[1], HOSTILE_APPLICATIONS[4]]) t.true(cells.includes(name), name); // prettier-ignore
   t.true(cells.includes(String.raw`\u001b[2Jclear\u0007`));
   t.true(cells.includes('=1+1'));
-  t.is(page.querySelectorAll('h1')[0]!.textContent, 'Report of workflows with “<”');
+  t.is(page.querySelectorAll('h1')[0]!.textContent, 'Report of workflow “<*”');
   t.true(HOSTILE_WORKFLOW.includes('<'));
 });
 

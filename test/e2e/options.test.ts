@@ -89,11 +89,13 @@ test.serial('--wf-filter takes what contains it, --consume-all the rest', async 
   ]);
   const launcher = world.launcher(['--wf-filter', 'night', '--idle-exit-seconds', '0']);
   t.is(await launcher.exit(), 0, launcher.err);
+  t.regex(launcher.out, /^The 2 workflows with "night" in their name: a night, night run_1\n/);
   t.is((await world.row(mine!)).state, 'JOB_FINISHED');
   t.is((await world.row(mine2!)).state, 'JOB_FINISHED');
   t.is((await world.row(other!)).state, 'CREATED');
   const nothing = world.launcher(['--wf-filter', 'no%such_', '--idle-exit-seconds', '0']);
   t.is(await nothing.exit(), 3, 'the filter matches nothing');
+  t.regex(nothing.out, /^No workflow has "no%such_" in its name now; one may come\n/);
   t.is((await world.row(other!)).state, 'CREATED');
   const rest = world.launcher(['--consume-all', '--idle-exit-seconds', '0']);
   t.is(await rest.exit(), 0, rest.err);

@@ -18,7 +18,6 @@ import {
   copyJobs,
   countByState,
   countJobs,
-  deleteJobs,
   getJobs,
   insertJobs,
   killJobs,
@@ -27,6 +26,7 @@ import {
   updateJob,
   workflows,
 } from '../../src/store/job-store.ts';
+import { deleteJobs } from '../../src/store/job-many.ts';
 import {
   deleteQueuedLaunches,
   insertQueuedLaunch,
@@ -167,14 +167,14 @@ test('an id that is there already finds the same job', async (t) => {
 
 test('queries decide as `matches` does over plain rows', async (t) => {
   await using b = await bench();
-  const names = ['a', 'A', 'ab', 'b', '%', '_', '\\', 'ä', ''];
+  const names = ['a', 'A', 'ab', 'b', '%', '_', '\\', 'ä', 'abab', 'a*b', ''];
   const rows = await insertJobs(
     b.client,
     names.flatMap((name, i) => [
       {
         name,
         num_nodes: i + 1,
-        application: names[8 - i]!,
+        application: names.at(-1 - i)!,
         data: { x: i, s: name, n: { deep: i % 2 === 0 } },
       },
       { name, workflow: name, data: {} },
@@ -186,6 +186,29 @@ test('queries decide as `matches` does over plain rows', async (t) => {
       field: fc.constantFrom('name', 'workflow', 'application'),
       op: fc.constantFrom('equals', 'not', 'contains', 'icontains', 'startsWith', 'endsWith'),
       value: some,
+    }),
+    fc.record({
+      field: fc.constantFrom('name', 'workflow', 'application'),
+      op: fc.constant('glob' as const),
+      value: fc.constantFrom(
+        '*',
+        'a',
+        'a*',
+        '*b',
+        '*a*',
+        'a*a',
+        '*%*',
+        '_*',
+        '\\*',
+        '\\\\*',
+        'ä*',
+        '**',
+        '',
+        '*\\',
+        'a*b*b',
+        'a*ba*b',
+        '*b*a*',
+      ),
     }),
     fc.record({
       field: fc.constant('job_id'),
