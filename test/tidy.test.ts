@@ -116,6 +116,9 @@ const MAY_BLOCK: Record<string, string> = {
   'src/base/proc.ts': 'reads /proc',
   'src/base/open-files.ts': 'reads /proc',
   'src/process/proc.ts': 'reads /proc',
+  'src/base/entry.ts': 'looks for one of our own programs, at start',
+  'src/base/outlet-target.ts':
+    'pipes and terminals that refuse instead of waiting; the last lines of a process',
   'src/process/shipped.ts': 'looks once for each program, before the first job',
   'src/agent/predecessor.ts': 'its records are in the socket directory, on the node itself',
   'src/agent/socket-directory.ts': 'it is on the node itself',

@@ -10,6 +10,7 @@ import { newId } from '../base/ids.ts';
 import { systemClock } from '../base/clock.ts';
 import { AGENT_CPU_ENV } from './names.ts';
 import { AGENT_ALONE_LOOK_MS, AGENT_ALONE_MS, AGENT_ORPHAN_MS, CHAIN, assertChain } from '../base/limits.ts';
+import { onLeaveSignal } from '../base/entry.ts';
 import { makeLog } from '../base/log.ts';
 import { needOpenFiles, openFilesLimit } from '../base/open-files.ts';
 import { grantedGpus } from '../../native-free/gpu-grant.ts';
@@ -40,6 +41,8 @@ export interface AgentOptions {
   file: string;
   /** The node's index, when the warden started this agent itself. */
   node: number | null;
+  /** Its log; null: its stdout, which mpirun forwards. */
+  log: string | null;
 }
 
 /** Runs until drained; resolves with the exit code of the process. */
@@ -56,13 +59,9 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     if (current) current.stop();
     else process.exit(0);
   };
-  process.on('SIGTERM', stop).on('SIGINT', stop);
+  onLeaveSignal(stop);
   const file = await readAgentFile(options.file);
-  const setup = await prepare(
-    file,
-    options.node,
-    file.helper === 'auto' ? helper : chooseHelper(file.helper),
-  );
+  const setup = await prepare(file, options, file.helper === 'auto' ? helper : chooseHelper(file.helper));
   const { log } = setup;
   sayLimit(setup);
   await endOrphans(log);
@@ -99,7 +98,7 @@ function watchWarden(file: AgentFile, current: () => Incarnation | null): NodeJS
 
 async function prepare(
   file: AgentFile,
-  node: number | null,
+  { node, log }: AgentOptions,
   choice: Promise<HelperChoice>,
 ): Promise<NodeSetup> {
   const place: Place | null =
@@ -144,7 +143,7 @@ async function prepare(
     keys,
     identify: processIdentity,
     clock: systemClock,
-    log: makeLog('agent', { node: place.node, host: inventory.hostname }),
+    log: makeLog('agent', { node: place.node, host: inventory.hostname }, log),
   };
 }
 

@@ -4,6 +4,20 @@
  */
 import fs from 'node:fs';
 
+/** Whether a signal of this number has come to this process and waits, because all of its threads block it. */
+export function isPending(signal: number): boolean {
+  let status: string;
+  try {
+    status = fs.readFileSync('/proc/self/status', 'latin1');
+  } catch {
+    return false; // no file can be opened just now: the next look tells
+  }
+  const bit = 1n << BigInt(signal - 1);
+  return [...status.matchAll(/^S(?:ig|hd)Pnd:\s*([0-9a-f]+)/gm)].some(
+    ([, mask]) => (BigInt(`0x${mask}`) & bit) !== 0n,
+  );
+}
+
 /** Start time of process `pid` in clock ticks since boot, as text; null when there is none, or it is dead and not yet reaped. */
 export function processStartTime(pid: number): string | null {
   let text: string;

@@ -9,6 +9,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT_FAILED, UserError, messageOf } from '../base/errors.ts';
+import { asBeforeEntry } from '../base/entry.ts';
 import { BATCH_CANCEL_GRACE_MS, KILL_GRACE_MS } from '../base/limits.ts';
 import { processStartTime } from '../base/proc.ts';
 import type { BatchState, Scheduler, Submission } from './scheduler.ts';
@@ -41,7 +42,12 @@ async function submit(submission: Submission): Promise<number> {
     throw new UserError(`can't write ${submission.output}: ${messageOf(error)}`, EXIT_FAILED);
   }
   try {
-    const child = spawn(submission.script, [], {
+    // Who starts it in the end can't tell us.
+    fs.accessSync(submission.script, fs.constants.X_OK);
+    const interpreter = /^#!\s*(\S+)/.exec(fs.readFileSync(submission.script, 'utf8'))?.[1];
+    if (interpreter !== undefined) fs.accessSync(interpreter, fs.constants.X_OK);
+    const [program = '', ...words] = asBeforeEntry([submission.script]);
+    const child = spawn(program, words, {
       cwd: path.dirname(submission.script),
       detached: true,
       stdio: ['ignore', output, output],

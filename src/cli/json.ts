@@ -19,6 +19,7 @@ const VERSIONS = {
   killed: 1,
   launch: 1,
   launcher: 1,
+  launcher_missed: 1,
   launcher_ended: 1,
   launcher_progress: 1,
   launcher_started: 1,

@@ -1,34 +1,112 @@
-/** What `balsam launcher` shows while it runs: a bar for people, JSON lines for programs. */
+/**
+ * What `balsam launcher` shows while it runs: a bar for people, JSON lines for programs. Whether anybody can read it decides
+ * nothing: a display that can't be written is noted in the log, and the launcher goes on.
+ */
+import tty from 'node:tty';
+import { makeLog, type Logger } from '../base/log.ts';
+import { Outlet } from '../base/outlet.ts';
 import type { LauncherEnd, LauncherWatch, Progress as Counted } from '../warden/warden.ts';
 import { PLAIN_LINE_MS } from '../base/client-limits.ts';
 import { EXIT_FAILED } from '../base/errors.ts';
 import { jsonLine } from './json.ts';
 import { Progress } from './progress.ts';
-import type { Counts } from './progress.ts';
+import type { Counts, Screen } from './progress.ts';
 
-export type Display = LauncherWatch & { end(end: LauncherEnd): void };
+/** `end` resolves when the last words were written, or can't be. */
+export type Display = LauncherWatch & { end(end: LauncherEnd): Promise<void> };
+
+/** How long the last words may wait for a slow reader, milliseconds. Guess: a pager that is leafed through is no reason to stay. */
+const LAST_WORDS_MS = 2_000;
 
 /** `label` stands before the bar. */
 export function display(json: boolean, label: string): Display {
   return json ? forPrograms() : forPeople(label);
 }
 
+/** stdout and stderr of a launcher. */
+class Mouth {
+  readonly out: Outlet;
+  readonly err: Outlet;
+  #log: Logger | null = null;
+  /** What happened before there was a log. */
+  readonly #early: string[] = [];
+
+  constructor(missed: (lines: number, why: string) => string) {
+    this.out = this.#outlet(1, 'stdout', missed);
+    this.err = this.#outlet(2, 'stderr', missedText);
+  }
+
+  /** From now on trouble is noted there. */
+  useLog(launcher: string, file: string): void {
+    this.#log = makeLog('warden', { launcher }, file);
+    for (const text of this.#early.splice(0)) this.#note(text);
+  }
+
+  /** One sentence where stdout is not what a person looks at. */
+  fail({ exitCode, reason }: LauncherEnd): void {
+    if (exitCode === EXIT_FAILED) this.err.write(`balsam: ${reason}\n`);
+  }
+
+  async end(): Promise<void> {
+    await Promise.all([this.out.end(LAST_WORDS_MS), this.err.end(LAST_WORDS_MS)]);
+  }
+
+  #outlet(fd: 1 | 2, name: string, missed: (lines: number, why: string) => string): Outlet {
+    return Outlet.descriptor(fd, {
+      missed,
+      onTrouble: (why, forGood) =>
+        this.#note(
+          forGood
+            ? `nobody reads ${name} any more (${why}): nothing more is shown there`
+            : `${name} can't be written (${why}): lines are left out there`,
+        ),
+    });
+  }
+
+  #note(text: string): void {
+    if (this.#log === null) this.#early.push(text);
+    else this.#log.warn({ rule: 'PROTOCOL 0' }, text);
+  }
+}
+
+function missedText(lines: number, why: string): string {
+  return `balsam: ${lines} lines could not be shown here (${why})\n`;
+}
+
+/** Of a terminal its size is known, which Node's stream follows. */
+function screenOn(outlet: Outlet): Screen {
+  if (!tty.isatty(1)) return { write: (text) => outlet.write(text) };
+  return {
+    write: (text) => outlet.write(text),
+    isTTY: true,
+    get columns() {
+      return process.stdout.columns;
+    },
+    get rows() {
+      return process.stdout.rows;
+    },
+  };
+}
+
 function forPeople(label: string): Display {
-  const progress = new Progress(label);
+  const mouth = new Mouth(missedText);
+  const progress = new Progress(label, screenOn(mouth.out));
   let begun = false;
   return {
     onStart(files) {
+      mouth.useLog(files.name, files.log);
       // One that was declared dead begins anew in the same process.
-      if (!begun) process.stdout.write(`Starting Balsam launcher [${process.pid}]\n`);
+      if (!begun) mouth.out.write(`Starting Balsam launcher [${process.pid}]\n`);
       begun = true;
-      process.stdout.write(`Log: ${files.log}\n`);
+      mouth.out.write(`Log: ${files.log}\n`);
     },
     onProgress: (p) => progress.update(countsOf(p)),
-    onNote: (text) => void process.stderr.write(`balsam: ${text}\n`),
+    onNote: (text) => mouth.err.write(`balsam: ${text}\n`),
     end(end) {
       progress.close();
-      process.stdout.write(`Launcher ended: ${end.reason} (${end.counts})\n`);
-      if (!(process.stdout.isTTY && process.stderr.isTTY)) sayFailure(end);
+      mouth.out.write(`Launcher ended: ${end.reason} (${end.counts})\n`);
+      if (!(tty.isatty(1) && tty.isatty(2))) mouth.fail(end);
+      return mouth.end();
     },
   };
 }
@@ -36,24 +114,27 @@ function forPeople(label: string): Display {
 function forPrograms(): Display {
   let saidAt = -Infinity;
   let last: Counts | null = null;
+  const mouth = new Mouth((lines, why) => `${jsonLine('launcher_missed', { lines, why })}\n`);
   const say = (counts: Counts): void => {
-    process.stdout.write(`${jsonLine('launcher_progress', counts)}\n`);
+    mouth.out.write(`${jsonLine('launcher_progress', counts)}\n`);
     saidAt = performance.now();
     last = null;
   };
   return {
-    onStart: (files) =>
-      void process.stdout.write(`${jsonLine('launcher_started', { pid: process.pid, log: files.log })}\n`),
+    onStart(files) {
+      mouth.useLog(files.name, files.log);
+      mouth.out.write(`${jsonLine('launcher_started', { pid: process.pid, log: files.log })}\n`);
+    },
     onProgress(p) {
       last = countsOf(p);
       if (performance.now() - saidAt >= PLAIN_LINE_MS) say(last);
     },
-    onNote: (text) => void process.stderr.write(`balsam: ${text}\n`),
+    onNote: (text) => mouth.err.write(`balsam: ${text}\n`),
     end(end) {
       if (last !== null) say(last);
       const { finished, failed, killed, unstarted } = end.done;
       const { count = null, more = false, reasons = [] } = end.left ?? {};
-      process.stdout.write(
+      mouth.out.write(
         `${jsonLine('launcher_ended', {
           reason: end.reason,
           exit_code: end.exitCode,
@@ -66,14 +147,10 @@ function forPrograms(): Display {
           left_reasons: reasons,
         })}\n`,
       );
-      sayFailure(end);
+      mouth.fail(end);
+      return mouth.end();
     },
   };
-}
-
-/** One sentence where stdout is not what a person looks at. */
-function sayFailure({ exitCode, reason }: LauncherEnd): void {
-  if (exitCode === EXIT_FAILED) process.stderr.write(`balsam: ${reason}\n`);
 }
 
 function countsOf(p: Counted): Counts {

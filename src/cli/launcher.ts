@@ -134,7 +134,7 @@ export const launcherCommand = defineCommand({
     if (taken !== null && args.json !== true) await printLine(taken);
     const shown = display(args.json === true, wfFilter ?? 'jobs');
     const end = await runLauncher(options, shown);
-    shown.end(end);
+    await shown.end(end);
     process.exitCode = end.exitCode;
   },
 });

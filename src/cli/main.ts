@@ -5,6 +5,7 @@
  */
 import fs from 'node:fs';
 import { enableCompileCache } from 'node:module';
+import { keepIgnored } from '../base/entry.ts';
 import { EXIT_FAILED, EXIT_USAGE } from '../base/errors.ts';
 import { codeDirectory } from '../base/own-directory.ts';
 import { didYouMean } from '../base/suggest.ts';
@@ -85,13 +86,16 @@ function version(): string {
   return 'unknown';
 }
 
-// Whoever reads us may stop reading (head, less): that is no failure.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    if (stream === process.stdout) fs.writeSync(2, `balsam: stdout can't be written: ${error.message}\n`);
-    process.exit(EXIT_FAILED);
-  });
-}
+keepIgnored();
+// What can't be told on stderr can't be told; the exit code stays that of what was asked.
+process.stderr.on('error', () => undefined);
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // It has a display of its own, and goes on without.
+  if (commandNamed(process.argv[2] ?? '') === 'launcher') return;
+  // Whoever reads us may stop reading (head, less): that is no failure.
+  if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`balsam: stdout can't be written: ${error.message}\n`);
+  process.exit(EXIT_FAILED);
+});
 
 process.exitCode = await main(process.argv.slice(2));

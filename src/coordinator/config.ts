@@ -45,8 +45,13 @@ export type CoordinatorFile = z.infer<typeof schema>;
 /** What is known of a dead coordinator. `confirmedAt` is of this host's monotonic clock. */
 export type Predecessor = NonNullable<CoordinatorFile['predecessor']>;
 
-export async function readCoordinatorFile(path: string): Promise<CoordinatorFile> {
-  return schema.parse(JSON.parse(await readFile(path, 'utf8')));
+/** `predecessor` is JSON of its own: a successor's warden may not have been able to write it into the file. */
+export async function readCoordinatorFile(
+  path: string,
+  predecessor: string | null = null,
+): Promise<CoordinatorFile> {
+  const file = JSON.parse(await readFile(path, 'utf8')) as object;
+  return schema.parse(predecessor === null ? file : { ...file, predecessor: JSON.parse(predecessor) });
 }
 
 /** What a coordinator tells its warden, over the channel between them. */

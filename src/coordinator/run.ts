@@ -51,11 +51,14 @@ const PROGRESS_MS = 500;
 type End = Omit<Extract<ToWarden, { kind: 'end' }>, 'kind'>;
 
 /** Runs one coordinator to its end; resolves with the exit code of the process. */
-export async function runCoordinator(path: string): Promise<number> {
+export async function runCoordinator(
+  path: string,
+  own: { log: string | null; predecessor: string | null },
+): Promise<number> {
   assertChain(CHAIN);
   needOpenFiles();
-  const file = await readCoordinatorFile(path);
-  const log = makeLog('coordinator', { launcher: file.name });
+  const file = await readCoordinatorFile(path, own.predecessor);
+  const log = makeLog('coordinator', { launcher: file.name }, own.log);
   const toWarden = (message: ToWarden): void => {
     // A warden that is gone is heard of by `disconnect`; what was on its way to it must not end us before we have left.
     if (process.connected) process.send?.(message, undefined, undefined, () => undefined);

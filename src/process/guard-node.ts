@@ -4,6 +4,7 @@
  * /proc, or kill itself, the agent or a process that is neither below a helper, nor in a session of such a one, nor
  * carries the exact marker.
  */
+import { ignoreLeaveSignals } from '../base/entry.ts';
 import { END_POLL_FIRST_MS } from '../base/process-limits.ts';
 import { hasEntry } from './marker.ts';
 import { descendantsOf, isAlive, livingProcesses, readEnviron } from './proc.ts';
@@ -99,7 +100,7 @@ function sweep(
   setTimeout(() => sweep(why, sessions, killed, Math.min(LONGEST_PAUSE_MS, pause * 2), looks), pause);
 }
 
-for (const signal of ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'] as const) process.on(signal, () => undefined);
+ignoreLeaveSignals();
 process.stdout.on('error', () => process.exit(0)); // the agent is gone; by now all is done
 process.stdin.setEncoding('latin1');
 process.stdin.on('data', take);

@@ -150,7 +150,8 @@ class Guard:
 
 
 def main():
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE):
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE, signal.SIGUSR1,
+                   signal.SIGUSR2, signal.SIGXCPU):
         signal.signal(number, signal.SIG_IGN)  # whoever ends the agent with these ends us by end of file
     name, value, agent = os.fsencode(sys.argv[1]), os.fsencode(sys.argv[2]), int(sys.argv[3])
     guard = Guard(b"\0" + name + b"=" + value + b"\0", agent)

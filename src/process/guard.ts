@@ -4,6 +4,7 @@
  * of the lease with every echo, and every helper that comes and goes. While there is no guard nothing may be started:
  * `onExit` says when it is gone. This class must never decide about the lease itself.
  */
+import { NODE_FLAGS } from '../base/entry.ts';
 import type { HelperChoice } from './helper.ts';
 import { readStat } from './proc.ts';
 import { shippedFile } from './shipped.ts';
@@ -38,7 +39,10 @@ export class Guard {
     const [file, program] =
       options.kind === 'python'
         ? [options.python ?? 'python3', ['-I', '-S', shippedFile('guard.py')]]
-        : [process.execPath, ['--max-old-space-size=32', shippedFile('guard-node.ts', 'guard-node.js')]];
+        : [
+            process.execPath,
+            [...NODE_FLAGS, '--max-old-space-size=32', shippedFile('guard-node.ts', 'guard-node.js')],
+          ];
     // A session of its own: what is sent to the agent's group or terminal must not reach the one that cleans up.
     const gone = Promise.withResolvers<void>();
     this.#gone = gone.promise;

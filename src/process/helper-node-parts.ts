@@ -60,7 +60,7 @@ export function findCommand(request: WireStart, env: ReadonlyMap<string, string>
 }
 
 /**
- * Starts a command with bytes that Node's spawn can't carry (no UTF-8): /bin/sh reads a quoted line from an unlinked
+ * Starts a command with bytes that Node's spawn can't carry (no UTF-8), or with a soft limit of open files: /bin/sh reads a quoted line from an unlinked
  * file and becomes the command by way of env.
  */
 export function startThroughShell(
@@ -68,13 +68,15 @@ export function startThroughShell(
   file: string,
   env: ReadonlyMap<string, string>,
   out: number,
+  openFiles: string | null,
 ): ChildProcess {
   if (file.includes('=')) throw invalid('a command with = in its path and values that are no UTF-8');
   const absolute = file.startsWith('/') ? file : `${request.d}/${file}`;
   fs.accessSync(Buffer.from(absolute, 'latin1'), fs.constants.X_OK);
   const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
   const words = [...[...env].map(([name, value]) => `${name}=${value}`), file, ...request.a.slice(1)];
-  const script = `cd ${quote(request.d)} && exec /usr/bin/env -i -- ${words.map(quote).join(' ')} 3<&-\n`;
+  const limit = openFiles === null ? '' : `ulimit -Sn ${openFiles}\n`;
+  const script = `${limit}cd ${quote(request.d)} && exec /usr/bin/env -i -- ${words.map(quote).join(' ')} 3<&-\n`;
   const directory = fs.mkdtempSync(path.join(tmpdir(), 'balsam-start-'));
   const scriptFile = path.join(directory, 'start');
   fs.writeFileSync(scriptFile, script, 'latin1');

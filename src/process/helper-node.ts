@@ -8,6 +8,7 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
+import { ignoreLeaveSignals, openFilesAtEntry } from '../base/entry.ts';
 import { parseJson } from '../base/json.ts';
 import { END_POLL_FIRST_MS, END_POLL_MAX_MS } from '../base/process-limits.ts';
 import { buildEnv, findCommand, startFailure, startThroughShell, toText } from './helper-node-parts.ts';
@@ -40,6 +41,9 @@ const SAMPLE_MS = 1_000;
 const TICKS_PER_SECOND = 100;
 /** More new processes than this since the job's start: a walk over all of /proc is cheaper than asking for each number. */
 const NARROW_LOOK = 500;
+const OOM_SCORE = 500;
+/** Open files that we need ourselves, with room. */
+const OWN_FILES = 64;
 
 const queue: WireStart[] = [];
 let base = new Map<string, string>();
@@ -48,6 +52,8 @@ let oomFile = '';
 let job: Job | null = null;
 let partial = '';
 let agentGone = false;
+/** The soft limit of open files that each start must still set; null: it is ours already. */
+let lowerFor: string | null = null;
 const ownCpus = /Cpus_allowed_list:\s*(\S+)/.exec(fs.readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '';
 let cpus = ownCpus;
 
@@ -213,7 +219,7 @@ function launch(request: WireStart, file: string, env: Map<string, string>, out:
     if (textName === null || textValue === null) plain = false;
     else set[textName] = textValue;
   }
-  if (!plain) return startThroughShell(request, file, env, out);
+  if (!plain || lowerFor !== null) return startThroughShell(request, file, env, out, lowerFor);
   const words = argv as string[];
   return spawn(path as string, words.slice(1), {
     argv0: words[0],
@@ -354,12 +360,32 @@ function closeForeignFiles(): void {
   }
 }
 
-closeForeignFiles();
-try {
-  fs.writeFileSync('/proc/self/oom_score_adj', '500'); // inherited by jobs: they go before the agent
-} catch {
-  // Not allowed here: jobs weigh as much as the agent.
+/** Inherited by jobs: they go before the agent. */
+function raiseOomScore(): void {
+  const file = '/proc/self/oom_score_adj';
+  try {
+    if (Number(fs.readFileSync(file, 'latin1')) < OOM_SCORE) fs.writeFileSync(file, String(OOM_SCORE));
+  } catch {
+    // Not allowed here: jobs weigh as much as the agent.
+  }
 }
+
+/** Node has raised our soft limit of open files; jobs inherit from us that of the launcher's shell. */
+function lowerOpenFiles(): void {
+  const soft = openFilesAtEntry();
+  if (soft === null || soft === 'unlimited') return;
+  // With fewer we could not work ourselves; and where there is no prlimit a shell does it for each job.
+  const done =
+    Number(soft) >= OWN_FILES &&
+    spawnSync('prlimit', ['--pid', String(process.pid), `--nofile=${soft}:`], { stdio: 'ignore' }).status ===
+      0;
+  if (!done) lowerFor = soft;
+}
+
+closeForeignFiles();
+ignoreLeaveSignals();
+raiseOomScore();
+lowerOpenFiles();
 delete process.env['NODE_V8_COVERAGE']; // Node would add it to every job
 process.on('exit', () => {
   if (job !== null && !job.ended) killTree(job.pid);

@@ -8,6 +8,7 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { assert } from '../base/assert.ts';
+import { NODE_FLAGS } from '../base/entry.ts';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import { HELPER_CLOSE_MS, HELPER_OUTSTANDING_MAX, PROBE_MS } from '../base/process-limits.ts';
 import { encodeBase, encodeKill, encodeRetract, encodeStart } from './helper-messages.ts';
@@ -192,7 +193,7 @@ function spawnNodeHelper(options: HelpersOptions, id: string, birth: Birth): voi
     env: { ...process.env, ...marker },
     cwd: '/',
   };
-  const args = ['--max-old-space-size=64', shippedFile('helper-node.ts', 'helper-node.js')];
+  const args = [...NODE_FLAGS, '--max-old-space-size=64', shippedFile('helper-node.ts', 'helper-node.js')];
   const child = spawnPiped(process.execPath, args, how, (reason) => birth.gone(reason));
   if (child === null) return;
   const { stdin, stdout } = child;

@@ -19,6 +19,7 @@ import ctypes
 import gc
 import json
 import os
+import resource
 import select
 import signal
 import sys
@@ -30,7 +31,10 @@ from helper import HURRY, SHUTDOWN_S, AgentGone, Helper, monotonic
 
 READ = 1 << 18
 # A blocked SIGCHLD stays pending even where its default is to be ignored; the same set is blocked in every helper.
-QUIET = (signal.SIGCHLD, HURRY, signal.SIGPIPE)
+# So are those by which a batch system warns every process of a step: the agent hears them too, and decides.
+WARNINGS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU)
+QUIET = (signal.SIGCHLD, HURRY, signal.SIGPIPE) + WARNINGS
+OOM_SCORE = 500  # inherited by helpers and jobs: they go before the agent
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 PARENT_DIED = 1  # PR_SET_PDEATHSIG
 NAME = 15  # PR_SET_NAME: what `ps` and `pkill` know a process by
@@ -173,6 +177,18 @@ class Nursery:
                 pass
 
 
+def restore_open_files():
+    """Node has raised the soft limit of open files; jobs have that of the launcher's shell. We need few ourselves."""
+    soft = os.environ.get("BALSAM_ENTRY_NOFILE", "")
+    if not soft.isdigit():
+        return  # not known, or unlimited, which is what Node has made of it
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (int(soft), hard))
+    except (OSError, ValueError):
+        pass
+
+
 def main():
     # Jobs must find every signal at its default, so we ignore none.
     for number in range(1, signal.NSIG):
@@ -185,8 +201,9 @@ def main():
     prctl(NAME, b"balsam-nursery", 0, 0, 0)
     prctl(SUBREAPER, 1, 0, 0, 0)  # what a dead helper leaves comes to us: so the guard finds it below us
     try:
-        with open("/proc/self/oom_score_adj", "w") as f:
-            f.write("500")  # inherited by helpers and jobs: they go before the agent
+        with open("/proc/self/oom_score_adj", "r+") as f:
+            if int(f.read()) < OOM_SCORE:
+                f.write(str(OOM_SCORE))
     except OSError:
         pass
     for fd in [int(name) for name in os.listdir("/proc/self/fd")]:
@@ -200,6 +217,7 @@ def main():
     os.dup2(null, 0)  # jobs inherit it: their stdin costs nothing
     os.dup2(null, 1)
     os.close(null)
+    restore_open_files()
     gc.disable()  # nothing here makes cycles
     nursery = Nursery(commands, events, sys.argv[1], prctl)
     try:

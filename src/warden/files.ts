@@ -10,6 +10,7 @@ import path from 'node:path';
 import * as z from 'zod/mini';
 import { judgeProcess, processIdentity } from '../../native-free/process-identity.ts';
 import { OWNER_FILE } from '../agent/names.ts';
+import { environmentAtEntry } from '../base/entry.ts';
 import { removeChannelDirectories } from '../agent/socket-directory.ts';
 import { layoutOf } from '../cluster/layout.ts';
 import { makeLauncherKeys, writeKeyFile } from '../wire/curve.ts';
@@ -43,7 +44,7 @@ export async function makeLauncherFiles(dbPath: string, startedAt: Date): Promis
   const tag = randomBytes(4).toString('hex');
   const name = `${hostname()}-${process.pid}-${tag}`;
   const directory = path.join(layout.keys, name);
-  mkdirSync(layout.log, { recursive: true });
+  makeLogDirectory(layout.log);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const at = (file: string): string => path.join(directory, file);
   const stamp = startedAt.toISOString().slice(0, 19).replace('T', '_').replaceAll(':', '');
@@ -62,8 +63,17 @@ export async function makeLauncherFiles(dbPath: string, startedAt: Date): Promis
   if (me) writeJson(at(OWNER_FILE), { ...me, tag });
   const keys = makeLauncherKeys();
   await Promise.all([writeKeyFile(files.serverKey, keys.server), writeKeyFile(files.clientKey, keys.client)]);
-  writeFileSync(files.environ, readFileSync('/proc/self/environ'), { mode: 0o600 });
+  writeFileSync(files.environ, environmentAtEntry(readFileSync('/proc/self/environ')), { mode: 0o600 });
   return files;
+}
+
+/** Where it can't be made the logs are tried again and again: what is said must not end who says it. */
+function makeLogDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch {
+    // Whoever has a log says so when a line can be written.
+  }
 }
 
 /**
@@ -104,12 +114,20 @@ export function removeLauncherFiles(files: LauncherFiles): void {
   rmSync(files.directory, { recursive: true, force: true });
 }
 
-/** Runs `work` with a descriptor that appends to the file. */
+/** Runs `work` with a descriptor that appends to the file; where that can't be opened, one that leads nowhere. */
 export function withLog<T>(file: string, work: (fd: number) => T): T {
-  const fd = openSync(file, 'a', 0o644);
+  const fd = openedLog(file);
   try {
     return work(fd);
   } finally {
     closeSync(fd);
+  }
+}
+
+function openedLog(file: string): number {
+  try {
+    return openSync(file, 'a', 0o644);
+  } catch {
+    return openSync('/dev/null', 'a');
   }
 }

@@ -5,6 +5,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { NODE_FLAGS, asBeforeEntry, throughEntry, withoutNodeVariables } from '../base/entry.ts';
+import type { Predecessor } from '../coordinator/config.ts';
 import type { MpiFlavour } from '../process/mpi/flavour.ts';
 import { scrubNames } from '../process/environment.ts';
 import { withLog, type LauncherFiles } from './files.ts';
@@ -15,19 +17,25 @@ function programOf(part: 'coordinator' | 'agent'): string {
   return existsSync(bundled) ? bundled : path.join(import.meta.dirname, '..', part, 'main.ts');
 }
 
-export function startCoordinator(files: LauncherFiles): ChildProcess {
+/** What it must know of a dead one stands on its command line: a full disk would not take it. */
+export function startCoordinator(files: LauncherFiles, predecessor: Predecessor | null): ChildProcess {
+  const words = [files.coordinator, '--log', files.log];
+  if (predecessor !== null) words.push('--predecessor', JSON.stringify(predecessor));
   return withLog(files.log, (fd) =>
-    spawn(process.execPath, [programOf('coordinator'), files.coordinator], {
+    spawn(process.execPath, [...NODE_FLAGS, programOf('coordinator'), ...words], {
       stdio: ['ignore', fd, fd, 'ipc'],
       detached: true,
+      env: withoutNodeVariables(process.env),
     }),
   );
 }
 
 /** Starts the agent of one logical node of this machine. */
 export function startAgent(files: LauncherFiles, node: number): ChildProcess {
-  return withLog(`${files.log}.node${node}`, (fd) =>
-    spawn(process.execPath, [programOf('agent'), files.agents, '--node', String(node)], {
+  const log = `${files.log}.node${node}`;
+  const words = [files.agents, '--node', String(node), '--log', log];
+  return withLog(log, (fd) =>
+    spawn(process.execPath, [...NODE_FLAGS, programOf('agent'), ...words], {
       stdio: ['ignore', fd, fd],
       detached: true,
       env: withoutRanks(),
@@ -45,7 +53,7 @@ export function startAgentsByMpirun(
   nodes: number,
   hosts: readonly string[] | null,
 ): ChildProcess {
-  const agent = [process.execPath, programOf('agent'), files.agents];
+  const agent = throughEntry([process.execPath, programOf('agent'), files.agents]);
   const asRoot = process.getuid?.() === 0;
   const args =
     mpi.name === 'openmpi'
@@ -63,8 +71,10 @@ export function startAgentsByMpirun(
           '-disable-auto-cleanup',
           ...(hosts ? ['-hosts', hosts.join(','), '-ppn', '1'] : []),
         ];
+  // Agents of this host inherit mpirun's limits, and take them for those of their own shell.
+  const [program = '', ...words] = asBeforeEntry([mpi.mpirun, ...args, '-n', String(nodes), ...agent]);
   return withLog(`${files.log}.agents`, (fd) =>
-    spawn(mpi.mpirun, [...args, '-n', String(nodes), ...agent], {
+    spawn(program, words, {
       stdio: ['ignore', fd, fd],
       detached: true,
       env: withoutRanks(),
@@ -74,7 +84,7 @@ export function startAgentsByMpirun(
 
 /** The environment without what would make an agent, or its mpirun, believe that it is a rank of somebody else. */
 function withoutRanks(): NodeJS.ProcessEnv {
-  const env = { ...process.env };
+  const env = withoutNodeVariables(process.env);
   for (const name of scrubNames(Object.keys(env), { forMpirun: false })) delete env[name];
   return env;
 }

@@ -1,6 +1,7 @@
 /**
  * The warden: the process `balsam launcher`. It owns one launcher's coordinator and agents, their logs, the port and the
- * keys, and speaks neither SQL nor ZeroMQ, so that hardly anything can end it. The first signal asks the coordinator to
+ * keys, and speaks neither SQL nor ZeroMQ, so that hardly anything can end it. The first signal (TERM, INT, HUP, USR1 …
+ * unless it was ignored when the launcher was started) asks the coordinator to
  * leave (jobs end as RUN_TIMEOUT within 12 s), the second ends jobs at once. An agent of this machine that dies is
  * started again, as a new incarnation.
  */
@@ -12,11 +13,12 @@ import { processIdentity } from '../../native-free/process-identity.ts';
 import { shareOfGpus } from '../agent/config.ts';
 import { systemClock } from '../base/clock.ts';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
+import { onLeaveSignal } from '../base/entry.ts';
 import { makeLog, type Logger } from '../base/log.ts';
 import { CHAIN, KILL_GRACE_MS, NO_AGENT_END_MS, assertChain } from '../base/limits.ts';
 import { EXIT_DONE, EXIT_LEFT, lastWords, type Done, type LeftOver } from '../core/last-words.ts';
 import { needOpenFiles } from '../base/open-files.ts';
-import type { Predecessor, ToWarden } from '../coordinator/config.ts';
+import type { ToWarden } from '../coordinator/config.ts';
 import { detectMpi, type MpiFlavour } from '../process/mpi/flavour.ts';
 import {
   makeLauncherFiles,
@@ -154,8 +156,8 @@ class Warden {
     this.#log = makeLog('warden', { launcher: files.name }, files.log);
     this.#keeper = new CoordinatorKeeper({
       start: (predecessor) => {
-        this.#writeCoordinatorFile(predecessor);
-        return startCoordinator(this.#files);
+        if (predecessor === null) this.#writeCoordinatorFile();
+        return startCoordinator(this.#files, predecessor);
       },
       log: files.log,
       onMessage: (m) => this.#onMessage(m),
@@ -170,8 +172,7 @@ class Warden {
   }
 
   async run(): Promise<LauncherEnd & { fenced: boolean }> {
-    const onSignal = (signal: string): void => this.#onSignal(signal);
-    process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+    const unlisten = onLeaveSignal((signal) => this.#onSignal(signal));
     try {
       const end = this.#keeper.run();
       this.#agents.start();
@@ -181,7 +182,7 @@ class Warden {
       return { ...this.#endOf(how), fenced: how.code === 'fenced' && !this.#keeper.leaving };
     } finally {
       this.#database.close();
-      process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+      unlisten();
     }
   }
 
@@ -208,7 +209,7 @@ class Warden {
     return `no agent has joined yet, ${seconds} s after the start: each must reach port ${this.#port} of ${where}, which a firewall may keep it from; see ${log}.${why} After ${NO_AGENT_END_MS / 60_000} minutes without one the launcher ends`;
   }
 
-  #writeCoordinatorFile(predecessor: Predecessor | null): void {
+  #writeCoordinatorFile(): void {
     const o = this.#o;
     const remote = o.hosts !== null;
     writeJson(this.#files.coordinator, {
@@ -224,7 +225,7 @@ class Warden {
       addresses: remote ? ['*'] : ['127.0.0.1'],
       serverKey: this.#files.serverKey,
       schedulerId: o.schedulerId,
-      predecessor,
+      predecessor: null,
     });
   }
 
@@ -246,7 +247,9 @@ class Warden {
     }
   }
 
+  /** A successor has the same launcher and port: what the first one's file says is still true. */
   #writeAgentFile(launcher: number, port: number): void {
+    if (this.#port !== 0) return;
     this.#port = port;
     const o = this.#o;
     const addresses =
@@ -282,15 +285,16 @@ class Warden {
     }));
   }
 
-  #onSignal(signal: string): void {
+  /** Only a person's second word hurries: a closed terminal says HUP twice, a batch system warns more than once. */
+  #onSignal(signal: NodeJS.Signals): void {
     this.#signals += 1;
-    this.#note(
-      this.#signals === 1
-        ? `${signal}: ending jobs as RUN_TIMEOUT; again to end them at once`
-        : `${signal} again: ending jobs at once`,
-      'PROTOCOL 9',
-    );
-    this.#keeper.leave(`received ${signal}`, this.#signals > 1);
+    const first = this.#signals === 1;
+    if (!first && signal !== 'SIGINT' && signal !== 'SIGTERM') return;
+    const text = first
+      ? `${signal}: ending jobs as RUN_TIMEOUT; again to end them at once`
+      : `${signal} again: ending jobs at once`;
+    this.#note(text, 'PROTOCOL 9');
+    this.#keeper.leave(`received ${signal}`, !first);
   }
 
   /** To the person, and to whoever reads the log. */

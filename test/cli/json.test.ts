@@ -156,6 +156,7 @@ test.serial('a database is made, submitted to and stopped', async (t) => {
 test.serial('every kind of the page was seen', (t) => {
   t.deepEqual(
     [...kinds.keys()].filter((kind) => !seen.has(kind)),
-    [],
+    // Needs a stdout that can't be written for a while: test/environment/speaking.test.ts.
+    ['launcher_missed'],
   );
 });

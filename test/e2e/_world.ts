@@ -6,7 +6,7 @@
  * that name no rule of the protocol. It must never touch a process that is not of this world, which is known by the
  * world's own path in its environment or argv.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -89,13 +89,21 @@ export class World {
     return run(path.join(ROOT, 'bin/balsam'), args, { cwd: this.home, ...options, env });
   }
 
-  /** Starts `balsam launcher …` and returns at once. */
+  /** Starts `balsam launcher …` and returns at once; from a line of bash where that is given, as `"$@"`. */
   launcher(
     args: readonly string[],
-    extra: { env?: Record<string, string>; uid?: number; gid?: number } = {},
+    extra: {
+      env?: Record<string, string>;
+      uid?: number;
+      gid?: number;
+      bash?: string;
+      stdio?: StdioOptions;
+    } = {},
   ): Launcher {
-    const { env, ...as } = extra;
-    const child = spawn(path.join(ROOT, 'bin/balsam'), ['launcher', ...args], {
+    const { env, bash, ...as } = extra;
+    const words = [path.join(ROOT, 'bin/balsam'), 'launcher', ...args];
+    const [file = '', ...rest] = bash === undefined ? words : ['/bin/bash', '-c', bash, 'bash', ...words];
+    const child = spawn(file, rest, {
       cwd: this.home,
       env: cleanEnvironment(this.env(env)),
       stdio: ['ignore', 'pipe', 'pipe'],
