@@ -135,7 +135,7 @@ async function dispatched(
   } finally {
     agents.kill('SIGKILL');
     coordinator.kill('SIGKILL');
-    removeLauncherFiles(files);
+    await removeLauncherFiles(files);
   }
 }
 

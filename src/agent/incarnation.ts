@@ -7,6 +7,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Actor } from '../actor/actor.ts';
 import { Timers } from '../actor/timer.ts';
 import { Refusals } from '../base/refusals.ts';
+import { socketPlace } from '../base/socket-place.ts';
 import type { AgentEffect, AgentEvent } from '../core/agent/event.ts';
 import { AGENT_DEFAULTS, makeAgentState, type AgentState } from '../core/agent/state.ts';
 import { agentStep } from '../core/agent/step.ts';
@@ -15,6 +16,7 @@ import { faultFromCoordinator } from '../core/message-fault.ts';
 import { PROTOCOL_VERSION } from '../core/messages.ts';
 import { decodeEnvelope, encodeEnvelope } from '../wire/codec.ts';
 import { DealerLink } from '../wire/dealer-link.ts';
+import { ChannelDoor } from './channel-door.ts';
 import { JobChannel } from './job-channel.ts';
 import type { NodeSetup } from './node-setup.ts';
 import { identityOf, Seats } from './seats.ts';
@@ -43,10 +45,12 @@ export class Incarnation {
   readonly #refusals: Refusals;
   readonly #end = Promise.withResolvers<IncarnationEnd>();
   #channel!: JobChannel;
+  #door!: ChannelDoor;
   #seats!: Seats;
   #state!: AgentState;
   #wakeAt = Infinity;
   #over = false;
+  #stopAsked = false;
   /** The longest time that the loop of this process did not come round: beyond some seconds jobs are lost (PROTOCOL 0). */
   readonly #turns = monitorEventLoopDelay({ resolution: TURN_MS });
 
@@ -74,11 +78,19 @@ export class Incarnation {
   /** Runs the incarnation to its end; nothing of it is left when this resolves. Rejects with a bug. */
   async run(): Promise<IncarnationEnd> {
     const { clock, file } = this.#setup;
-    const directory = channelDirectory(file.tag, this.id);
+    const place = await socketPlace(this.#setup.socketEnv);
+    const directory = channelDirectory(place, file.tag, this.id);
     this.#channel = new JobChannel({
       socket: `${directory}/s`,
       post: (event) => this.#post(event),
       refused: (rule) => this.#refusals.note('refused at the job channel', { incarnation: this.id, rule }),
+    });
+    this.#door = new ChannelDoor({
+      setup: this.#setup,
+      incarnation: this.id,
+      directory,
+      channel: this.#channel,
+      refusals: this.#refusals,
     });
     const facts = {
       dbPath: file.dbPath,
@@ -91,7 +103,7 @@ export class Incarnation {
     this.#seats = new Seats({
       setup: this.#setup,
       incarnation: this.id,
-      directory,
+      door: this.#door,
       channel: this.#channel,
       facts,
       post: (event) => this.#post(event),
@@ -116,9 +128,11 @@ export class Incarnation {
       clock.monotonic(),
     );
     this.#turns.enable();
-    // All of it before the first await: a signal may come at any later moment, and the core answers it.
+    // All of it without an await since the place was found: a signal may come at any later moment, and the core answers it.
+    if (this.#stopAsked) this.stop();
     try {
       await this.#channel.listen();
+      this.#door.open();
       this.#link.connect(file.endpoints);
       this.#post({ kind: 'tick' });
       return await Promise.race([
@@ -127,13 +141,15 @@ export class Incarnation {
         this.#fails(this.#link.done),
       ]);
     } finally {
-      await this.#close(directory);
+      await this.#close();
     }
   }
 
   /** Ends jobs and leaves once everything is committed. */
   stop(): void {
-    this.#post({ kind: 'stop' });
+    // It is still looking for a place for its sockets.
+    if (this.#state === undefined) this.#stopAsked = true;
+    else this.#post({ kind: 'stop' });
   }
 
   /** Nobody is there to report to: ends everything now. */
@@ -158,8 +174,9 @@ export class Incarnation {
     throw new Error('a part of the agent ended by itself');
   }
 
-  async #close(directory: string): Promise<void> {
+  async #close(): Promise<void> {
     this.#over = true;
+    await this.#door.close();
     this.#turns.disable();
     this.#timers.stop();
     this.#end.promise.catch(() => undefined);
@@ -170,7 +187,7 @@ export class Incarnation {
     this.#refusals.end();
     await this.#seats.close();
     await this.#link.close();
-    removeChannelDirectory(directory);
+    removeChannelDirectory(this.#door.directory);
   }
 
   #post(event: AgentEvent): void {

@@ -40,9 +40,9 @@ const CONNECTIONS_PER_ATTEMPT = 1_024;
 const SETTLE_MS = 1_000;
 
 export class JobChannel {
-  readonly socket: string;
+  socket: string;
   readonly #options: ChannelOptions;
-  readonly #server: Server;
+  #server: Server;
   readonly #random = new RandomText();
   readonly #attempts = new Map<string, Attempt>();
   readonly #replies = new Map<number, Reply>();
@@ -54,7 +54,11 @@ export class JobChannel {
   constructor(options: ChannelOptions) {
     this.#options = options;
     this.socket = options.socket;
-    this.#server = createServer({ allowHalfOpen: true }, (socket) => this.#onConnection(socket));
+    this.#server = this.#makeServer();
+  }
+
+  #makeServer(): Server {
+    return createServer({ allowHalfOpen: true }, (socket) => this.#onConnection(socket));
   }
 
   async listen(): Promise<void> {
@@ -67,6 +71,15 @@ export class JobChannel {
     this.#server.on('error', (error) =>
       this.#options.refused(`no connection was accepted: ${error.message}`),
     );
+  }
+
+  /** Listens at this path from now on; who is connected stays so. For when the socket was removed. */
+  async reopen(socket: string): Promise<void> {
+    // First: closing removes what is at its path.
+    this.#server.close();
+    this.#server = this.#makeServer();
+    this.socket = socket;
+    await this.listen();
   }
 
   close(): void {

@@ -22,6 +22,8 @@ export interface NodeSetup {
   /** Where the kernel counts what it killed in this node's memory cgroup; '' for nowhere. */
   oomFile: string;
   keys: CurveKeys;
+  /** What decides where sockets lie (base/socket-place.ts); our own environment when not given. */
+  socketEnv?: NodeJS.ProcessEnv;
   identify: (
     pid: number,
   ) => { pid: number; startTime: string | number; bootId: string; pidNamespace: string; uid: number } | null;

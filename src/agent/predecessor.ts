@@ -54,8 +54,13 @@ export function writeAgentRecord(
 }
 
 /** The incarnation of this launcher's agent of this node that died before us and left no process; '' without proof. */
-export async function provenPredecessor(tag: string, node: number, log: Logger): Promise<string> {
-  const records = channelDirectoriesOf(tag).flatMap((directory) => readRecord(directory) ?? []);
+export async function provenPredecessor(
+  tag: string,
+  node: number,
+  log: Logger,
+  env?: NodeJS.ProcessEnv,
+): Promise<string> {
+  const records = (await channelDirectoriesOf(tag, env)).flatMap((directory) => readRecord(directory) ?? []);
   const dead = records.filter((r) => r.node === node && judgeProcess(r.agent) === 'dead');
   const last = dead.toSorted((a, b) => a.writtenAt - b.writtenAt).at(-1);
   if (!last) return '';

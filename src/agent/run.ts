@@ -65,9 +65,9 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const { log } = setup;
   sayLimit(setup);
   await endOrphans(log);
-  void sweepChannelDirectories();
+  void sweepChannelDirectories(setup.socketEnv);
   const alone = watchWarden(file, () => current);
-  const died = await provenPredecessor(file.tag, setup.node, log);
+  const died = await provenPredecessor(file.tag, setup.node, log, setup.socketEnv);
   let before: Before = { incarnation: died, crashed: died !== '' };
   for (;;) {
     current = new Incarnation(setup, newId(), before);
@@ -141,6 +141,8 @@ async function prepare(
     sideBySide: jobsSideBySide(helper.kind, openFilesLimit()).most,
     oomFile: oomCountFile('/') ?? '',
     keys,
+    // What a person chose at the launcher counts on every node; mpirun does not hand it on.
+    socketEnv: { ...process.env, BALSAM_SOCKET_DIR: values.get('BALSAM_SOCKET_DIR') ?? '' },
     identify: processIdentity,
     clock: systemClock,
     log: makeLog('agent', { node: place.node, host: inventory.hostname }, log),

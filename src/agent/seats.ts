@@ -10,6 +10,7 @@ import { Guard, type GuardExit } from '../process/guard.ts';
 import { Helpers, type Helper, type HelperEvent } from '../process/helper.ts';
 import { detectMpi, type MpiFlavour } from '../process/mpi/flavour.ts';
 import { isShortage } from '../process/spawn.ts';
+import type { ChannelDoor } from './channel-door.ts';
 import type { JobChannel } from './job-channel.ts';
 import { AGENT_ENV, INCARNATION_ENV } from './names.ts';
 import type { NodeSetup } from './node-setup.ts';
@@ -23,8 +24,7 @@ const RETRY_MS = 500;
 export interface SeatsOptions {
   setup: NodeSetup;
   incarnation: string;
-  /** The incarnation's own, on this node. */
-  directory: string;
+  door: ChannelDoor;
   channel: JobChannel;
   facts: NodeFacts;
   post: (event: AgentEvent) => void;
@@ -33,7 +33,7 @@ export interface SeatsOptions {
 export class Seats {
   readonly #setup: NodeSetup;
   readonly #id: string;
-  readonly #directory: string;
+  readonly #door: ChannelDoor;
   readonly #channel: JobChannel;
   readonly #facts: NodeFacts;
   readonly #post: (event: AgentEvent) => void;
@@ -45,16 +45,17 @@ export class Seats {
   #mpi: Promise<MpiFlavour | null> | null = null;
   #closed = false;
 
-  constructor({ setup, incarnation, directory, channel, facts, post }: SeatsOptions) {
+  constructor({ setup, incarnation, door, channel, facts, post }: SeatsOptions) {
     this.#setup = setup;
     this.#id = incarnation;
-    this.#directory = directory;
+    this.#door = door;
+    door.onMade = () => this.#onDoorMade();
     this.#channel = channel;
     this.#facts = facts;
     this.#post = post;
     this.#makers = new Helpers({
       ...setup.helper,
-      directory,
+      directory: door.directory,
       baseEnv: setup.baseEnv,
       marker: { [INCARNATION_ENV]: incarnation, [AGENT_ENV]: agentMarker() },
       oomFile: setup.oomFile,
@@ -63,7 +64,7 @@ export class Seats {
     this.#openGuard();
     this.#tellWho();
     // The core asks for it with the first job; it takes as long to start as the agent to join.
-    this.open(0);
+    this.#openHelper(0);
   }
 
   get guard(): ProcessIdentity | null {
@@ -71,7 +72,12 @@ export class Seats {
   }
 
   open(index: number): void {
-    if (!this.#helpers.has(index)) this.#openHelper(index);
+    if (this.#helpers.has(index)) return;
+    if (this.#door.isFresh()) return this.#openHelper(index);
+    // It reaches us in the same directory. What is started on it meanwhile waits as well, and behind it.
+    void this.#door.keep().then(() => {
+      if (!this.#closed && !this.#helpers.has(index)) this.#openHelper(index);
+    });
   }
 
   start(e: Extract<AgentEffect, { kind: 'start' }>): void {
@@ -138,11 +144,18 @@ export class Seats {
     const { node } = this.#setup;
     const agent = identityOf(this.#setup, process.pid);
     const guard = identityOf(this.#setup, this.#guard.pid ?? 0);
-    if (writeAgentRecord(this.#directory, { incarnation: this.#id, node, agent, guard })) return;
+    if (writeAgentRecord(this.#door.directory, { incarnation: this.#id, node, agent, guard })) return;
     this.#setup.log.warn(
       { incarnation: this.#id, rule: 'PROTOCOL 5' },
       'its directory is gone: nobody can prove its end',
     );
+  }
+
+  /** What starts from now on is told where it is, and the directory who we are. */
+  #onDoorMade(): void {
+    this.#facts.socket = this.#channel.socket;
+    this.#makers.listenAnew();
+    this.#tellWho();
   }
 
   #openHelper(index: number): void {
@@ -236,6 +249,11 @@ export class Seats {
         throw new Error(
           'no mpirun was found on this node for a job of several ranks: load an MPI module, or name one with --mpi',
         );
+    }
+    // One that needs no look does not wait: starts stay in order.
+    if (!this.#door.isFresh()) {
+      await this.#door.keep();
+      if (given.killed || !this.#given.has(e.token)) throw new Error('killed before it was started');
     }
     const cwd = workingDirectory(this.#setup.file.dbPath, e.job);
     const channelToken = this.#channel.admit(e.job.id, e.job.attempt, cwd);

@@ -1,31 +1,36 @@
 /**
- * Where the job channel's socket lives: a short, node-local directory of mode 0700, because a socket path has at most 107
- * bytes and shared file systems can't hold sockets. Owner and mode are checked, links are refused.
+ * Where the job channel's socket lives: a directory of mode 0700 in the user's place for sockets (base/socket-place.ts),
+ * because a socket path has at most 107 bytes and shared file systems can't hold sockets.
  *
  * An incarnation removes its own at its end. What a killed agent could not remove, the warden does on its own host, and
  * the next agent on any other: nothing may pile up in /tmp of a node that nobody looks at.
  */
-import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
+import { socketPlaces } from '../base/socket-place.ts';
 
 /** A directory younger than this may not have its socket yet, milliseconds. Guess: it is made a millisecond before. */
 const SETTLED_MS = 60_000;
 
-function parentDirectory(): string {
-  return `/tmp/balsam-${process.getuid?.() ?? 0}`;
+/** Makes `<place>/<tag of the launcher>-<start of the incarnation>`; UserError when somebody else put something there. */
+export function channelDirectory(place: string, tag: string, incarnation: string): string {
+  const uid = process.getuid?.() ?? 0;
+  const directory = `${place}/${tag}-${incarnation.slice(0, 13)}`;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const found = lstatSync(directory);
+  if (found.isDirectory() && found.uid === uid && (found.mode & 0o077) === 0) return directory;
+  throw new UserError(
+    `${directory} is not a directory of user ${uid} with mode 700: remove it, it is where jobs reach their agent`,
+    EXIT_FAILED,
+  );
 }
 
-/** Makes `/tmp/balsam-UID/<tag of the launcher>-<start of the incarnation>`; UserError when somebody else put something there. */
-export function channelDirectory(tag: string, incarnation: string): string {
-  const uid = process.getuid?.() ?? 0;
-  // Postgres' sockets live beside ours, and as root its account must be able to pass through.
-  makeOwn(parentDirectory(), uid, 0o022);
-  const directory = `${parentDirectory()}/${tag}-${incarnation.slice(0, 13)}`;
-  makeOwn(directory, uid, 0o077);
-  return directory;
+/** Whether a channel's socket is still there: a clean-up of /tmp may have taken it. */
+export function isSocketThere(socket: string): boolean {
+  return existsSync(socket);
 }
 
 export function removeChannelDirectory(directory: string): void {
@@ -33,29 +38,27 @@ export function removeChannelDirectory(directory: string): void {
 }
 
 /** Those of a launcher on this host. */
-export function channelDirectoriesOf(tag: string): string[] {
-  return namesIn(parentDirectory())
-    .filter((name) => name.startsWith(`${tag}-`))
-    .map((name) => `${parentDirectory()}/${name}`);
+export async function channelDirectoriesOf(tag: string, env?: NodeJS.ProcessEnv): Promise<string[]> {
+  const found: string[] = [];
+  for (const place of await socketPlaces(env)) {
+    const names: string[] = await readdir(place).catch(() => []);
+    found.push(...names.filter((name) => name.startsWith(`${tag}-`)).map((name) => `${place}/${name}`));
+  }
+  return found;
 }
 
 /** Removes those of a launcher whose agents on this host have all ended. */
-export function removeChannelDirectories(tag: string): void {
-  for (const directory of channelDirectoriesOf(tag)) removeChannelDirectory(directory);
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch {
-    return []; // nothing was ever made here
-  }
+export async function removeChannelDirectories(tag: string): Promise<void> {
+  for (const directory of await channelDirectoriesOf(tag)) removeChannelDirectory(directory);
 }
 
 /** Removes those on this host whose agent is gone: nobody listens at their socket. Never fails: it is only tidying. */
-export async function sweepChannelDirectories(): Promise<void> {
-  const parent = parentDirectory();
-  const names = await readdir(parent).catch(() => []);
+export async function sweepChannelDirectories(env?: NodeJS.ProcessEnv): Promise<void> {
+  for (const place of await socketPlaces(env)) await sweep(place);
+}
+
+async function sweep(parent: string): Promise<void> {
+  const names: string[] = await readdir(parent).catch(() => []);
   for (const name of names.filter((n) => /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{4}$/.test(n))) {
     const socket = path.join(parent, name, 's');
     // oxlint-disable-next-line no-await-in-loop -- no hurry, and no burst of connections
@@ -75,17 +78,4 @@ function refuses(socket: string): Promise<boolean> {
     });
     probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'));
   });
-}
-
-function makeOwn(directory: string, uid: number, forbidden: number): void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const stat = lstatSync(directory);
-  if (!stat.isDirectory() || stat.uid !== uid) {
-    throw new UserError(
-      `${directory} is not a directory of user ${uid}: remove it, it is where jobs reach their agent`,
-      EXIT_FAILED,
-    );
-  }
-  if ((stat.mode & forbidden) !== 0)
-    throw new UserError(`${directory} is open to others: chmod 700 it`, EXIT_FAILED);
 }

@@ -165,6 +165,9 @@ export const SERVER_LOCK_POLL_MS = 20;
 
 /** From starting Postgres to its first answer, milliseconds: 45 ms are usual (measured), recovery after a crash takes longest. */
 export const SERVER_START_MS = 60_000;
+/** How long a start waits for unseen processes that hold the database's files: backends of a postmaster that was just killed
+ * end within milliseconds. Guess. */
+export const SERVER_HELD_MS = 3_000;
 /** How long a dead server may wait for its parent to see its end, milliseconds: 2 s were seen on a busy host. */
 export const SERVER_REAP_MS = 10_000;
 /** From the request to stop to the end of the postmaster, milliseconds; 30 ms are usual (measured). */
@@ -174,6 +177,10 @@ export const SERVER_STOP_MS = 60_000;
 /** Free shared memory (/dev/shm) below which Postgres uses files of its own directory, bytes. Guess: one parallel query takes a few MB. */
 export const SHARED_MEMORY_BYTES = 32 * 1024 * 1024;
 export const SERVER_LOG_BYTES = 16 * 1024 * 1024;
+
+/** Who connects has this long to prove a password, seconds: a stranger's silent connection takes the place of one of ours. Two
+ * answers are needed, which take milliseconds on a calm host. */
+export const SERVER_LOGIN_S = 5;
 
 /** Longest path of a unix socket, bytes without the final NUL (sun_path on Linux). */
 export const SOCKET_PATH_BYTES = 107;

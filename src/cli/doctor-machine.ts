@@ -11,6 +11,7 @@ import { detectScheduler } from '../batch/index.ts';
 import { DOCTOR_CONNECT_MS, DOCTOR_SMOKE_MS, DOCTOR_STARTS, START_RATE_WARN } from '../base/client-limits.ts';
 import { assert } from '../base/assert.ts';
 import { openFilesLimit } from '../base/open-files.ts';
+import { socketPlace } from '../base/socket-place.ts';
 import { chooseHelper, Helpers } from '../process/helper.ts';
 import type { HelperChoice, HelperEvent } from '../process/helper.ts';
 import { jobsSideBySide } from '../process/side-by-side.ts';
@@ -233,19 +234,10 @@ function reaches(host: string, port: number): Promise<boolean> {
   });
 }
 
-/** Job channels are sockets in /tmp: it must take them. */
+/** The very place that servers and agents use; finding it tries a socket there. */
 async function sockets(): Promise<Finding> {
-  const directory = fs.mkdtempSync('/tmp/balsam-doctor-');
-  const server = createServer();
-  try {
-    await new Promise<void>((resolve, reject) =>
-      server.once('error', reject).listen(path.join(directory, 's'), resolve),
-    );
-    return ok('/tmp takes unix sockets');
-  } finally {
-    server.close();
-    fs.rmSync(directory, { recursive: true, force: true });
-  }
+  const place = await socketPlace();
+  return ok(`${place} takes unix sockets`);
 }
 
 /** stdout of a program that ended well. */

@@ -89,7 +89,7 @@ export const launcherCommand = defineCommand({
     }
     const mode = args['job-mode'] as keyof typeof IDLE_EXIT_SECONDS;
     const [
-      { ensureServer },
+      { prepareServer },
       { findDatabasePath },
       { runLauncher },
       { chooseScheduler },
@@ -97,7 +97,7 @@ export const launcherCommand = defineCommand({
       { display },
       { workflowsTaken },
     ] = await Promise.all([
-      import('../cluster/server.ts'),
+      import('../cluster/open.ts'),
       import('../cluster/layout.ts'),
       import('../warden/warden.ts'),
       import('../batch/choose.ts'),
@@ -106,7 +106,7 @@ export const launcherCommand = defineCommand({
       import('./wf-filter.ts'),
     ]);
     const dbPath = findDatabasePath();
-    await ensureServer(dbPath);
+    await prepareServer(dbPath);
     const here = allocation(() => chooseScheduler(readBatchSettings(dbPath).scheduler));
     const hosts = args.hosts === undefined ? here.hosts : args.hosts.split(',').filter((h) => h !== '');
     const launch = (args.launch as 'local' | 'mpirun' | undefined) ?? (hosts === null ? 'local' : 'mpirun');

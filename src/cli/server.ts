@@ -81,7 +81,7 @@ async function perform(
       say(
         same
           ? 'Connected to already running Balsam DB server!'
-          : `Started the Balsam DB server on ${after.host}, port ${after.port}`,
+          : `Started the Balsam DB server on ${placeOf(after)}`,
         'running',
         after,
         !same,
@@ -90,7 +90,7 @@ async function perform(
     }
     case 'reset': {
       const after = await resetServer(root, listen === undefined ? {} : { listen });
-      say(`Started the Balsam DB server on ${after.host}, port ${after.port}`, 'running', after, true);
+      say(`Started the Balsam DB server on ${placeOf(after)}`, 'running', after, true);
       return;
     }
     case 'stop':
@@ -106,6 +106,13 @@ async function perform(
   }
 }
 
+/** Where it is reached: without an address only by its socket, whose name has the port. */
+function placeOf({ kind, host, port, listen }: ServerInfo): string {
+  return kind === 'url' || listen !== null
+    ? `${host}, port ${port}`
+    : `${host}, port ${port} (unix socket only)`;
+}
+
 function serverJson(state: string, info: ServerInfo, answers: boolean | null, started: boolean): string {
   const { host, port, pid } = info;
   return jsonLine('server', { state, host, port, pid, answers, started });
@@ -119,7 +126,7 @@ async function showStatus(root: string, json: boolean): Promise<void> {
     if (state !== 'running' && answers !== true) process.exitCode = EXIT_FAILED;
     return;
   }
-  const where = `${info.host}, port ${info.port}`;
+  const where = placeOf(info);
   if (state === 'running') {
     process.stdout.write(`running on ${where}${info.pid === null ? '' : `, pid ${info.pid}`}\n`);
     return;

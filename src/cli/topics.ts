@@ -77,6 +77,7 @@ BALSAM_LS_LIMIT    rows that ls shows (5000)
 BALSAM_NODE        the Node to run with, where the package has none
 BALSAM_PYTHON      the python3 that starts jobs
 BALSAM_HOME        where the list of known databases is kept (~/.balsam)
+BALSAM_SOCKET_DIR  where the sockets of servers and jobs lie: an absolute path of this node (/tmp)
 NO_COLOR           no colours, even on a terminal
 
 A job finds BALSAM_JOB_ID, BALSAM_ATTEMPT, BALSAM_JOB_SOCKET, BALSAM_JOB_TOKEN, BALSAM_PARENT_IDS and BALSAM_DB_PATH in its environment.

@@ -2,7 +2,8 @@
  * The program's end of the job channel: requests out, answers matched by id. One connection a process.
  *
  * Called by the channel gateway. An idle channel must never keep a program alive: the socket counts for the event loop
- * only while an answer is awaited. It retries nothing: when the agent is gone, so is the job.
+ * only while an answer is awaited. It retries nothing but a socket that is not there: an agent makes a removed one anew
+ * within the second. When the agent is gone, so is the job.
  */
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
@@ -13,6 +14,10 @@ import { CHANNEL_VERSION, MAX_CHANNEL_LINE_BYTES, requestLine } from '../core/jo
 import type { Answer, HelloAnswer, Op, Refusal, Request, Results } from '../core/job-channel.ts';
 
 const UNSET = 'If this program does not run as a job, unset BALSAM_JOB_ID';
+
+/** How long a socket that is not there is looked for, and how often, milliseconds: an agent looks each 500. */
+const SOCKET_WAIT_MS = 1_000;
+const SOCKET_LOOK_MS = 50;
 
 interface Waiting {
   resolve(value: unknown): void;
@@ -40,7 +45,7 @@ export class Channel {
     path: string,
     token: string,
   ): Promise<{ channel: Channel; job: string; attempt: number }> {
-    const socket = await reach(path);
+    const socket = await reach(path, performance.now() + SOCKET_WAIT_MS);
     const channel = new Channel(socket);
     const greeting = channel.#await(0);
     socket.write(`${JSON.stringify({ v: CHANNEL_VERSION, token })}\n`);
@@ -115,10 +120,12 @@ export class Channel {
   }
 }
 
-function reach(path: string): Promise<Socket> {
+function reach(path: string, until: number): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
   const socket = connect(path);
-  socket.once('error', (error) => {
+  socket.once('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' && performance.now() < until)
+      return void setTimeout(() => resolve(reach(path, until)), SOCKET_LOOK_MS);
     reject(
       new UserError(`no agent answers on the job channel ${path} (${error.message}). ${UNSET}`, EXIT_FAILED),
     );

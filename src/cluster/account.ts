@@ -2,9 +2,8 @@
  * Under which account Postgres runs, and where its socket lies.
  *
  * Postgres refuses to run as root, so root's databases run as an unprivileged account that exists; everybody else's run
- * as themselves. The owner of `balsamdb` is the truth: whoever made it runs it. The socket lies in a short directory of
- * this node, because shared file systems can't hold sockets and their paths are limited; another user could have made
- * that directory first, so owner and mode are checked and never repaired. Must never follow a link there.
+ * as themselves. The owner of `balsamdb` is the truth: whoever made it runs it. The socket lies in a directory of the
+ * user's place for sockets (base/socket-place.ts), which is checked like that place. Must never follow a link there.
  */
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -13,8 +12,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { assert } from '../base/assert.ts';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
-import { SOCKET_PATH_BYTES } from '../base/limits.ts';
-import { codeOf } from './layout.ts';
+import { socketPlace } from '../base/socket-place.ts';
+import { codeOf, fileError } from './layout.ts';
 
 /** Who runs Postgres. `switchTo` is what `spawn` needs when that is not ourselves. */
 export interface ServerAccount {
@@ -136,27 +135,6 @@ function closedParent(account: ServerAccount, target: string): string | null {
   return null;
 }
 
-/**
- * Makes (or checks) the directory for the socket of the database at `root` and returns it. Two levels: one of the user
- * who starts servers here, in it one for each database, 0700 of the account that runs Postgres.
- */
-export function socketDirectory(root: string, account: ServerAccount): string {
-  const base = process.env['BALSAM_SOCKET_DIR'] ?? '/tmp';
-  const uid = process.getuid?.() ?? 0;
-  const ours = path.join(base, `balsam-${uid}`);
-  const directory = path.join(ours, createHash('sha256').update(root).digest('hex').slice(0, 12));
-  const longest = Buffer.byteLength(path.join(directory, '.s.PGSQL.65535'));
-  if (longest > SOCKET_PATH_BYTES) {
-    throw new UserError(
-      `BALSAM_SOCKET_DIR=${base} is too long for a unix socket (${longest} bytes, at most ${SOCKET_PATH_BYTES}): choose a shorter one`,
-    );
-  }
-  // Root's must let the account pass through; nobody else can list or write either.
-  ensureOwned(ours, uid, process.getgid?.() ?? 0, uid === account.uid ? 0o700 : 0o711);
-  ensureOwned(directory, account.uid, account.gid, 0o700);
-  return directory;
-}
-
 /** Takes it away after a server that is not started again; what is not ours or not empty stays. */
 export function removeSocketDirectory(directory: string): void {
   try {
@@ -166,36 +144,31 @@ export function removeSocketDirectory(directory: string): void {
   }
 }
 
-function ensureOwned(directory: string, uid: number, gid: number, mode: number): void {
-  let made = false;
+/**
+ * Makes (or checks) the directory for the socket of the database at `root` and returns it: in the place of the user who
+ * starts servers here one for each database, 0700 of the account that runs Postgres. It is named after path and inode, so
+ * that databases of the same path in two containers that share /tmp do not meet.
+ */
+export async function socketDirectory(root: string, account: ServerAccount): Promise<string> {
+  const place = await socketPlace();
+  const { dev, ino } = fs.statSync(root, { bigint: true });
+  const name = createHash('sha256').update(`${root}\0${dev}:${ino}`).digest('hex').slice(0, 12);
+  const directory = path.join(place, name);
   try {
     fs.mkdirSync(directory, { mode: 0o700 });
-    made = true;
+    // The place is ours alone: nobody can put a link in place of what we just made.
+    fs.chmodSync(directory, 0o700);
+    if ('uid' in account.switchTo) fs.chownSync(directory, account.uid, account.gid);
   } catch (error) {
-    if (codeOf(error) !== 'EEXIST') {
-      throw new UserError(
-        `can't make ${directory} for the server's socket: ${String(codeOf(error) || error)} (BALSAM_SOCKET_DIR names another place)`,
-        EXIT_FAILED,
-      );
-    }
+    if (codeOf(error) !== 'EEXIST') throw fileError(error, directory);
   }
-  if (made) {
-    // Parents are root's sticky /tmp or our own directory: nobody can put a link in place of what we just made.
-    fs.chmodSync(directory, mode);
-    if (process.getuid?.() === 0) fs.chownSync(directory, uid, gid);
-  }
-  let stat = fs.lstatSync(directory);
-  if (stat.isDirectory() && stat.uid === uid && uid === process.getuid?.() && (stat.mode & mode) !== mode) {
-    // Ours, made by an agent of ours that let nobody through.
-    fs.chmodSync(directory, mode);
-    stat = fs.lstatSync(directory);
-  }
-  if (!stat.isDirectory() || stat.uid !== uid || (stat.mode & 0o077 & ~mode) !== 0) {
+  const stat = fs.lstatSync(directory);
+  if (!stat.isDirectory() || stat.uid !== account.uid || (stat.mode & 0o077) !== 0)
     throw new UserError(
-      `${directory} is not a directory of user ${uid} with mode ${mode.toString(8)}: somebody else made it; remove it, or name another place by BALSAM_SOCKET_DIR`,
+      `${directory} is not a directory of ${account.name} with mode 700: remove it, or name another place by BALSAM_SOCKET_DIR`,
       EXIT_FAILED,
     );
-  }
+  return directory;
 }
 
 function ourselves(): ServerAccount {

@@ -6,6 +6,7 @@
  */
 import fs from 'node:fs';
 import os from 'node:os';
+import { judgeProcess, readPidNamespace, readProcessStat } from '../../native-free/process-identity.ts';
 
 /** One machine in one boot. */
 export interface HostIdentity {
@@ -13,6 +14,36 @@ export interface HostIdentity {
   bootId: string | null;
   machineId: string | null;
 }
+
+/** One process as it was recorded: where, by which number, since when. */
+export interface RecordedProcess {
+  readonly bootId: string | null;
+  readonly pidNamespace: string | null;
+  readonly pid: number;
+  readonly startTime: string | null;
+}
+
+/**
+ * What /proc says of a recorded process. Only its own boot and pid namespace can say `dead`: elsewhere it is not in /proc,
+ * however alive it is.
+ */
+export function judgeRecorded({
+  bootId,
+  pidNamespace: namespace,
+  pid,
+  startTime,
+}: RecordedProcess): Judgement {
+  return judgeProcess({
+    pid,
+    // Without a start time the number must do: whoever has it now counts as that process.
+    startTime: startTime === null ? (readProcessStat(pid)?.startTime ?? 0) : Number(startTime),
+    bootId: bootId ?? '',
+    pidNamespace: namespace ?? '',
+    uid: 0,
+  });
+}
+
+export type Judgement = ReturnType<typeof judgeProcess>;
 
 /** This machine, as this process sees it (a container or namespace with its own host name is another host). */
 export function thisHost(): HostIdentity {
@@ -33,6 +64,13 @@ export function isThisHost(record: HostIdentity, here: HostIdentity): boolean {
   return record.machineId === null || here.machineId === null || record.machineId === here.machineId;
 }
 
+/** The same with proof: this very boot, or an earlier one of a machine that has an id. */
+export function isSurelyThisHost(record: HostIdentity, here: HostIdentity): boolean {
+  if (!isThisHost(record, here)) return false;
+  if (record.bootId !== null && record.bootId === here.bootId) return true;
+  return record.machineId !== null && here.machineId !== null;
+}
+
 /** Variables by which a batch system, or a launcher, marks what it started. */
 const ALLOCATION_VARIABLES = ['SLURM_JOB_ID', 'PBS_JOBID', 'COBALT_JOBID', 'LSB_JOBID'] as const;
 
@@ -47,11 +85,7 @@ export function mustNotStart(env: NodeJS.ProcessEnv = process.env): string | nul
 
 /** The pid namespace of this process: pids of another one mean nothing here. Null when it can't be read. */
 export function pidNamespace(): string | null {
-  try {
-    return fs.readlinkSync('/proc/self/ns/pid');
-  } catch {
-    return null;
-  }
+  return readPidNamespace() || null;
 }
 
 function readLine(file: string): string | null {

@@ -12,4 +12,5 @@ export {
   type ServerInfo,
 } from './layout.ts';
 export { addressOf, followServer, openDatabase, type OpenDatabase } from './open.ts';
-export { ensureServer, hasDied, moveServerHere, resetServer, serverStatus, stopServer } from './server.ts';
+export { ensureServer, moveServerHere, resetServer, serverStatus, stopServer } from './server.ts';
+export { hasDied, isCutOff } from './whose.ts';

@@ -20,12 +20,14 @@ import {
   expandHome,
   fileError,
   layoutOf,
+  STOPPED,
   writeAtomically,
   writeCredentials,
   writeServerInfo,
   type Credentials,
   type Layout,
 } from './layout.ts';
+import { refuseLostSettings } from './open.ts';
 import { makeDataDirectory, startPostmaster, stopPostmaster } from './postmaster.ts';
 import { checkListen } from './server.ts';
 
@@ -205,7 +207,7 @@ async function makeLocal(
   const started = (pid: number): void => aside.tell(`pid ${pid}`);
   await makeDataDirectory(layout, binaries, account, credentials, { listen, aborted: end.aborted, started });
   writeCredentials(layout.root, credentials);
-  const socketDir = socketDirectory(layout.root, account);
+  const socketDir = await socketDirectory(layout.root, account);
   aside.tell(`socket ${socketDir}`);
   let port: number;
   try {
@@ -226,9 +228,7 @@ async function makeLocal(
     database: DATABASE,
     boot_id: here.bootId,
     machine_id: here.machineId,
-    pid: null,
-    start_time: null,
-    socket_dir: null,
+    ...STOPPED,
     listen,
     postgres_bin: binaries.packaged ? null : binaries.directory,
   });
@@ -267,9 +267,7 @@ async function makeByUrl(layout: Layout, given: DatabaseAddress): Promise<void> 
     database: given.database,
     boot_id: null,
     machine_id: null,
-    pid: null,
-    start_time: null,
-    socket_dir: null,
+    ...STOPPED,
     listen: null,
     postgres_bin: null,
   });
@@ -282,6 +280,7 @@ async function prepare(maintenance: DatabaseAddress | null, address: DatabaseAdd
     await createDatabase(server, address.database);
   }
   await using db = connect(address, { applicationName: 'balsam init', max: 1, role: 'client' });
+  await refuseLostSettings(db, `${address.host}:${address.port}`);
   const major = await serverMajor(db);
   if (major < OLDEST_SERVER)
     throw new UserError(`the server is Postgres ${major}; ${OLDEST_SERVER} or newer is needed`);

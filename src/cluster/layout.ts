@@ -62,6 +62,13 @@ export interface ServerInfo {
   /** The postmaster, and its start time in clock ticks since boot; null when stopped. */
   pid: number | null;
   start_time: string | null;
+  /** The pid namespace in which `pid` is a number; null when stopped, or written by an older version. */
+  pid_namespace: string | null;
+  /** The directory that the server was started for, and the inode of its `balsamdb`: a copy has neither. Null when stopped. */
+  directory: string | null;
+  inode: string | null;
+  /** Whether it holds the files by the kernel's word (hold.ts); null when stopped or unknown. */
+  holds: boolean | null;
   /** Directory of the unix socket on that host; null when stopped. */
   socket_dir: string | null;
   /** Extra address that compute nodes reach, as ADDRESS/CIDR; null: only this host. */
@@ -77,7 +84,7 @@ export interface Credentials {
 }
 
 /** Types of the fields; `?` may be null. By hand: every command pays for this, and zod costs 6 ms to load (measured). */
-type Shape<T> = { readonly [K in keyof T]: 'string' | 'number' | 'string?' | 'number?' };
+type Shape<T> = { readonly [K in keyof T]: 'string' | 'number' | 'string?' | 'number?' | 'boolean?' };
 
 const SERVER_INFO: Shape<ServerInfo> = {
   kind: 'string',
@@ -88,6 +95,10 @@ const SERVER_INFO: Shape<ServerInfo> = {
   machine_id: 'string?',
   pid: 'number?',
   start_time: 'string?',
+  pid_namespace: 'string?',
+  directory: 'string?',
+  inode: 'string?',
+  holds: 'boolean?',
   socket_dir: 'string?',
   listen: 'string?',
   postgres_bin: 'string?',
@@ -114,6 +125,17 @@ function checkKind(info: ServerInfo, root: string): ServerInfo {
 export function readCredentials(root: string): Credentials {
   return readJson(layoutOf(root).credentials, CREDENTIALS, root);
 }
+
+/** What a record says of a server that does not run. */
+export const STOPPED = {
+  pid: null,
+  start_time: null,
+  pid_namespace: null,
+  directory: null,
+  inode: null,
+  holds: null,
+  socket_dir: null,
+} as const satisfies Partial<ServerInfo>;
 
 /** Replaces `server-info` in one step. */
 export function writeServerInfo(root: string, info: ServerInfo): void {
@@ -227,7 +249,9 @@ function parseFields<T extends object>(text: string, shape: Shape<T>, file: stri
   if (typeof value !== 'object' || value === null) throw damaged(file, 'no object');
   for (const [field, type] of Object.entries<string>(shape)) {
     const found: unknown = (value as Record<string, unknown>)[field];
-    if (found === null && type.endsWith('?')) continue;
+    // An older version did not know every field.
+    if (found === undefined && type.endsWith('?')) Object.assign(value, { [field]: null });
+    if ((found ?? null) === null && type.endsWith('?')) continue;
     if (typeof found !== type.replace('?', '')) throw damaged(file, field);
   }
   return value as T; // proven field by field

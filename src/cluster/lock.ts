@@ -20,11 +20,12 @@ import {
 } from '../base/limits.ts';
 import { processStartTime } from '../base/proc.ts';
 import { codeOf, fileError } from './layout.ts';
-import { pidNamespace, thisHost } from './host.ts';
+import { isThisHost, judgeRecorded, pidNamespace, thisHost, type HostIdentity } from './host.ts';
 
 interface Holder {
   host: string;
   boot_id: string | null;
+  machine_id: string | null;
   pid_namespace: string | null;
   pid: number;
   start_time: string | null;
@@ -120,13 +121,19 @@ function inspect(file: string, me: Holder): Inspection {
   }
   if (text === 'free') return { free: true };
   const holder = parseHolder(text);
-  if (holder === null || holder.host !== me.host) return { free: false, mtime };
+  if (holder === null || !isThisHost(hostOf(holder), hostOf(me))) return { free: false, mtime };
   if (holder.boot_id !== me.boot_id) return { free: true };
-  if (holder.pid_namespace !== me.pid_namespace) return { free: false, mtime };
-  const alive = processStartTime(holder.pid);
-  return alive === null || (holder.start_time !== null && alive !== holder.start_time)
-    ? { free: true }
-    : { free: false, mtime };
+  const judged = judgeRecorded({
+    bootId: holder.boot_id,
+    pidNamespace: holder.pid_namespace,
+    pid: holder.pid,
+    startTime: holder.start_time,
+  });
+  return judged === 'dead' ? { free: true } : { free: false, mtime };
+}
+
+function hostOf({ host, boot_id, machine_id }: Holder): HostIdentity {
+  return { hostname: host, bootId: boot_id, machineId: machine_id };
 }
 
 function ourselves(): Holder {
@@ -134,6 +141,7 @@ function ourselves(): Holder {
   return {
     host: here.hostname,
     boot_id: here.bootId,
+    machine_id: here.machineId,
     pid_namespace: pidNamespace(),
     pid: process.pid,
     start_time: processStartTime(process.pid),
@@ -149,6 +157,7 @@ function parseHolder(text: string): Holder | null {
     return {
       host: holder.host,
       boot_id: holder.boot_id ?? null,
+      machine_id: holder.machine_id ?? null,
       pid_namespace: holder.pid_namespace ?? null,
       pid: holder.pid,
       start_time: holder.start_time ?? null,

@@ -5,11 +5,13 @@
  * Must never print or log a password.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EXIT_FAILED, UserError, WorldError } from '../base/errors.ts';
+import { EXIT_FAILED, messageOf, UserError, WorldError } from '../base/errors.ts';
 import { SERVER_START_MS } from '../base/limits.ts';
 import { connect, type ConnectOptions, type Database, type DatabaseAddress } from '../store/connection.ts';
 import { checkSchema, migrate } from '../store/migrate.ts';
-import { belongsHere, elsewhere, ensureServer, reachableAddress } from './server.ts';
+import { lostSettings } from '../store/session-settings.ts';
+import { ensureServer } from './server.ts';
+import { elsewhere, isRunning, reachableAddress, refuseCopy, whereIs } from './whose.ts';
 import {
   codeOf,
   findDatabasePath,
@@ -35,13 +37,14 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
   const { path: given, mayStart = true, ...connectOptions } = options;
   const root = findDatabasePath(given);
   let info = readServerInfo(root);
-  // A record without a process is a stopped server: no need to be refused first.
-  if (mayStart && info.pid === null && belongsHere(info)) info = await ensureServer(root);
+  // A record whose process is gone is a server that is down; at its address there may be that of a copy, or its original.
+  if (mayStart && whereIs(root, info) === 'here' && !isRunning(root, info)) info = await ensureServer(root);
+  refuseCopy(root, info);
   try {
     return await open(root, info, connectOptions);
   } catch (error) {
     if (!mayStart || !isUnavailable(error)) throw inWords(error, root, info);
-    if (info.kind === 'local' && !belongsHere(info)) throw elsewhere(root, info);
+    if (info.kind === 'local' && whereIs(root, info) !== 'here') throw elsewhere(root, info);
     if (info.kind === 'url')
       throw new UserError(`the server at ${info.host}:${info.port} of ${root} does not answer`, EXIT_FAILED, {
         passing: true,
@@ -59,6 +62,14 @@ export async function openDatabase(options: OpenOptions): Promise<OpenDatabase> 
       info = await ensureServer(root);
     }
   }
+}
+
+/**
+ * UserError when this process can't log in to the server of `root`, as far as its files tell: for whoever leaves the
+ * connecting to a child. Starts the server when it is down.
+ */
+export async function prepareServer(root: string): Promise<void> {
+  addressOf(root, await ensureServer(root));
 }
 
 /** The address and login of the database at `root`, for whoever connects by other means. UserError when out of reach. */
@@ -80,6 +91,7 @@ export async function followServer(db: OpenDatabase): Promise<void> {
 async function open(root: string, info: ServerInfo, options: ConnectOptions): Promise<OpenDatabase> {
   const db = connect(addressOf(root, info), options);
   try {
+    await refuseLostSettings(db, root);
     await ensureSchema(db);
   } catch (error) {
     await db.close().catch(() => undefined); // what failed first is what the caller must hear
@@ -87,6 +99,20 @@ async function open(root: string, info: ServerInfo, options: ConnectOptions): Pr
   }
   return Object.assign(db, { path: root });
 }
+
+/** UserError when something between us and Postgres drops what our sessions set, whatever else works through it. */
+export async function refuseLostSettings(db: Database, root: string): Promise<void> {
+  const lost = await db.run((sql) => lostSettings(sql, db.role));
+  if (lost.length === 0) return;
+  throw new UserError(
+    `the server of ${root} does not keep what a session sets (${lost.join(', ')}): ${BETWEEN}`,
+    EXIT_FAILED,
+  );
+}
+
+/** What to do about a pooler. */
+const BETWEEN =
+  'is a connection pooler (pgbouncer) between? Give the address of Postgres itself (host and port in server-info, or `balsam init --url`)';
 
 /** An older schema is brought up to date; UserError of `migrate` when that must not be, or when the schema is newer. */
 async function ensureSchema(db: Database): Promise<void> {
@@ -115,6 +141,7 @@ const NOT_NOW = /^(57P0[123]|08...|CONNECTION_(CLOSED|DESTROYED|ENDED))$/;
 /** Whether `error` says that no server is there (now): nothing was done. */
 function isUnavailable(error: unknown): boolean {
   const codes = codesOf(error);
+  if (isOfPooler(error)) return false;
   if (codes.some((code) => NOT_LISTENING.includes(code) || NOT_NOW.test(code))) return true;
   return error instanceof WorldError && error.code === 'unavailable' && inWords(error, '', null) === error;
 }
@@ -128,6 +155,17 @@ function codesOf(error: unknown): string[] {
   return codes;
 }
 
+/** pgbouncer's words for a setting that it does not hand on. */
+function isOfPooler(error: unknown): boolean {
+  return /unsupported startup parameter/.test(innermost(error));
+}
+
+function innermost(error: unknown): string {
+  let at = error;
+  while (at instanceof Error && at.cause instanceof Error) at = at.cause;
+  return messageOf(at);
+}
+
 /** `inWords` for what failed after the opening; `error` itself when nobody but us can mend it. */
 export function spoken(error: unknown): unknown {
   return inWords(error, process.env['BALSAM_DB_PATH'] ?? 'the database', null);
@@ -138,6 +176,12 @@ function inWords(error: unknown, root: string, info: ServerInfo | null): unknown
   if (error instanceof UserError) return error;
   for (const code of codesOf(error)) {
     switch (code) {
+      case '08P01':
+        if (!isOfPooler(error)) break;
+        return new UserError(
+          `the server of ${root} refuses what a session sets (${innermost(error)}): ${BETWEEN}`,
+          EXIT_FAILED,
+        );
       case '28P01':
       case '28000':
         return new UserError(

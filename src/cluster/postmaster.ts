@@ -7,11 +7,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
+import { networkInterfaces } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import {
   SERVER_LOG_BYTES,
+  SERVER_LOGIN_S,
   SERVER_REAP_MS,
   SERVER_START_MS,
   SERVER_STOP_MS,
@@ -21,6 +23,7 @@ import { processStartTime } from '../base/proc.ts';
 import { readStat } from '../process/proc.ts';
 import { dataPlace, directorySetting, type ServerAccount } from './account.ts';
 import type { PostgresBinaries } from './binaries.ts';
+import { takeHold } from './hold.ts';
 import { codeOf, fileError, type Credentials, type Layout } from './layout.ts';
 
 /** A running postmaster. */
@@ -104,7 +107,7 @@ export async function makeDataDirectory(
   const words = await wordsOf(child, aborted);
   if (words !== null) throw initFailed(layout, words);
   fs.appendFileSync(path.join(layout.balsamdb, 'postgresql.conf'), CONFIGURATION);
-  const networks = ['127.0.0.1/32', ...(listen === null ? [] : [listen])];
+  const networks = listen === null ? [] : [listen];
   fs.writeFileSync(
     path.join(layout.balsamdb, 'pg_hba.conf'),
     `# Written once by balsam init. Passwords always; never trust.\nlocal all all scram-sha-256\n${networks
@@ -167,12 +170,16 @@ export async function startPostmaster(
   started: (pid: number) => void = () => undefined,
 ): Promise<Postmaster> {
   await untilReaped(layout);
+  // Without an address the port only names the socket; with one it must be free.
   const port = await freePort(where.preferredPort);
-  const addresses = ['127.0.0.1', ...(where.listen === null ? [] : [where.listen.split('/')[0] ?? ''])];
+  const asked = where.listen === null ? '' : (where.listen.split('/')[0] ?? '');
+  // Postgres starts with no address, and not with one that is another host's (a database that was moved, a new network).
+  const address = isOwnAddress(asked) ? asked : '';
   capLog(layout.postgresLog);
   const log = openLog(layout.postgresLog, account);
   const from = fs.fstatSync(log).size;
   const place = dataPlace(account, layout.balsamdb);
+  const hold = takeHold(layout, account);
   const child = spawn(
     path.join(binaries.directory, 'postgres'),
     [
@@ -181,19 +188,21 @@ export async function startPostmaster(
       ...place.settings.map((setting) => `--${setting}`),
       ...sharedMemory().map((setting) => `--${setting}`),
       `--port=${port}`,
-      `--listen_addresses=${addresses.join(',')}`,
+      `--listen_addresses=${address}`,
       `--unix_socket_directories=${where.socketDir}`,
       '--unix_socket_permissions=0700',
+      ...(setsLoginTime(layout) ? [] : [`--authentication_timeout=${SERVER_LOGIN_S}s`]),
     ],
     {
       ...account.switchTo,
       cwd: place.cwd,
       env: postgresEnvironment(),
       detached: true,
-      stdio: ['ignore', log, log],
+      stdio: ['ignore', log, log, ...(hold === null ? [] : [hold])],
     },
   );
   fs.closeSync(log);
+  if (hold !== null) fs.closeSync(hold);
   if (child.pid !== undefined) started(child.pid);
   let ended: string | null = null;
   child.once('error', (error) => (ended = error.message));
@@ -212,6 +221,24 @@ export async function startPostmaster(
   child.unref();
   const pid = child.pid ?? 0;
   return { pid, startTime: processStartTime(pid) ?? '', port, socketDir: where.socketDir };
+}
+
+/** Whether this host has the address, or it stands for all. */
+export function isOwnAddress(address: string): boolean {
+  if (address === '0.0.0.0' || address === '::') return true;
+  if (address.startsWith('127.')) return true;
+  return Object.values(networkInterfaces()).some((list) => list?.some((one) => one.address === address));
+}
+
+/** Whether a person has said how long a login may take; databases of older versions get our time too. */
+function setsLoginTime(layout: Layout): boolean {
+  return ['postgresql.conf', 'postgresql.auto.conf'].some((name) => {
+    try {
+      return /^\s*authentication_timeout\b/m.test(fs.readFileSync(path.join(layout.balsamdb, name), 'utf8'));
+    } catch {
+      return false; // Postgres says what is wrong with its own files
+    }
+  });
 }
 
 /**
@@ -309,6 +336,20 @@ export function lastWords(file: string, from = 0): string {
       .join('\n');
   } catch {
     return '';
+  }
+}
+
+/**
+ * Whether the pid file names a living process that surely works in another directory: the file was copied, or its number is
+ * another program's now. Postgres would take that process for a postmaster of these files.
+ */
+export function namesAnother(layout: Layout): boolean {
+  const pid = Number(pidFileLines(layout)?.[0]);
+  if (!Number.isInteger(pid) || pid <= 1 || processStartTime(pid) === null) return false;
+  try {
+    return fs.readlinkSync(`/proc/${pid}/cwd`) !== fs.realpathSync(layout.balsamdb);
+  } catch {
+    return false; // gone, or somebody's whose directory we may not know
   }
 }
 

@@ -9,17 +9,43 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
-import { SERVER_LOCK_POLL_MS, SERVER_START_MS } from '../base/limits.ts';
+import { SERVER_HELD_MS, SERVER_LOCK_POLL_MS, SERVER_START_MS } from '../base/limits.ts';
 import { processStartTime } from '../base/proc.ts';
 import { accountOf, assertReachable, removeSocketDirectory, socketDirectory } from './account.ts';
 import { findPostgres } from './binaries.ts';
-import { isThisHost, mustNotStart, thisHost } from './host.ts';
+import { holdOf } from './hold.ts';
+import { mustNotStart, pidNamespace, thisHost } from './host.ts';
 import { rememberDatabase } from './known.ts';
-import { layoutOf, readServerInfo, writeServerInfo, type Layout, type ServerInfo } from './layout.ts';
+import {
+  layoutOf,
+  readServerInfo,
+  STOPPED,
+  writeServerInfo,
+  type Layout,
+  type ServerInfo,
+} from './layout.ts';
 import { withLock } from './lock.ts';
-import { capLog, findPostmaster, startPostmaster, stopPostmaster } from './postmaster.ts';
+import {
+  capLog,
+  findPostmaster,
+  isOwnAddress,
+  namesAnother,
+  startPostmaster,
+  stopPostmaster,
+} from './postmaster.ts';
+import {
+  canConnect,
+  hasDied,
+  inodeOf,
+  isCutOff,
+  isRunning,
+  originalOf,
+  reachableAddress,
+  refuseCopy,
+  whereIs,
+} from './whose.ts';
 
-/** What `serverStatus` found. `elsewhere`: another host runs it, if it runs; `address` answers or not. */
+/** What `serverStatus` found. `elsewhere`: another host or container runs it, if it runs; `address` answers or not. */
 export interface ServerStatus {
   state: 'running' | 'stopped' | 'elsewhere';
   info: ServerInfo;
@@ -27,47 +53,55 @@ export interface ServerStatus {
   answers: boolean | null;
 }
 
-/** Whether the server of `info` is of the kind that this host starts. */
-export function belongsHere(info: ServerInfo): boolean {
-  return (
-    info.kind === 'local' &&
-    isThisHost({ hostname: info.host, bootId: info.boot_id, machineId: info.machine_id }, thisHost())
-  );
-}
-
-/** Whether it ran on this host and died without being stopped; reads nothing but /proc. */
-export function hasDied(info: ServerInfo): boolean {
-  return info.pid !== null && belongsHere(info) && !isRunning(info);
-}
-
 /**
  * The server's record after making sure that it runs. Starts it when it is down and this host may; concurrent calls,
  * also from other processes, start it once. For a server elsewhere or by URL nothing is started: connecting tells.
- * UserError when it is down and may not be started from here.
+ * UserError when it is down and may not be started from here, and for a copy of another database.
  */
 export async function ensureServer(root: string): Promise<ServerInfo> {
   const info = readServerInfo(root);
-  if (!belongsHere(info)) return info;
+  refuseCopy(root, info);
+  if (whereIs(root, info) !== 'here') return info;
   const layout = layoutOf(root);
-  if (isRunning(info)) {
+  if (isRunning(root, info) && !isCutOff(root, info)) {
     capLog(layout.postgresLog);
     return info;
   }
-  refuseOutside(root, info);
+  // One that a person started by hand is only written down.
+  if (isRunning(root, info))
+    refuseOutside(
+      root,
+      info,
+      `can't be reached any more, because its socket in ${info.socket_dir} was removed`,
+    );
+  else if (mustNotStart() !== null && findPostmaster(layout)?.ready !== true)
+    refuseOutside(root, info, 'is down');
   accountOf(layout.balsamdb); // whoever may not start it learns that before waiting for the lock
   return await withLock(layout.lock, async () => {
     const now = readServerInfo(root);
-    return isRunning(now) ? now : await start(root, now);
+    if (isRunning(root, now) && !isCutOff(root, now)) return now;
+    if (!isRunning(root, now)) return await start(root, now);
+    // A postmaster can't make its socket anew: those who are connected come back to the next one.
+    await stop(root);
+    return await start(root, readServerInfo(root));
   });
 }
 
 /** Stops the server. False when it did not run. UserError from where it may not be done. */
 export async function stopServer(root: string): Promise<boolean> {
-  refuseForeign(root, 'stop');
+  const info = refuseForeign(root, 'stop');
+  const why = mustNotStart();
+  if (why !== null)
+    throw new UserError(
+      `the server of ${root} is not stopped from here: ${why}, and others use it too. On ${info.host}, outside of it, run \`balsam server --stop\``,
+      EXIT_FAILED,
+    );
   const layout = layoutOf(root);
   accountOf(layout.balsamdb);
   return await withLock(layout.lock, async () => {
-    return await stop(root);
+    const stopped = await stop(root);
+    if (!stopped && holdOf(layout) === 'held') throw heldElsewhere(root);
+    return stopped;
   });
 }
 
@@ -77,7 +111,7 @@ export async function stopServer(root: string): Promise<boolean> {
  */
 export async function resetServer(root: string, options: { listen?: string } = {}): Promise<ServerInfo> {
   const info = refuseForeign(root, 'reset');
-  refuseOutside(root, info);
+  refuseOutside(root, info, 'is to be stopped and started');
   const layout = layoutOf(root);
   accountOf(layout.balsamdb);
   const listen = options.listen === undefined ? null : checkListen(options.listen);
@@ -93,21 +127,33 @@ export async function resetServer(root: string, options: { listen?: string } = {
   });
 }
 
-/** Whether it runs, without starting anything. */
+/** Whether it runs, without starting anything. UserError for a copy of another database. */
 export async function serverStatus(root: string): Promise<ServerStatus> {
   const info = readServerInfo(root);
-  if (belongsHere(info)) {
+  refuseCopy(root, info);
+  const where = whereIs(root, info);
+  if (where === 'here' && (isRunningAnyhow(root, info) || holdOf(layoutOf(root)) !== 'held'))
     return { state: isRunningAnyhow(root, info) ? 'running' : 'stopped', info, answers: null };
-  }
-  const answers = await canConnect(tcpHost(info), info.port);
-  if (info.kind === 'url') return { state: answers ? 'running' : 'stopped', info, answers };
+  const answers = await answersFromHere(root, info);
+  if (where === 'url') return { state: answers ? 'running' : 'stopped', info, answers };
   return { state: 'elsewhere', info, answers };
 }
 
+async function answersFromHere(root: string, info: ServerInfo): Promise<boolean> {
+  try {
+    const { host, port } = reachableAddress(root, info);
+    return await canConnect(host, port);
+  } catch (error) {
+    if (error instanceof UserError) return false; // there is no address for us
+    throw error;
+  }
+}
+
 /**
- * Makes this host the one that may start the server: for when the recorded one is gone for good (a rebuilt machine, a new
- * container). Refuses while the old one answers; what does not answer and still runs there would be destroyed, so only a
- * person may ask for it (`balsam server --connect --move-here`).
+ * Makes this host, and this container of it, the one that may start the server: for when the recorded one is gone for good
+ * (a rebuilt machine, a new container). Refuses while the old one answers, or holds the files on this machine; what does
+ * neither and still runs would be destroyed, so only a person may ask for it (`balsam server --connect --move-here`).
+ * A copy of another database gets a server of its own.
  */
 export async function moveServerHere(root: string): Promise<ServerInfo> {
   const layout = layoutOf(root);
@@ -116,42 +162,28 @@ export async function moveServerHere(root: string): Promise<ServerInfo> {
     const info = readServerInfo(root);
     if (info.kind === 'url')
       throw new UserError('this database is a server given by URL: there is nothing to move');
-    refuseOutside(root, info);
-    if (belongsHere(info)) return isRunning(info) ? info : await start(root, info);
-    if ((info.listen !== null || info.pid !== null) && (await canConnect(tcpHost(info), info.port))) {
+    refuseOutside(root, info, 'is to be started');
+    const original = originalOf(root, info);
+    if (original?.certain === true) return await start(root, { ...info, ...STOPPED, listen: null });
+    if (whereIs(root, info) === 'here') return isRunning(root, info) ? info : await start(root, info);
+    if (await answersFromHere(root, info)) {
       throw new UserError(
         `the server of ${root} answers on ${info.host}: stop it there first (\`balsam server --stop\`)`,
         EXIT_FAILED,
       );
     }
-    return await start(root, info);
+    if (holdOf(layout) === 'held') throw heldElsewhere(root);
+    // The old host's address is of no use here.
+    const listen = info.listen !== null && isOwnAddress(info.listen.split('/')[0] ?? '') ? info.listen : null;
+    return await start(root, { ...info, listen });
   });
 }
 
-/** Host and port (or socket directory) by which this process reaches the server. UserError when it can't. */
-export function reachableAddress(root: string, info: ServerInfo): { host: string; port: number } {
-  if (info.kind === 'url') return { host: info.host, port: info.port };
-  if (belongsHere(info)) {
-    // Another user of this host can't enter the socket's directory, and /tmp may have been cleaned: loopback then.
-    const socket = info.socket_dir === null ? null : path.join(info.socket_dir, `.s.PGSQL.${info.port}`);
-    return {
-      host: socket !== null && fs.existsSync(socket) ? (info.socket_dir ?? '') : '127.0.0.1',
-      port: info.port,
-    };
-  }
-  if (info.listen === null) throw elsewhere(root, info);
-  return { host: tcpHost(info), port: info.port };
-}
-
-/** The sentence for a server that is on another host and does not answer here. */
-export function elsewhere(root: string, info: ServerInfo): UserError {
-  const here = thisHost().hostname;
-  const why =
-    info.listen === null
-      ? `listens only there; this is ${here}. On ${info.host} run \`balsam server --reset --listen ADDRESS/CIDR\` with an address that ${here} reaches`
-      : `does not answer at ${tcpHost(info)}:${info.port}; this is ${here}. On ${info.host} run \`balsam server --connect\``;
+/** The sentence for files that a process of this machine holds that can't be seen from here. */
+function heldElsewhere(root: string): UserError {
   return new UserError(
-    `the server of ${root} belongs to the host ${info.host} and ${why}. (If ${info.host} is gone for good: \`balsam server --connect --move-here\`)`,
+    `a server of ${root} runs on this machine, in another container or pid namespace: the kernel shows that it has the files in use. ` +
+      'Use the database there, or stop it there first (`balsam server --stop`)',
     EXIT_FAILED,
   );
 }
@@ -187,6 +219,10 @@ export async function start(root: string, info: ServerInfo): Promise<ServerInfo>
     port: running.port,
     pid: running.pid,
     start_time: running.startTime,
+    pid_namespace: pidNamespace(),
+    directory: root,
+    inode: inodeOf(layout.balsamdb),
+    holds: holdOf(layout) === 'held',
     socket_dir: running.socketDir,
   };
   writeServerInfo(root, now);
@@ -203,9 +239,12 @@ async function startPatiently(root: string, info: ServerInfo): ReturnType<typeof
   const layout = layoutOf(root);
   const account = accountOf(layout.balsamdb);
   const binaries = findPostgres(info.postgres_bin, account);
-  const where = { socketDir: socketDirectory(root, account), listen: info.listen };
-  if (findPostmaster(layout) === null) removeStale(layout, info, where.socketDir);
+  const where = { socketDir: await socketDirectory(root, account), listen: info.listen };
+  if (findPostmaster(layout) === null && holdOf(layout) !== 'held')
+    removeStale(layout, info, where.socketDir);
   const deadline = performance.now() + SERVER_START_MS;
+  // Children of one that died here end by and by; of one that was never here nobody knows when.
+  const heldUntil = hasDied(root, info) ? deadline : performance.now() + SERVER_HELD_MS;
   // The port of last time first: what people noted down stays true.
   let preferredPort = info.port || null;
   for (;;) {
@@ -216,8 +255,11 @@ async function startPatiently(root: string, info: ServerInfo): ReturnType<typeof
         `the server of ${root} (pid ${found.pid}) is not ready yet: it may still be recovering, try again later`,
         EXIT_FAILED,
       );
+    const held = found === null && holdOf(layout) === 'held';
+    // Nobody else in this directory, or children of a killed postmaster that have not yet noticed its death.
+    if (held && performance.now() > heldUntil) throw heldElsewhere(root);
     try {
-      if (found === null)
+      if (found === null && !held)
         return await startPostmaster(layout, binaries, account, { ...where, preferredPort });
     } catch (error) {
       const words = error instanceof Error ? error.message : '';
@@ -237,8 +279,9 @@ function passes(layout: Layout, words: string): boolean {
 
 /**
  * Removes what a dead server left and what would make Postgres refuse when its pid is used by another program now. The
- * socket's directory is ours alone. The pid file goes only after a reboot of surely this machine: in the same boot it
- * guards against children of the dead server, which Postgres finds by it.
+ * socket's directory is ours alone, and nobody holds the files. The pid file goes only after a reboot of surely this
+ * machine, or when its process works in another directory: else it guards against children of a server that a person
+ * started by hand, which Postgres finds by it.
  */
 function removeStale(layout: Layout, info: ServerInfo, socketDir: string): void {
   for (const name of fs.readdirSync(socketDir)) {
@@ -246,16 +289,16 @@ function removeStale(layout: Layout, info: ServerInfo, socketDir: string): void 
   }
   const here = thisHost();
   const rebooted = info.boot_id !== null && here.bootId !== null && info.boot_id !== here.bootId;
-  if (rebooted && info.machine_id !== null && info.machine_id === here.machineId) {
+  const sameMachine = info.machine_id !== null && info.machine_id === here.machineId;
+  if ((rebooted && sameMachine) || namesAnother(layout))
     fs.rmSync(path.join(layout.balsamdb, 'postmaster.pid'), { force: true });
-  }
 }
 
 /** Stops it (the caller holds the lock) and takes away the socket's directory, which `start` makes anew. */
 export async function stop(root: string): Promise<boolean> {
   const stopped = await stopPostmaster(layoutOf(root));
   const info = readServerInfo(root);
-  writeServerInfo(root, { ...info, pid: null, start_time: null, socket_dir: null });
+  writeServerInfo(root, { ...info, ...STOPPED });
   if (info.socket_dir !== null) removeSocketDirectory(info.socket_dir);
   return stopped;
 }
@@ -270,15 +313,9 @@ function checkMajor(balsamdb: string, major: number): void {
   );
 }
 
-/** By the recorded process: its pid with its start time in this boot. What this costs is one file of /proc. */
-function isRunning(info: ServerInfo): boolean {
-  if (info.pid === null || info.start_time === null || info.boot_id !== thisHost().bootId) return false;
-  return processStartTime(info.pid) === info.start_time;
-}
-
 /** Also one that was started by hand, which only the owner of its files can see. */
 function isRunningAnyhow(root: string, info: ServerInfo): boolean {
-  if (isRunning(info)) return true;
+  if (isRunning(root, info)) return true;
   try {
     return findPostmaster(layoutOf(root)) !== null;
   } catch (error) {
@@ -292,40 +329,25 @@ function refuseForeign(root: string, verb: string): ServerInfo {
   const info = readServerInfo(root);
   if (info.kind === 'url')
     throw new UserError(`the server of ${root} was given by URL: whoever runs it must ${verb} it`);
-  if (!belongsHere(info)) {
-    throw new UserError(
-      `the server of ${root} belongs to the host ${info.host}, and this is ${thisHost().hostname}: ${verb} it there`,
-      EXIT_FAILED,
-    );
-  }
-  return info;
-}
-
-/** For starting: never from inside an allocation or a job, though the host be the right one. */
-function refuseOutside(root: string, info: ServerInfo): void {
-  const why = mustNotStart();
-  if (why === null) return;
+  refuseCopy(root, info);
+  const where = whereIs(root, info);
+  if (where === 'here') return info;
+  const whose =
+    where === 'namespace'
+      ? `another container or pid namespace of ${info.host} (pid ${info.pid} there)`
+      : `the host ${info.host}, and this is ${thisHost().hostname}`;
   throw new UserError(
-    `the server of ${root} is down, and it is not started from here: ${why}. On ${info.host}, outside of it, run \`balsam server --connect\` and try again`,
+    `the server of ${root} belongs to ${whose}: ${verb} it there. (If that is gone for good: \`balsam server --connect --move-here\`)`,
     EXIT_FAILED,
   );
 }
 
-function tcpHost(info: ServerInfo): string {
-  return info.kind === 'local' && info.listen !== null ? (info.listen.split('/')[0] ?? info.host) : info.host;
-}
-
-async function canConnect(host: string, port: number): Promise<boolean> {
-  return await new Promise((resolve) => {
-    const socket = host.startsWith('/')
-      ? net.connect({ path: path.join(host, `.s.PGSQL.${port}`) })
-      : net.connect({ host, port });
-    const done = (answer: boolean): void => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.setTimeout(3_000, () => done(false));
-    socket.once('connect', () => done(true));
-    socket.once('error', () => done(false));
-  });
+/** For starting: never from inside an allocation or a job, though the host be the right one. */
+function refuseOutside(root: string, info: ServerInfo, what: string): void {
+  const why = mustNotStart();
+  if (why === null) return;
+  throw new UserError(
+    `the server of ${root} ${what}, and it is not started from here: ${why}. On ${info.host}, outside of it, run \`balsam server --connect\` and try again`,
+    EXIT_FAILED,
+  );
 }

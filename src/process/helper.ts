@@ -58,6 +58,11 @@ export class Helpers {
     return this.#nursery?.pid;
   }
 
+  /** Its directory was removed, and is there again. */
+  listenAnew(): void {
+    this.#nursery?.listenAnew();
+  }
+
   /** After its helpers were closed. */
   async close(): Promise<void> {
     await this.#nursery?.close();

@@ -52,7 +52,7 @@ const SAID = z.object({
 
 export class Nursery {
   readonly #options: NurseryOptions;
-  readonly #server: net.Server;
+  #server: net.Server;
   readonly #path: string;
   /** Asked for, and not there yet. */
   readonly #asked = new Map<string, Birth>();
@@ -65,10 +65,23 @@ export class Nursery {
   constructor(options: NurseryOptions) {
     this.#options = options;
     this.#path = path.join(options.directory, 'h');
-    this.#server = net.createServer((socket) => this.#onConnection(socket));
+    this.#server = this.#listen();
+  }
+
+  #listen(): net.Server {
+    const server = net.createServer((socket) => this.#onConnection(socket));
     // Nobody can reach us then: who is asked for never says hello, and its end tells why.
-    this.#server.on('error', (error) => (this.#listening = error.message));
-    this.#server.listen({ path: this.#path, backlog: 1_024 });
+    server.on('error', (error) => (this.#listening = error.message));
+    server.listen({ path: this.#path, backlog: 1_024 });
+    return server;
+  }
+
+  /** Listens anew at the same path, from which somebody has removed the socket; who is connected stays so. */
+  listenAnew(): void {
+    // First: closing removes what is at its path.
+    this.#server.close();
+    this.#listening = null;
+    this.#server = this.#listen();
   }
 
   get pid(): number | undefined {

@@ -13,12 +13,11 @@ import {
   CONNECT_TIMEOUT_S,
   DEADLOCK_ROUNDS,
   DEFAULT_CONNECTIONS,
-  IDLE_IN_TRANSACTION_MS,
   STATEMENT_DEADLINE_MS,
-  STATEMENT_TIMEOUT_MS,
   STREAM_ROWS,
   TCP_KEEPALIVE_S,
 } from '../base/limits.ts';
+import { sessionSettings } from './session-settings.ts';
 
 export interface DatabaseAddress {
   /** Directory of the unix socket, or a host. */
@@ -63,34 +62,6 @@ export interface Database {
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
-
-/** Settings of a coordinator's sessions: the guarded joins must start from the batch (measured: 2 to 15 times slower
- * else), and nothing waits longer than the client does. */
-const COORDINATOR_SETTINGS = {
-  enable_seqscan: 'off',
-  enable_hashjoin: 'off',
-  enable_mergejoin: 'off',
-  enable_bitmapscan: 'off',
-  enable_sort: 'off',
-  random_page_cost: '1.1',
-  plan_cache_mode: 'force_generic_plan',
-  max_parallel_workers_per_gather: '0',
-  jit: 'off',
-  statement_timeout: String(STATEMENT_TIMEOUT_MS),
-  idle_in_transaction_session_timeout: String(IDLE_IN_TRANSACTION_MS),
-  tcp_keepalives_idle: String(TCP_KEEPALIVE_S),
-  tcp_keepalives_interval: String(TCP_KEEPALIVE_S),
-  tcp_keepalives_count: '3',
-  tcp_user_timeout: String(STATEMENT_DEADLINE_MS),
-};
-
-/** Of every session, whatever the site has set. The guards and the fence count on a statement seeing a row as it is when the
- * wait for it is over (PROTOCOL 1; under `repeatable read` it fails instead); and what was acknowledged is forgotten
- * elsewhere, so that a crash must not undo it (PROTOCOL 6, 12; with `off` it does). */
-const SETTINGS = { default_transaction_isolation: 'read committed', synchronous_commit: 'on' };
-/** Settings of everybody else's: the tables are in memory more often than not, and with Postgres' own figure for a random
- * page a count of a million jobs reads the whole table instead of an index (measured). Compiling costs more than it gains. */
-const CLIENT_SETTINGS = { random_page_cost: '1.1', jit: 'off' };
 
 /** A pool for `address`; nothing is sent before the first query. */
 export function connect(address: DatabaseAddress, opts: ConnectOptions): Database {
@@ -245,8 +216,7 @@ class Pool implements Database {
       socket: () => sockets.open(),
       connection: {
         application_name: applicationName,
-        ...SETTINGS,
-        ...(role === 'coordinator' ? COORDINATOR_SETTINGS : CLIENT_SETTINGS),
+        ...sessionSettings(role),
       },
     };
     // `socket` is an option of postgres.js that its types leave out.

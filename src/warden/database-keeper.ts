@@ -5,7 +5,7 @@
  */
 import { messageOf } from '../base/errors.ts';
 import { oneAtATime } from '../base/one-at-a-time.ts';
-import { ensureServer, hasDied, mustNotStart, readServerInfoLater } from '../cluster/index.ts';
+import { ensureServer, hasDied, isCutOff, mustNotStart, readServerInfoLater } from '../cluster/index.ts';
 
 /** Between two tries to start the server, milliseconds: whoever needs it at once starts it before us. */
 const REVIVE_MS = 5_000;
@@ -39,9 +39,15 @@ export class DatabaseKeeper {
 
   readonly #revive = oneAtATime(async () => {
     try {
-      if (mustNotStart() !== null || !hasDied(await readServerInfoLater(this.#dbPath))) return;
+      if (mustNotStart() !== null) return;
+      const info = await readServerInfoLater(this.#dbPath);
+      const died = hasDied(this.#dbPath, info);
+      if (!died && !isCutOff(this.#dbPath, info)) return;
       await ensureServer(this.#dbPath);
-      this.#onNote('the server of the database had died: it was started again');
+      const what = died
+        ? 'the server of the database had died'
+        : "the socket of the database's server was gone";
+      this.#onNote(`${what}: it was started again`);
     } catch (error) {
       const why = messageOf(error);
       if (why !== this.#said && this.#tries !== null) this.#onNote(why);

@@ -12,7 +12,7 @@ import { judgeProcess, processIdentity } from '../../native-free/process-identit
 import { OWNER_FILE } from '../agent/names.ts';
 import { environmentAtEntry } from '../base/entry.ts';
 import { removeChannelDirectories } from '../agent/socket-directory.ts';
-import { layoutOf } from '../cluster/layout.ts';
+import { fileError, layoutOf } from '../cluster/layout.ts';
 import { makeLauncherKeys, writeKeyFile } from '../wire/curve.ts';
 
 export interface LauncherFiles {
@@ -44,8 +44,12 @@ export async function makeLauncherFiles(dbPath: string, startedAt: Date): Promis
   const tag = randomBytes(4).toString('hex');
   const name = `${hostname()}-${process.pid}-${tag}`;
   const directory = path.join(layout.keys, name);
-  makeLogDirectory(layout.log);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  try {
+    makeLogDirectory(layout.log);
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw fileError(error, layout.keys);
+  }
   const at = (file: string): string => path.join(directory, file);
   const stamp = startedAt.toISOString().slice(0, 19).replace('T', '_').replaceAll(':', '');
   const files: LauncherFiles = {
@@ -84,12 +88,10 @@ export async function removeAbandonedFiles(dbPath: string): Promise<void> {
   const keys = layoutOf(dbPath).keys;
   for (const name of await readdir(keys).catch(() => [])) {
     const directory = path.join(keys, name);
-    // oxlint-disable-next-line no-await-in-loop -- no hurry, and no burst of reads on a shared file system
     const text = await readFile(path.join(directory, OWNER_FILE), 'utf8').catch(() => null);
     const owner = text === null ? null : ownerSchema.safeParse(safeJson(text)).data;
     if (!owner || judgeProcess(owner) !== 'dead') continue;
-    removeChannelDirectories(owner.tag);
-    // oxlint-disable-next-line no-await-in-loop
+    await removeChannelDirectories(owner.tag).catch(() => undefined);
     await rm(directory, { recursive: true, force: true }).catch(() => undefined);
   }
 }
@@ -109,8 +111,8 @@ export function writeJson(file: string, value: unknown): void {
 }
 
 /** Keys and environment are of no use to anybody once the launcher has ended, nor what a killed agent left on this host. */
-export function removeLauncherFiles(files: LauncherFiles): void {
-  removeChannelDirectories(files.tag);
+export async function removeLauncherFiles(files: LauncherFiles): Promise<void> {
+  await removeChannelDirectories(files.tag);
   rmSync(files.directory, { recursive: true, force: true });
 }
 

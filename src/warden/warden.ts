@@ -19,6 +19,7 @@ import { CHAIN, KILL_GRACE_MS, NO_AGENT_END_MS, assertChain } from '../base/limi
 import { EXIT_DONE, EXIT_LEFT, lastWords, type Done, type LeftOver } from '../core/last-words.ts';
 import { needOpenFiles } from '../base/open-files.ts';
 import type { ToWarden } from '../coordinator/config.ts';
+import { socketPlace } from '../base/socket-place.ts';
 import { detectMpi, type MpiFlavour } from '../process/mpi/flavour.ts';
 import {
   makeLauncherFiles,
@@ -82,6 +83,8 @@ export async function runLauncher(options: LauncherOptions, watch: LauncherWatch
   const nodes = chosenNodes(options);
   checkGpus(options);
   const mpi = options.launch === 'mpirun' ? await needMpi(options.mpi) : null;
+  // Agents of this machine use the same place: a person hears of it before anything was started.
+  if (options.launch === 'local') await socketPlace();
   const startedAt = systemClock.monotonic();
   void removeAbandonedFiles(options.dbPath);
   for (let time = 1; ; time++) {
@@ -94,7 +97,7 @@ export async function runLauncher(options: LauncherOptions, watch: LauncherWatch
       if (!end.fenced || time >= LIVES) return end;
       watch.onNote('this launcher was declared dead: its jobs were ended, another begins in its place');
     } finally {
-      removeLauncherFiles(files);
+      await removeLauncherFiles(files);
     }
   }
 }

@@ -183,7 +183,7 @@ test.serial(
 );
 
 test.serial('a server given by URL is used and never started or stopped', async (t) => {
-  const host = await newDatabase(t);
+  const host = await newDatabase(t, { listen: '127.0.0.1/32' });
   const { port, user, password } = addressOf(host, await ensureServer(host));
   const url = `postgres://${user}:${password}@127.0.0.1:${port}/postgres`;
   const root = path.join(openDirectory(t), 'db');
