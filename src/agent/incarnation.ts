@@ -217,6 +217,8 @@ export class Incarnation {
         return this.#send(e.body);
       case 'open-helper':
         return this.#seats.open(e.helper);
+      case 'close-helper':
+        return this.#seats.closeOne(e.helper);
       case 'start':
         return this.#seats.start(e);
       case 'kill':

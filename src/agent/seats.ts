@@ -39,6 +39,8 @@ export class Seats {
   readonly #post: (event: AgentEvent) => void;
   readonly #makers: Helpers;
   readonly #helpers = new Map<number, Helper>();
+  /** Closed, and not gone yet. */
+  readonly #leaving = new Set<Helper>();
   /** What was given to a helper, or still looks for its mpirun, by token; whether a kill has come. */
   readonly #given = new Map<number, { helper: number; job: string; killed: boolean }>();
   #guard!: Guard;
@@ -80,6 +82,15 @@ export class Seats {
     });
   }
 
+  /** It has no job. */
+  closeOne(index: number): void {
+    const helper = this.#helpers.get(index);
+    if (!helper) return;
+    this.#helpers.delete(index);
+    this.#leaving.add(helper);
+    void helper.close().then(() => this.#leaving.delete(helper));
+  }
+
   start(e: Extract<AgentEffect, { kind: 'start' }>): void {
     void this.#start(e).catch((error: unknown) => {
       const { helper, token } = e;
@@ -106,7 +117,7 @@ export class Seats {
   /** Nothing of them is left when this resolves. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#helpers.values()].map((h) => h.close()));
+    await Promise.all([...this.#helpers.values(), ...this.#leaving].map((h) => h.close()));
     await this.#makers.close();
     await this.#guard.close();
   }

@@ -16,7 +16,7 @@ import type { HelperEvent, StartRequest, WireEvent } from './helper-messages.ts'
 import { endByMarker } from './marker.ts';
 import { Nursery, type Birth, type Line, type NurseryOptions } from './nursery.ts';
 import { shippedFile } from './shipped.ts';
-import { spawnPiped } from './spawn.ts';
+import { isShortage, spawnPiped } from './spawn.ts';
 import { together } from '../base/together.ts';
 
 export type { Bytes, HelperEvent, StartRequest } from './helper-messages.ts';
@@ -242,6 +242,9 @@ export async function chooseHelper(
   const first = await probePython(python ?? 'python3');
   const second = first.ok || python !== undefined ? null : await probePython(SYSTEM_PYTHON);
   const probed = second?.ok === true ? second : first;
+  // The node is short of processes: the next start of an agent looks again. A helper in Node would be many times as large.
+  if (wanted === 'auto' && !probed.ok && probed.short)
+    throw new UserError(`python3 could not be tried: ${probed.problem}`, EXIT_FAILED);
   // The program itself: what is on PATH may be a script of a version manager, which costs a tenth of a second each time.
   if (probed.ok) return { kind: 'python', python: probed.executable };
   if (wanted === 'auto') return { kind: 'node' };
@@ -250,7 +253,7 @@ export async function chooseHelper(
 
 function probePython(
   python: string,
-): Promise<{ ok: true; executable: string } | { ok: false; problem: string }> {
+): Promise<{ ok: true; executable: string } | { ok: false; problem: string; short: boolean }> {
   return new Promise((resolve) => {
     execFile(python, ['-I', '-S', '-c', PYTHON_PROBE], { timeout: PROBE_MS }, (error, stdout, stderr) => {
       const [word, executable = ''] = stdout.split('\n');
@@ -259,6 +262,7 @@ function probePython(
       else
         resolve({
           ok: false,
+          short: isShortage((error as NodeJS.ErrnoException | null)?.code),
           problem: stderr.trim().split('\n').at(-1) || (error?.message ?? 'it said nothing'),
         });
     });

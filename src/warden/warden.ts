@@ -18,6 +18,7 @@ import { makeLog, type Logger } from '../base/log.ts';
 import { CHAIN, KILL_GRACE_MS, NO_AGENT_END_MS, assertChain } from '../base/limits.ts';
 import { EXIT_DONE, EXIT_LEFT, lastWords, type Done, type LeftOver } from '../core/last-words.ts';
 import { needOpenFiles } from '../base/open-files.ts';
+import { needProcesses } from '../base/processes.ts';
 import type { ToWarden } from '../coordinator/config.ts';
 import { socketPlace } from '../base/socket-place.ts';
 import { detectMpi, type MpiFlavour } from '../process/mpi/flavour.ts';
@@ -81,6 +82,7 @@ export async function runLauncher(options: LauncherOptions, watch: LauncherWatch
   assertChain(CHAIN);
   needOpenFiles();
   const nodes = chosenNodes(options);
+  needProcesses(options.launch === 'local' ? nodes.length : 0);
   checkGpus(options);
   const mpi = options.launch === 'mpirun' ? await needMpi(options.mpi) : null;
   // Agents of this machine use the same place: a person hears of it before anything was started.

@@ -308,6 +308,8 @@ class Incarnation {
       }
       case 'open-helper':
         return this.#node.openHelper(e.helper);
+      case 'close-helper':
+        return this.#node.closeHelper(e.helper);
       case 'start':
         return this.#node.start(e);
       case 'kill':

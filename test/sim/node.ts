@@ -169,6 +169,13 @@ export class NodeSim {
     this.#helpers.set(helper, makeHelper());
   }
 
+  closeHelper(helper: number): void {
+    const h = this.#helpers.get(helper);
+    this.#o.world.check((h?.running ?? null) === null, `helper ${helper} is closed and runs something`);
+    if (h) h.dead = true;
+    this.#helpers.delete(helper);
+  }
+
   start(e: Extract<AgentEffect, { kind: 'start' }>): void {
     const h = this.#helpers.get(e.helper)!;
     h.queue.push({ token: e.token, start: e });

@@ -54,6 +54,8 @@ export type AgentEvent =
 export type AgentEffect =
   | { kind: 'send'; body: Body }
   | { kind: 'open-helper'; helper: number }
+  /** It runs nothing, and its process is wanted for something else. */
+  | { kind: 'close-helper'; helper: number }
   | { kind: 'start'; helper: number; token: number; job: Job; app: App; allocation: Allocation }
   | { kind: 'kill'; helper: number; token: number; graceMs: number }
   | { kind: 'recall'; helper: number; token: number }

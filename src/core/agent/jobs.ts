@@ -75,7 +75,7 @@ export function pump(s: AgentState, now: number, effects: AgentEffect[]): number
   let taken = 0;
   for (const live of s.queue) {
     if (taken >= most || !hasRoomToStart(s)) break;
-    const free = s.seats.findIndex((x) => x.running === null);
+    const free = freeSeat(s);
     if (free < 0 && s.seats.length >= s.config.maxHelpers) break;
     const allocation = take(s.slots, need(live.job));
     if (!allocation) break;
@@ -143,6 +143,15 @@ function seat(s: AgentState, live: Live, helper: number, effects: AgentEffect[])
 function mayStart(s: AgentState, now: number): boolean {
   if (s.phase !== 'working' || s.draining || !s.guardAlive || s.echoedAt === null) return false;
   return now - s.echoedAt < s.config.chain.agentTerm;
+}
+
+/** One whose helper is there, if possible; -1 for none. */
+function freeSeat(s: AgentState): number {
+  const first = s.seats.findIndex((x) => x.running === null);
+  // Only a shortage closes helpers.
+  if (first < 0 || s.short === null || s.seats[first]!.open) return first;
+  const open = s.seats.findIndex((x) => x.running === null && x.open);
+  return open < 0 ? first : open;
 }
 
 function openSeat(s: AgentState, helper: number, effects: AgentEffect[]): void {

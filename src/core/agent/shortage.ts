@@ -26,6 +26,7 @@ export function noteShort(
   now: number,
   effects: AgentEffect[],
 ): void {
+  closeIdle(s, effects);
   const runs = runsOf(s);
   const before = s.short;
   if (before !== null && token < before.token) {
@@ -45,6 +46,16 @@ export function noteShort(
   if (before === null) {
     const text = `the node is short, fewer jobs run at a time: ${reason}`;
     effects.push({ kind: 'log', level: 'warn', text, rule: 'PROTOCOL 10', often: true });
+  }
+}
+
+/** Helpers without a job take what others lack; one stays, for the next try. */
+function closeIdle(s: AgentState, effects: AgentEffect[]): void {
+  let kept = 0;
+  for (const [helper, at] of s.seats.entries()) {
+    if (!at.open || at.running !== null || kept++ === 0) continue;
+    at.open = false;
+    effects.push({ kind: 'close-helper', helper });
   }
 }
 

@@ -62,6 +62,8 @@ export function agentLines(e: AgentEffect): string[] {
       return bodyLines(e.body);
     case 'open-helper':
       return [`open ${e.helper}`];
+    case 'close-helper':
+      return [`close ${e.helper}`];
     case 'start':
       return [`run ${e.helper}/${e.token} ${ref(e.job)}`];
     case 'kill':
