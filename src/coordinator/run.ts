@@ -46,6 +46,8 @@ const RESCUE_EVERY_MS = 60_000;
 const EXIT_CODES = { left: 0, failed: EXIT_FAILED, fenced: 3 };
 /** How often the warden is told how far we are, milliseconds. */
 const PROGRESS_MS = 500;
+/** How often a launcher without work looks what it cannot take, milliseconds. Guess: what a person who waits looks at. */
+const LEFT_LOOK_MS = 60_000;
 
 /** How a coordinator ends that its core, or its row, has told to. */
 type End = Omit<Extract<ToWarden, { kind: 'end' }>, 'kind'>;
@@ -356,6 +358,25 @@ class Coordinator {
     if (!this.#over) await rescueDead(this.#work, this.#session.id, this.#log);
   });
 
+  #leftDue = 0;
+  #leftSaid = '';
+  /** One that stays without work says which jobs it cannot take; one that leaves soon says so then. */
+  readonly #sayLeft = oneAtATime(async () => {
+    const s = this.#state;
+    const now = systemClock.monotonic();
+    const stays = (s.config.idleExitMs ?? Infinity) >= LEFT_LOOK_MS;
+    const idle = s.phase === 'running' && s.dry && s.entries.size === 0 && this.#waiting.now(0).count > 0;
+    if (!stays || !idle || s.fits === null || now < this.#leftDue) return;
+    this.#leftDue = now + LEFT_LOOK_MS;
+    const over = await this.#performer.leftOver(s.fits);
+    if (over === null || over.text === '' || this.#over) return;
+    // What it may take is only not taken yet.
+    if (over.reasons.some(({ code }) => code === 'open')) return;
+    const said = JSON.stringify(over.reasons.map(({ code, count }) => [code, count]));
+    if (said !== this.#leftSaid) this.#toWarden({ kind: 'left', text: over.text });
+    this.#leftSaid = said;
+  });
+
   readonly #count = oneAtATime(async () => {
     await this.#waiting.look((limit) => this.#performer.countRunnable(limit), takenBy(this.#state));
     if (!this.#over) this.#tellCounts();
@@ -364,6 +385,7 @@ class Coordinator {
   #tellProgress(): void {
     this.#tellHealth();
     this.#count();
+    this.#sayLeft();
   }
 
   #tellCounts(): void {

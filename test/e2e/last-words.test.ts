@@ -103,6 +103,19 @@ test.serial('jobs that do not fit: how many, and which number is too big', async
   await remove('fit');
 });
 
+test.serial('one that stays says which jobs it cannot take', async (t) => {
+  await world.jobs([{ workflow: 'stays', application: 'quick', num_nodes: 5 }]);
+  const launcher = world.launcher(['--wf-filter', 'stays', '--persistent']);
+  await until(
+    () =>
+      launcher.err.includes('balsam: 1 job waits that this launcher cannot take: its num_nodes 5 is more'),
+    () => launcher.out + launcher.err,
+  );
+  launcher.child.kill('SIGTERM');
+  t.is(await launcher.exit(), 3);
+  await remove('stays');
+});
+
 test.serial(
   'jobs of another owner, held by another launcher, at rest; and a filter without a match',
   async (t) => {
