@@ -33,13 +33,14 @@ export const doctorCommand = defineCommand({
   meta: { name: 'doctor', description: 'Look at everything that a launcher needs' },
   args: { ...JSON_OPTION },
   async run({ args }) {
-    const [{ databaseChecks }, { machineChecks }] = await Promise.all([
+    const [{ databaseChecks }, { limitChecks }, { machineChecks }] = await Promise.all([
       import('./doctor-database.ts'),
+      import('./doctor-limits.ts'),
       import('./doctor-machine.ts'),
     ]);
     const look = lookOf();
     let failed = 0;
-    for (const { name, look: examine } of [...machineChecks(), ...databaseChecks()]) {
+    for (const { name, look: examine } of [...limitChecks(), ...machineChecks(), ...databaseChecks()]) {
       const found = await examined(examine);
       if (found.status === 'FAIL') failed++;
       await printLine(args.json === true ? jsonLine('check', { name, ...found }) : lineOf(name, found, look));

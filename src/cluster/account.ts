@@ -171,6 +171,22 @@ export async function socketDirectory(root: string, account: ServerAccount): Pro
   return directory;
 }
 
+/**
+ * Words before initdb, which refuses a user without an entry in passwd (containers with a uid of their own): in a user
+ * namespace it sees one that is there, and what it makes is ours all the same. Postgres itself needs no name.
+ */
+export function nameFor(account: ServerAccount): string[] {
+  if ('uid' in account.switchTo || lookUp(String(account.uid)) !== null) return [];
+  const known = UNPRIVILEGED.map((name) => lookUp(name)).find((one) => one !== null);
+  const words = ['unshare', '--user', `--map-user=${known?.uid ?? 0}`];
+  const run = spawnSync(words[0] ?? '', [...words.slice(1), 'true'], { stdio: 'ignore', timeout: 30_000 });
+  if (run.status === 0) return words;
+  throw new UserError(
+    `user ${account.uid} has no entry in passwd, and Postgres' initdb needs one: add it (or use libnss_wrapper), or use a server with --url`,
+    EXIT_FAILED,
+  );
+}
+
 function ourselves(): ServerAccount {
   const uid = process.getuid?.() ?? 0;
   assert(uid !== 0, 'root never runs Postgres as itself');

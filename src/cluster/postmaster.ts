@@ -21,7 +21,7 @@ import {
 } from '../base/limits.ts';
 import { processStartTime } from '../base/proc.ts';
 import { readStat } from '../process/proc.ts';
-import { dataPlace, directorySetting, type ServerAccount } from './account.ts';
+import { dataPlace, directorySetting, nameFor, type ServerAccount } from './account.ts';
 import type { PostgresBinaries } from './binaries.ts';
 import { takeHold } from './hold.ts';
 import { codeOf, fileError, type Credentials, type Layout } from './layout.ts';
@@ -82,9 +82,11 @@ export async function makeDataDirectory(
   const place = dataPlace(account, layout.balsamdb);
   const password = openUnnamed(layout.root, `${credentials.password}\n`, account);
   const memory = sharedMemory();
+  const [program = '', ...before] = [...nameFor(account), path.join(binaries.directory, 'initdb')];
   const child = spawn(
-    path.join(binaries.directory, 'initdb'),
+    program,
     [
+      ...before,
       `--pgdata=${place.name}`,
       `--username=${credentials.user}`,
       '--pwfile=/dev/stdin',
