@@ -82,7 +82,7 @@ export async function makeDataDirectory(
   const place = dataPlace(account, layout.balsamdb);
   const password = openUnnamed(layout.root, `${credentials.password}\n`, account);
   const memory = sharedMemory();
-  const [program = '', ...before] = [...nameFor(account), path.join(binaries.directory, 'initdb')];
+  const [program, ...before] = [...nameFor(account), path.join(binaries.directory, 'initdb')];
   const child = spawn(
     program,
     [
