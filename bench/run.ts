@@ -21,12 +21,13 @@ import { create } from './create.ts';
 import { dispatch } from './dispatch.ts';
 import { latency } from './latency.ts';
 import { noOp } from './no-op.ts';
+import { runTimes } from './run-times.ts';
 import { slots } from './slots.ts';
 import { start } from './start.ts';
 import { store } from './store.ts';
 import { list, record, ROOT, type Result, type Row, type RowOptions } from './support/figures.ts';
 
-const ROWS: readonly Row[] = [noOp, dispatch, store, create, latency, slots, start];
+const ROWS: readonly Row[] = [noOp, dispatch, store, create, latency, slots, start, runTimes];
 
 /** A file system in memory on every Linux that has one. */
 const MEMORY = '/dev/shm';

@@ -26,19 +26,26 @@ export function environment(given: Readonly<Record<string, string>> = {}): Recor
   return env;
 }
 
-let compiled: string | undefined;
+const made = new Map<string, string>();
 
-/** Path of the compiled loop, or null where there is no C compiler. It is removed when this process ends. */
+/** Path of the compiled loop, or null where there is no C compiler. */
 export function cLoop(directory: string): string | null {
-  if (compiled !== undefined) return compiled;
-  const compiler = ['cc', 'gcc', 'clang'].find((name) => found(name) !== null);
+  return compiled('loop', directory);
+}
+
+/** Path of a program of bench/c, compiled into `directory`, or null where there is no C compiler. It is removed when this
+ * process ends. */
+export function compiled(name: 'loop' | 'stamps', directory: string): string | null {
+  const known = made.get(name);
+  if (known !== undefined) return known;
+  const compiler = ['cc', 'gcc', 'clang'].find((one) => found(one) !== null);
   if (compiler === undefined) return null;
   const place = mkdtempSync(path.join(directory, 'balsam-bench-c-'));
   process.once('exit', () => rmSync(place, { recursive: true, force: true }));
-  const program = path.join(place, 'loop');
-  execFileSync(compiler, ['-O2', '-o', program, path.join(ROOT, 'bench/c/loop.c')]);
-  compiled = program;
-  return compiled;
+  const program = path.join(place, name);
+  execFileSync(compiler, ['-O2', '-o', program, path.join(ROOT, `bench/c/${name}.c`)]);
+  made.set(name, program);
+  return program;
 }
 
 export interface LoopRate {

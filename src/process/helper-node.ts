@@ -178,8 +178,7 @@ function start(request: WireStart): void {
     const env = buildEnv(base, request);
     const file = findCommand(request, env);
     pin(request.c === null ? ownCpus : request.c.join(','));
-    const startedAt = monotonic();
-    const child = launch(request, file, env, out);
+    const { child, startedAt } = launch(request, file, env, out);
     if (child.pid === undefined) {
       child.once('error', (error) => {
         say(
@@ -207,7 +206,13 @@ function withReason(error: NodeJS.ErrnoException, file: string): Error {
   return why === null ? error : Object.assign(new Error(why), { code: error.code });
 }
 
-function launch(request: WireStart, file: string, env: Map<string, string>, out: number): ChildProcess {
+/** The process, and the time just before it. */
+function launch(
+  request: WireStart,
+  file: string,
+  env: Map<string, string>,
+  out: number,
+): { child: ChildProcess; startedAt: number } {
   const cwd = toText(request.d);
   const argv = request.a.map(toText);
   const path = toText(file);
@@ -219,15 +224,18 @@ function launch(request: WireStart, file: string, env: Map<string, string>, out:
     if (textName === null || textValue === null) plain = false;
     else set[textName] = textValue;
   }
-  if (!plain || lowerFor !== null) return startThroughShell(request, file, env, out, lowerFor);
   const words = argv as string[];
-  return spawn(path as string, words.slice(1), {
+  const startedAt = monotonic();
+  if (!plain || lowerFor !== null)
+    return { child: startThroughShell(request, file, env, out, lowerFor), startedAt };
+  const child = spawn(path as string, words.slice(1), {
     argv0: words[0],
     cwd: cwd as string,
     env: set,
     detached: true,
     stdio: ['ignore', out, out],
   });
+  return { child, startedAt };
 }
 
 function pin(list: string): void {

@@ -20,7 +20,7 @@ interface Line {
   ratios: Record<string, number>;
 }
 
-for (const row of ['no-op', 'dispatch', 'store', 'create', 'latency', 'slots', 'start']) {
+for (const row of ['no-op', 'dispatch', 'store', 'create', 'latency', 'slots', 'start', 'run-times']) {
   test.serial(`row ${row} runs small and gives figures`, async (t) => {
     t.timeout(240_000);
     const place = mkdtempSync(path.join(tmpdir(), 'balsam-bench-test-'));
@@ -51,5 +51,8 @@ test('an unknown row is refused with the names of those that there are', async (
   const error = await t.throwsAsync(run(process.execPath, [BENCH, 'nothing']), { any: true });
   const { code, stderr } = error as unknown as { code: number; stderr: string };
   t.is(code, 2);
-  t.regex(stderr, /no row nothing; there are: no-op, dispatch, store, create, latency, slots, start/);
+  t.regex(
+    stderr,
+    /no row nothing; there are: no-op, dispatch, store, create, latency, slots, start, run-times/,
+  );
 });

@@ -4,9 +4,9 @@
  * cores any single one may wait for its turn.
  */
 import { spawnSync } from 'node:child_process';
-import fs from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { ROOT } from '../helpers/program.ts';
 import { unless } from '../helpers/unless.ts';
 import { makeWorld, type World } from './_world.ts';
 
@@ -16,30 +16,13 @@ const NO_GCC =
 const CLOSE_MS = 5;
 const JOBS = 6;
 /** Busy cores get so many rounds until one job of each length had a moment without waiting. */
-const ROUNDS = 8;
-
-/** Milliseconds to run → two stamps in its output, nanoseconds since 1970. */
-const STAMPS = `
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-static long long now(void) { struct timespec t; clock_gettime(CLOCK_REALTIME, &t); return t.tv_sec * 1000000000LL + t.tv_nsec; }
-int main(int argc, char **argv) {
-  long long from = now();
-  long ms = atol(argv[1]);
-  struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
-  nanosleep(&t, NULL);
-  printf("%lld %lld\\n", from, now());
-  return 0;
-}
-`;
+const ROUNDS = 12;
 
 let world: World;
 test.before(async () => {
   world = await makeWorld();
   if (NO_GCC !== null) return;
-  const source = path.join(world.home, 'stamps.c');
-  fs.writeFileSync(source, STAMPS);
+  const source = path.join(ROOT, 'bench/c/stamps.c');
   const made = spawnSync('gcc', ['-O1', '-o', path.join(world.home, 'stamps'), source], { encoding: 'utf8' });
   if (made.status !== 0) throw new Error(`gcc: ${made.stderr}`);
   await world.command('stamps', path.join(world.home, 'stamps'));

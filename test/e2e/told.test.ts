@@ -44,7 +44,7 @@ for (const [helper, signal] of [
       const first = world.launcher(['--consume-all', '--nodes', '3', '--helper', helper]);
       await running([again, never, ranks]);
       first.child.kill(signal);
-      t.is(await first.exit(), 0, first.err);
+      t.is(await first.exit(), 3, first.err);
       t.regex(await world.output(again), /checkpoint at \d+/);
       t.deepEqual((await world.states(again)).slice(-3), ['RUNNING', 'RUN_TIMEOUT', 'RESTART_READY']);
       t.regex(await world.messages(again), /told to end because its launcher left: exit code 0/);
@@ -88,7 +88,7 @@ test.serial('the time limit: the same; who is killed by its user stays killed', 
   await running([again, killed]);
   const done = await world.balsam(['kill', killed, '--yes']);
   t.is(done.code, 0, done.err);
-  t.is(await launcher.exit(), 0, launcher.err);
+  t.is(await launcher.exit(), 3, 'jobs are left');
   t.regex(launcher.out, /the time limit is reached/);
   t.deepEqual((await world.states(again)).slice(-2), ['RUN_TIMEOUT', 'RESTART_READY']);
   t.is((await world.row(killed)).state, 'USER_KILLED');

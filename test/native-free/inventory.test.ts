@@ -7,7 +7,7 @@ import { availableParallelism, hostname } from 'node:os';
 import test from 'ava';
 import fc from 'fast-check';
 import { formatCpuList, intersectCpus, parseCpuList } from '../../native-free/cpu-list.ts';
-import { readCgroupLimits } from '../../native-free/cgroup.ts';
+import { oomCountFile, readCgroupLimits } from '../../native-free/cgroup.ts';
 import { readGpus } from '../../native-free/gpu.ts';
 import { readAvailableMemoryBytes, readInventory } from '../../native-free/inventory.ts';
 import {
@@ -261,3 +261,34 @@ test('a leader that ended while its threads run is alive', (t) => {
 function statusOf(allowed: string): Record<string, string> {
   return { 'proc/self/status': `Cpus_allowed_list:\t${allowed}\n` };
 }
+
+test('the file that counts kills for want of memory: of our group in version 2 and 1, of the host where no group counts', (t) => {
+  const scope = 'sys/fs/cgroup/user.slice/user-1000.slice/session-2.scope';
+  const vmstat = { 'proc/vmstat': 'nr_free_pages 5\noom_kill 3\n' };
+  const events = 'low 0\nhigh 0\nmax 0\noom 0\noom_kill 0\noom_group_kill 0\n';
+  const second = makeTree(t, { ...laptop(), ...vmstat, [`${scope}/memory.events`]: events });
+  t.is(oomCountFile(second), `${second}/${scope}/memory.events`);
+  // A scope without the controller: the slice above counts.
+  const above = makeTree(t, {
+    ...laptop(),
+    ...vmstat,
+    'sys/fs/cgroup/user.slice/user-1000.slice/memory.events': events,
+  });
+  t.is(oomCountFile(above), `${above}/sys/fs/cgroup/user.slice/user-1000.slice/memory.events`);
+  const first = makeTree(t, {
+    ...vmstat,
+    'proc/self/cgroup': '4:memory:/slurm/job_7\n0::/\n',
+    'proc/self/mountinfo': '30 24 0:25 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n',
+    'sys/fs/cgroup/memory/slurm/job_7/memory.oom_control': 'oom_kill_disable 0\nunder_oom 0\noom_kill 2\n',
+  });
+  t.is(oomCountFile(first), `${first}/sys/fs/cgroup/memory/slurm/job_7/memory.oom_control`);
+  // An old kernel's has no count.
+  const old = makeTree(t, {
+    ...vmstat,
+    'proc/self/cgroup': '4:memory:/\n',
+    'proc/self/mountinfo': '30 24 0:25 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n',
+    'sys/fs/cgroup/memory/memory.oom_control': 'oom_kill_disable 0\nunder_oom 0\n',
+  });
+  t.is(oomCountFile(old), `${old}/proc/vmstat`);
+  t.is(oomCountFile(makeTree(t, { 'proc/vmstat': 'nr_free_pages 5\n' })), null);
+});
