@@ -9,22 +9,28 @@ import { EXIT_FAILED, UserError } from './errors.ts';
 const OF_A_LAUNCHER = 18;
 const OF_AN_AGENT = 13;
 
-/** UserError where a launcher with so many agents here could not begin. */
-export function needProcesses(agents: number): void {
-  const limit = processesLimit();
-  if (limit === Infinity || process.getuid?.() === 0) return;
-  const there = threadsOf(process.getuid?.() ?? 0);
-  const wanted = OF_A_LAUNCHER + OF_AN_AGENT * agents;
-  if (there + wanted <= limit) return;
-  throw new UserError(
-    `this user may have ${limit} processes and threads and has ${there}: a launcher needs ${wanted} more; raise the limit by \`ulimit -u\``,
-    EXIT_FAILED,
-  );
+/** How many processes and threads this user may have, and has; null where nothing limits them. */
+export function processesOfUser(): { limit: number; used: number } | null {
+  const limit = /^Max processes\s+(\d+)/m.exec(read('/proc/self/limits'))?.[1];
+  const uid = process.getuid?.() ?? 0;
+  // Root is not held to it.
+  return limit === undefined || uid === 0 ? null : { limit: Number(limit), used: threadsOf(uid) };
 }
 
-function processesLimit(): number {
-  const limit = /^Max processes\s+(\d+)/m.exec(read('/proc/self/limits'))?.[1];
-  return limit === undefined ? Infinity : Number(limit);
+/** Of a launcher with so many agents on this machine, before its first job. */
+export function processesOfLauncher(agents: number): number {
+  return OF_A_LAUNCHER + OF_AN_AGENT * agents;
+}
+
+/** UserError where a launcher with so many agents here could not begin. */
+export function needProcesses(agents: number): void {
+  const user = processesOfUser();
+  const wanted = processesOfLauncher(agents);
+  if (user === null || user.used + wanted <= user.limit) return;
+  throw new UserError(
+    `this user may have ${user.limit} processes and threads and has ${user.used}: a launcher needs ${wanted} more; raise the limit by \`ulimit -u\``,
+    EXIT_FAILED,
+  );
 }
 
 function threadsOf(uid: number): number {

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { processesOfLauncher, processesOfUser } from '../base/processes.ts';
 import { fail, ok, warn } from './doctor.ts';
 import type { Check, Finding } from './doctor.ts';
 
@@ -17,31 +18,16 @@ export function limitChecks(): Check[] {
 
 /** How many more this user may start: threads count, and root is not held to it. */
 function processes(): Finding {
-  const limit = /^Max processes\s+(\S+)/m.exec(fs.readFileSync('/proc/self/limits', 'utf8'))?.[1];
-  if (limit === undefined || limit === 'unlimited' || process.geteuid?.() === 0) return ok('no limit');
-  const used = threadsOf(process.geteuid?.() ?? -1);
-  const what = `${Math.max(0, Number(limit) - used)} more for this user (ulimit -u ${limit}, ${used} in use)`;
-  return Number(limit) - used < PROCESSES_WARN
-    ? warn(what, 'raise ulimit -u: a launcher needs about 50, and each job that runs a few more')
+  const user = processesOfUser();
+  if (user === null) return ok('no limit');
+  const { limit, used } = user;
+  const what = `${Math.max(0, limit - used)} more for this user (ulimit -u ${limit}, ${used} in use)`;
+  return limit - used < PROCESSES_WARN
+    ? warn(
+        what,
+        `raise ulimit -u: a launcher needs ${processesOfLauncher(1)}, and each job that runs a few more`,
+      )
     : ok(what);
-}
-
-function threadsOf(uid: number): number {
-  let count = 0;
-  for (const pid of fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    const status = readMaybe(`/proc/${pid}/status`);
-    if (Number(/^Uid:\s+\d+\s+(\d+)/m.exec(status)?.[1] ?? -2) === uid)
-      count += Number(/^Threads:\s+(\d+)/m.exec(status)?.[1] ?? 1);
-  }
-  return count;
-}
-
-function readMaybe(file: string): string {
-  try {
-    return fs.readFileSync(file, 'utf8');
-  } catch {
-    return ''; // it has ended
-  }
 }
 
 function temporary(): Finding {

@@ -107,7 +107,7 @@ unless(NOT_ROOT, test.serial)('a user with few processes: all jobs run, fewer at
 
 unless(NOT_ROOT, test.serial)('a user with too few processes for a launcher: one sentence', async (t) => {
   await makeJobs(1, 1);
-  const ran = await sh(`ulimit -u ${threads() + 20}; ${LAUNCH}`);
+  const ran = await sh(`ulimit -u ${threads() + 30}; ${LAUNCH}`);
   t.is(ran.code, 1);
   t.regex(
     ran.err,
