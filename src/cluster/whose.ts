@@ -143,9 +143,11 @@ function isSameFile(one: string, other: string): boolean {
 export function socketDirectoryOf(root: string, info: ServerInfo): string | null {
   if (info.socket_dir === null || info.kind === 'url') return null;
   const name = `.s.PGSQL.${info.port}`;
-  // What we may not look into is still there: the connection says that it is not ours.
-  if (!isGone(path.join(info.socket_dir, name))) return info.socket_dir;
+  const socket = path.join(info.socket_dir, name);
+  if (fs.existsSync(socket)) return info.socket_dir;
   if (info.pid === null || whereIs(root, info) !== 'here') return null;
+  // What we may not look into is still there: the connection says that it is not ours.
+  if (!isGone(socket)) return info.socket_dir;
   const through = `/proc/${info.pid}/root${info.socket_dir}`;
   return isGone(path.join(through, name)) ? null : through;
 }
