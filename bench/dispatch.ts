@@ -10,14 +10,14 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgentFile } from '../src/agent/config.ts';
-import type { CoordinatorFile, ToWarden } from '../src/coordinator/config.ts';
+import type { CoordinatorFile, ToWarden } from '../src/launcher/coordinator-file.ts';
 import {
   makeLauncherFiles,
   removeLauncherFiles,
   writeJson,
   withLog,
   type LauncherFiles,
-} from '../src/warden/files.ts';
+} from '../src/launcher/files.ts';
 import { BenchDatabase } from './support/balsam.ts';
 import { CpuMeter } from './support/cpu.ts';
 import { list, medians, ROOT, rounded, type Result, type Row, type RowOptions } from './support/figures.ts';

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { commandOf } from '../src/cli/seldom.ts';
-import { topicText } from '../src/cli/topics.ts';
+import { topicText } from '../src/cli/input/topics.ts';
 import { publish, root } from './generated.mjs';
 
 const { version, description } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));

@@ -7,7 +7,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, rmdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { closeBalsam } from '../../src/client/index.ts';
-import { addressOf, openDatabase, type OpenDatabase } from '../../src/cluster/open.ts';
+import { addressOf, openDatabase, type OpenDatabase } from '../../src/server/open.ts';
 import type { DatabaseAddress } from '../../src/store/connection.ts';
 import { ROOT, type RowOptions } from './figures.ts';
 import { environment } from './programs.ts';

@@ -4,11 +4,11 @@
  * many jobs in how long, and how long leases and commits took. `bare` takes the fence out of the statements that are sent.
  */
 import { MAX_BATCH } from '../../src/base/limits.ts';
-import { openDatabase } from '../../src/cluster/open.ts';
-import { commitBatch, type EndRow } from '../../src/store/commit-store.ts';
+import { openDatabase } from '../../src/server/open.ts';
+import { commitBatch, type EndRow } from '../../src/store/launcher/commit.ts';
 import type { Database, Queries } from '../../src/store/connection.ts';
-import { leave, registerLauncher } from '../../src/store/launcher-store.ts';
-import { leaseJobs, type LeasedJob } from '../../src/store/lease-store.ts';
+import { leave, registerLauncher } from '../../src/store/launcher/row.ts';
+import { leaseJobs, type LeasedJob } from '../../src/store/launcher/lease.ts';
 
 const [path, connections, batch, fence, jobs] = process.argv.slice(2);
 const count = Number(connections);

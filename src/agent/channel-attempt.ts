@@ -7,8 +7,8 @@
  */
 import { writeJson } from '../base/json.ts';
 import { MAX_DATA_BYTES } from '../base/limits.ts';
-import type { JobRecord, Request } from '../core/job-channel.ts';
-import type { JsonValue } from '../core/query.ts';
+import type { JobRecord, Request } from '../model/job-channel.ts';
+import type { JsonValue } from '../model/query.ts';
 
 export type PatchRequest = Extract<Request, { op: 'job.patch' }>;
 

@@ -15,7 +15,7 @@ import {
   type Answer,
   type ChannelErrorCode,
   type HelloAnswer,
-} from '../core/job-channel.ts';
+} from '../model/job-channel.ts';
 import type { Attempt } from './channel-attempt.ts';
 
 /** Longest first line, bytes: a token has about 80. Guess. */

@@ -7,7 +7,7 @@ import type { Refusals } from '../base/refusals.ts';
 import { socketPlace } from '../base/socket-place.ts';
 import type { JobChannel } from './job-channel.ts';
 import type { NodeSetup } from './node-setup.ts';
-import { channelDirectory, isSocketThere } from './socket-directory.ts';
+import { channelDirectory, isSocketThere } from '../launcher/socket-directory.ts';
 
 /** Between two looks, milliseconds: always, and before a start. Guess: a running job that connects within the half second
  * after a clean-up does not reach us. */

@@ -10,7 +10,7 @@ import type { GpuGrant } from '../../native-free/gpu-grant.ts';
 import { judgeProcess } from '../../native-free/process-identity.ts';
 import { systemClock } from '../base/clock.ts';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
-import { OWNER_FILE } from './names.ts';
+import { OWNER_FILE } from '../launcher/names.ts';
 
 const identity = z.object({
   pid: z.int(),

@@ -20,7 +20,7 @@ import { ChannelDoor } from './channel-door.ts';
 import { JobChannel } from './job-channel.ts';
 import type { NodeSetup } from './node-setup.ts';
 import { identityOf, Seats } from './seats.ts';
-import { channelDirectory, removeChannelDirectory } from './socket-directory.ts';
+import { channelDirectory, removeChannelDirectory } from '../launcher/socket-directory.ts';
 
 export type IncarnationEnd = 'left' | 'rejoin';
 

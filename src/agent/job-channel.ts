@@ -17,9 +17,9 @@ import {
   type JobRecord,
   type Request,
   type RequestId,
-} from '../core/job-channel.ts';
+} from '../model/job-channel.ts';
 import type { AgentEvent } from '../core/agent/event.ts';
-import type { JsonValue } from '../core/query.ts';
+import type { JsonValue } from '../model/query.ts';
 import { Attempt } from './channel-attempt.ts';
 import { ChannelRoom, Connection } from './channel-connection.ts';
 

@@ -7,7 +7,7 @@ import { judgeProcess, processIdentity } from '../../native-free/inventory.ts';
 import type { Logger } from '../base/log.ts';
 import { endByMarker } from '../process/marker.ts';
 import { listPids, readEnviron } from '../process/proc.ts';
-import { AGENT_ENV, INCARNATION_ENV } from './names.ts';
+import { AGENT_ENV, INCARNATION_ENV } from '../launcher/names.ts';
 
 /** Names this agent in the environment of what it starts: `pid:start:uid:boot:namespace`. */
 export function agentMarker(): string {

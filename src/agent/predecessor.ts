@@ -15,8 +15,8 @@ import { CHAIN } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import { judgeProcess, type ProcessIdentity } from '../../native-free/process-identity.ts';
 import { endByMarker } from '../process/marker.ts';
-import { INCARNATION_ENV } from './names.ts';
-import { channelDirectoriesOf, removeChannelDirectory } from './socket-directory.ts';
+import { INCARNATION_ENV } from '../launcher/names.ts';
+import { channelDirectoriesOf, removeChannelDirectory } from '../launcher/socket-directory.ts';
 
 const FILE = 'agent.json';
 /** Between two looks at a guard that is about to end, milliseconds. */

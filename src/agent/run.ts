@@ -8,7 +8,7 @@
 import { readFile } from 'node:fs/promises';
 import { newId } from '../base/ids.ts';
 import { systemClock } from '../base/clock.ts';
-import { AGENT_CPU_ENV } from './names.ts';
+import { AGENT_CPU_ENV } from '../launcher/names.ts';
 import { AGENT_ALONE_LOOK_MS, AGENT_ALONE_MS, AGENT_ORPHAN_MS, CHAIN, assertChain } from '../base/limits.ts';
 import { onLeaveSignal } from '../base/entry.ts';
 import { makeLog } from '../base/log.ts';
@@ -31,7 +31,7 @@ import {
 } from './config.ts';
 import { endOrphans } from './orphans.ts';
 import { provenPredecessor } from './predecessor.ts';
-import { sweepChannelDirectories } from './socket-directory.ts';
+import { sweepChannelDirectories } from '../launcher/socket-directory.ts';
 import { Incarnation, type Before, type IncarnationEnd } from './incarnation.ts';
 import type { NodeSetup } from './node-setup.ts';
 import { jobsSideBySide } from '../process/side-by-side.ts';

@@ -12,7 +12,7 @@ import { detectMpi, type MpiFlavour } from '../process/mpi/flavour.ts';
 import { isShortage } from '../process/spawn.ts';
 import type { ChannelDoor } from './channel-door.ts';
 import type { JobChannel } from './job-channel.ts';
-import { AGENT_ENV, INCARNATION_ENV } from './names.ts';
+import { AGENT_ENV, INCARNATION_ENV } from '../launcher/names.ts';
 import type { NodeSetup } from './node-setup.ts';
 import { agentMarker } from './orphans.ts';
 import { writeAgentRecord } from './predecessor.ts';

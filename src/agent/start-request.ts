@@ -2,7 +2,7 @@
  * From a job to what a helper starts: directory, output, argv, environment. Pure but for what it is told of the node.
  */
 import { UserError } from '../base/errors.ts';
-import { jobDirectory, outputName, workdirFault } from '../core/job-directory.ts';
+import { jobDirectory, outputName, workdirFault } from '../model/job-directory.ts';
 import type { App, Job } from '../core/messages.ts';
 import type { Allocation } from '../core/slots.ts';
 import { jobArgv, splitWords, withEnvscript } from '../process/command.ts';

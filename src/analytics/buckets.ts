@@ -1,6 +1,6 @@
 /** Time cut into buckets of a width that people can read: a second, a minute, a quarter of an hour, a week. Pure. */
 import { REPORT_BUCKETS } from '../base/client-limits.ts';
-import type { TimeBuckets } from '../store/report-rows.ts';
+import type { TimeBuckets } from '../store/history/rows.ts';
 
 /** Seconds. Each divides a day or is whole days, so that edges fall on round times. */
 const WIDTHS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200];

@@ -8,17 +8,17 @@ import { REPORT_GROUPS } from '../base/client-limits.ts';
 import { UserError } from '../base/errors.ts';
 import { CHAIN } from '../base/limits.ts';
 import type { Database, Queries } from '../store/connection.ts';
-import { launcherLedger, ledgerLaunchers } from '../store/ledger-store.ts';
-import type { LedgerLauncher, TimeBuckets, Waste } from '../store/report-rows.ts';
+import { launcherLedger, ledgerLaunchers } from '../store/history/ledger.ts';
+import type { LedgerLauncher, TimeBuckets, Waste } from '../store/history/rows.ts';
 import {
   applicationTimes,
   failureGroups,
   inSnapshot,
   recordedSpan,
   stateChanges,
-} from '../store/report-store.ts';
-import type { RecordedSpan } from '../store/report-store.ts';
-import { likePattern } from '../store/query-sql.ts';
+} from '../store/history/report.ts';
+import type { RecordedSpan } from '../store/history/report.ts';
+import { likePattern } from '../store/jobs/query-sql.ts';
 import { bucketsOf, cutTo } from './buckets.ts';
 import { millisecondsOf } from './interval.ts';
 import { statesOverTime, throughputOverTime } from './states.ts';

@@ -1,6 +1,6 @@
 /** What a report is: plain data, with the same names for scripts and, in snake_case, for programs. */
 import type { Moment } from './interval.ts';
-import type { ApplicationTimes, FailureGroup, Waste } from '../store/report-rows.ts';
+import type { ApplicationTimes, FailureGroup, Waste } from '../store/history/rows.ts';
 import type { StateCounts, Throughput } from './states.ts';
 
 /** One bucket of time. */

@@ -1,6 +1,6 @@
 /** Jobs by state over time, and throughput: both are sums of the changes that the store counted by bucket. Pure. */
-import type { JobState } from '../core/job.ts';
-import type { StateChange } from '../store/report-rows.ts';
+import type { JobState } from '../model/job.ts';
+import type { StateChange } from '../store/history/rows.ts';
 
 export type StateCounts = Partial<Record<JobState, number>>;
 

@@ -1,5 +1,5 @@
 /** The waste ledger as people read it: node-seconds by category, of launchers, of buckets of time, and of all. Pure. */
-import type { LedgerRow, Waste } from '../store/report-rows.ts';
+import type { LedgerRow, Waste } from '../store/history/rows.ts';
 
 /** The parts of a total, in the order in which they are shown. */
 export const WASTE_PARTS = [

@@ -3,7 +3,7 @@
  * not know any more is `finished`; nothing is deleted, so that one can still see what was submitted.
  */
 import type { Database } from '../store/connection.ts';
-import { listQueuedLaunches, updateQueuedLaunch } from '../store/queued-launch-store.ts';
+import { listQueuedLaunches, updateQueuedLaunch } from '../store/queued-launches.ts';
 import type { QueuedLaunchRow } from '../store/rows.ts';
 import { chooseScheduler } from './choose.ts';
 import { readBatchSettings } from './settings.ts';

@@ -4,11 +4,7 @@
  */
 import path from 'node:path';
 import type { Database } from '../store/connection.ts';
-import {
-  deleteQueuedLaunches,
-  insertQueuedLaunch,
-  updateQueuedLaunch,
-} from '../store/queued-launch-store.ts';
+import { deleteQueuedLaunches, insertQueuedLaunch, updateQueuedLaunch } from '../store/queued-launches.ts';
 import type { QueuedLaunchRow } from '../store/rows.ts';
 import { chooseScheduler } from './choose.ts';
 import { balsamBin, findTemplate, renderTemplate, writeScript, type ScriptValues } from './render.ts';

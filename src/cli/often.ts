@@ -1,14 +1,14 @@
 /** The commands that people type most, all about the database. They share nearly all their code, and are built into one file. */
-import { appCommand } from './app.ts';
-import { explainCommand } from './explain.ts';
-import { jobCommand } from './job.ts';
-import { killCommand, killjobCommand } from './killjob.ts';
-import { lsCommand } from './ls.ts';
-import { makeDummiesCommand } from './make-dummies.ts';
-import { modifyCommand } from './modify.ts';
-import { cdCommand, outputCommand } from './output.ts';
-import { resetCommand, retryCommand } from './retry.ts';
-import { rmCommand } from './rm.ts';
+import { appCommand } from './commands/app.ts';
+import { explainCommand } from './commands/explain.ts';
+import { jobCommand } from './commands/job.ts';
+import { killCommand, killjobCommand } from './commands/killjob.ts';
+import { lsCommand } from './commands/ls.ts';
+import { makeDummiesCommand } from './commands/make-dummies.ts';
+import { modifyCommand } from './commands/modify.ts';
+import { cdCommand, outputCommand } from './commands/output.ts';
+import { resetCommand, retryCommand } from './commands/retry.ts';
+import { rmCommand } from './commands/rm.ts';
 import { general, start } from './run.ts';
 
 export const OFTEN = {

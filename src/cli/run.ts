@@ -6,10 +6,10 @@ import { stripVTControlCharacters } from 'node:util';
 import { renderUsage, runCommand } from 'citty';
 import type { ArgsDef, CommandDef } from 'citty';
 import { EXIT_FAILED, EXIT_USAGE, messageOf, UserError, WorldError } from '../base/errors.ts';
-import { spoken } from '../cluster/open.ts';
-import { lookOf } from './look.ts';
-import { asksHelp, canonical } from './options.ts';
-import { wrapped } from './wrap.ts';
+import { spoken } from '../server/open.ts';
+import { lookOf } from './output/look.ts';
+import { asksHelp, canonical } from './input/options.ts';
+import { wrapped } from './output/wrap.ts';
 
 const EXIT_BUG = 70;
 

@@ -5,16 +5,16 @@ import { commandNamed, COMMANDS, isCommand } from './commands.ts';
 import { general, guarded, start } from './run.ts';
 
 const LOAD: { readonly [name: string]: () => Promise<CommandDef> } = {
-  init: async () => general((await import('./init.ts')).initCommand),
-  server: async () => general((await import('./server.ts')).serverCommand),
-  which: async () => general((await import('./which.ts')).whichCommand),
-  watch: async () => general((await import('./watch.ts')).watchCommand),
-  report: async () => general((await import('./report.ts')).reportCommand),
-  log: async () => general((await import('./log.ts')).logCommand),
-  doctor: async () => general((await import('./doctor.ts')).doctorCommand),
-  launcher: async () => general((await import('./launcher.ts')).launcherCommand),
-  'submit-launch': async () => general((await import('./submit-launch.ts')).submitLaunchCommand),
-  completion: async () => general((await import('./completion.ts')).completionCommand),
+  init: async () => general((await import('./commands/init.ts')).initCommand),
+  server: async () => general((await import('./commands/server.ts')).serverCommand),
+  which: async () => general((await import('./commands/which.ts')).whichCommand),
+  watch: async () => general((await import('./watch/watch.ts')).watchCommand),
+  report: async () => general((await import('./report/report.ts')).reportCommand),
+  log: async () => general((await import('./commands/log.ts')).logCommand),
+  doctor: async () => general((await import('./doctor/doctor.ts')).doctorCommand),
+  launcher: async () => general((await import('./commands/launcher.ts')).launcherCommand),
+  'submit-launch': async () => general((await import('./commands/submit-launch.ts')).submitLaunchCommand),
+  completion: async () => general((await import('./commands/completion.ts')).completionCommand),
 };
 
 /** Any command, also of the others: what completion asks. */
@@ -35,7 +35,7 @@ export async function startSeldom(name: string, raw: readonly string[]): Promise
 /** The page of a topic, or else what `COMMAND --help` prints. */
 async function help(raw: readonly string[]): Promise<number> {
   const name = commandNamed(raw[0] ?? '');
-  const { TOPICS } = await import('./topics.ts');
+  const { TOPICS } = await import('./input/topics.ts');
   if (raw.length === 1 && isCommand(name) && !TOPICS.includes(name))
     return start(name, (await commandOf(name))!, ['--help']);
   return guarded(() => topic(raw));
@@ -43,12 +43,12 @@ async function help(raw: readonly string[]): Promise<number> {
 
 async function topic([word = '', ...more]: readonly string[]): Promise<void> {
   if (more.length > 0) throw new UserError(`help: ${JSON.stringify(more[0])} is one word too many`);
-  const { topicText } = await import('./topics.ts');
+  const { topicText } = await import('./input/topics.ts');
   process.stdout.write(topicText(word, Object.keys(COMMANDS)));
 }
 
 async function suggest(words: readonly string[]): Promise<void> {
-  const { complete } = await import('./complete.ts');
+  const { complete } = await import('./input/complete.ts');
   for (const { value, about } of await complete(words, commandOf))
     process.stdout.write(`${value}\t${about}\n`);
 }

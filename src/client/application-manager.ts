@@ -6,12 +6,12 @@
  */
 import { UserError } from '../base/errors.ts';
 import { didYouMean } from '../base/suggest.ts';
-import { APPLICATION_TEXTS } from '../core/job-channel.ts';
-import type { ApplicationFields } from '../core/job-channel.ts';
-import { isJsonObject } from '../core/json.ts';
-import { compareTexts, matches } from '../core/query.ts';
-import type { Condition, Query, Selection } from '../core/query.ts';
-import { applicationFault, shown } from '../store/job-values.ts';
+import { APPLICATION_TEXTS } from '../model/job-channel.ts';
+import type { ApplicationFields } from '../model/job-channel.ts';
+import { isJsonObject } from '../model/json.ts';
+import { compareTexts, matches } from '../model/query.ts';
+import type { Condition, Query, Selection } from '../model/query.ts';
+import { applicationFault, shown } from '../store/jobs/values.ts';
 import type { ApplicationChange, ApplicationRow, NewApplication } from '../store/rows.ts';
 import type { Column } from './fields.ts';
 import type { Connection } from './gateway.ts';

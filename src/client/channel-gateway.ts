@@ -5,8 +5,8 @@
  * Imported by gateway.ts when BALSAM_JOB_ID is set. It must never import what loads the database driver.
  */
 import { UserError } from '../base/errors.ts';
-import { PATCH_FIELDS } from '../core/job-channel.ts';
-import type { ApplicationFields, JobRecord, PatchFields } from '../core/job-channel.ts';
+import { PATCH_FIELDS } from '../model/job-channel.ts';
+import type { ApplicationFields, JobRecord, PatchFields } from '../model/job-channel.ts';
 import type { ApplicationChange, ApplicationRow } from '../store/rows.ts';
 import { Channel } from './channel.ts';
 import { scriptName } from './fields.ts';

@@ -10,8 +10,8 @@ import type { Socket } from 'node:net';
 import { assert } from '../base/assert.ts';
 import { EXIT_FAILED, messageOf, UserError, WorldError } from '../base/errors.ts';
 import { parseJson } from '../base/json.ts';
-import { CHANNEL_VERSION, MAX_CHANNEL_LINE_BYTES, requestLine } from '../core/job-channel.ts';
-import type { Answer, HelloAnswer, Op, Refusal, Request, Results } from '../core/job-channel.ts';
+import { CHANNEL_VERSION, MAX_CHANNEL_LINE_BYTES, requestLine } from '../model/job-channel.ts';
+import type { Answer, HelloAnswer, Op, Refusal, Request, Results } from '../model/job-channel.ts';
 
 const UNSET = 'If this program does not run as a job, unset BALSAM_JOB_ID';
 

@@ -8,11 +8,11 @@
 import { UserError } from '../base/errors.ts';
 import { isId } from '../base/ids.ts';
 import { didYouMean } from '../base/suggest.ts';
-import { JOB_STATES } from '../core/job.ts';
-import { isJsonObject, jsonFault, textFault } from '../core/json.ts';
-import { COMPARISONS } from '../core/query.ts';
-import type { Comparison, Condition, Direction, JsonValue, QueryValue } from '../core/query.ts';
-import { shown } from '../store/job-values.ts';
+import { JOB_STATES } from '../model/job.ts';
+import { isJsonObject, jsonFault, textFault } from '../model/json.ts';
+import { COMPARISONS } from '../model/query.ts';
+import type { Comparison, Condition, Direction, JsonValue, QueryValue } from '../model/query.ts';
+import { shown } from '../store/jobs/values.ts';
 import type { FieldType } from '../store/rows.ts';
 import { readableColumn } from './fields.ts';
 import type { Column } from './fields.ts';

@@ -6,11 +6,11 @@
  */
 import { UserError } from '../base/errors.ts';
 import { didYouMean } from '../base/suggest.ts';
-import { environText } from '../core/environ-vars.ts';
-import { isJsonObject } from '../core/json.ts';
-import type { Difference } from '../core/json.ts';
-import type { JsonObject } from '../core/query.ts';
-import { fieldFault, shown } from '../store/job-values.ts';
+import { environText } from '../model/environ-vars.ts';
+import { isJsonObject } from '../model/json.ts';
+import type { Difference } from '../model/json.ts';
+import type { JsonObject } from '../model/query.ts';
+import { fieldFault, shown } from '../store/jobs/values.ts';
 import { JOB_FIELDS, WRITABLE_FIELDS } from '../store/rows.ts';
 import type { FieldType, JobField, JobRow, NewJob, WritableField } from '../store/rows.ts';
 

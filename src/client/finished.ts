@@ -7,10 +7,10 @@
 import { EXIT_FAILED, messageOf, UserError } from '../base/errors.ts';
 import { FINISH_OUTAGE_MS, FINISH_POLL_MS } from '../base/client-limits.ts';
 import { MAX_BATCH } from '../base/limits.ts';
-import { END_STATES } from '../core/job.ts';
-import { all, byIds, field, queryOf } from '../core/query.ts';
+import { END_STATES } from '../model/job.ts';
+import { all, byIds, field, queryOf } from '../model/query.ts';
 import type { Database } from '../store/connection.ts';
-import { countJobs, getJobs } from '../store/job-store.ts';
+import { countJobs, getJobs } from '../store/jobs/change.ts';
 import { listen } from '../store/notify.ts';
 import type { Listener } from '../store/notify.ts';
 import type { JobRow } from '../store/rows.ts';

@@ -6,10 +6,10 @@
  * Called by the models and managers. Each connection is of one database; `found` is the one that nobody named.
  */
 import type { Asked, Report } from '../analytics/shape.ts';
-import type { ApplicationFields } from '../core/job-channel.ts';
-import type { Difference } from '../core/json.ts';
-import type { JobState } from '../core/job.ts';
-import type { Condition, Query, Selection } from '../core/query.ts';
+import type { ApplicationFields } from '../model/job-channel.ts';
+import type { Difference } from '../model/json.ts';
+import type { JobState } from '../model/job.ts';
+import type { Condition, Query, Selection } from '../model/query.ts';
 import type {
   ApplicationChange,
   ApplicationRow,

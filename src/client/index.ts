@@ -24,9 +24,9 @@ export type { JobChanges, JobFields, NewJobFields, QueryFields } from './fields.
 export { report } from './report.ts';
 export type { Report, ReportBucket, ReportLauncher, ReportOptions } from '../analytics/shape.ts';
 export type { Throughput } from '../analytics/states.ts';
-export type { Waste } from '../store/report-rows.ts';
-export type { ApplicationTimes, FailureGroup, Spread } from '../store/report-rows.ts';
-export type { JobState } from '../core/job.ts';
-export type { JsonObject, JsonValue } from '../core/query.ts';
+export type { Waste } from '../store/history/rows.ts';
+export type { ApplicationTimes, FailureGroup, Spread } from '../store/history/rows.ts';
+export type { JobState } from '../model/job.ts';
+export type { JsonObject, JsonValue } from '../model/query.ts';
 export type { HistoryLine } from '../store/rows.ts';
 export { UserError, WorldError } from '../base/errors.ts';

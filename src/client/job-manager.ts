@@ -5,11 +5,11 @@
  */
 import { UserError } from '../base/errors.ts';
 import { isId } from '../base/ids.ts';
-import { JOB_STATES } from '../core/job.ts';
-import type { JobState } from '../core/job.ts';
-import { all, field } from '../core/query.ts';
-import type { Condition, Query, Selection } from '../core/query.ts';
-import { shown } from '../store/job-values.ts';
+import { JOB_STATES } from '../model/job.ts';
+import type { JobState } from '../model/job.ts';
+import { all, field } from '../model/query.ts';
+import type { Condition, Query, Selection } from '../model/query.ts';
+import { shown } from '../store/jobs/values.ts';
 import type { NewJob } from '../store/rows.ts';
 import { didYouMean } from '../base/suggest.ts';
 import { jobChangeOf, newJobOf, readableColumn } from './fields.ts';

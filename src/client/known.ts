@@ -2,8 +2,8 @@
  * What the database is known to hold of a job, and what a save sends to change it: only what differs, `data` by its
  * top-level keys.
  */
-import { difference, sameJson } from '../core/json.ts';
-import type { JsonObject, JsonValue } from '../core/query.ts';
+import { difference, sameJson } from '../model/json.ts';
+import type { JsonObject, JsonValue } from '../model/query.ts';
 import type { JobRow, WritableField } from '../store/rows.ts';
 import { FIELD_PAIRS } from './fields.ts';
 import type { Change, Loaded } from './gateway.ts';

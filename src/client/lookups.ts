@@ -3,7 +3,7 @@
  * another type and a comparison that a field does not have. Types only; conditions.ts checks the same at run time, for
  * plain JavaScript.
  */
-import type { JsonObject, JsonValue } from '../core/query.ts';
+import type { JsonObject, JsonValue } from '../model/query.ts';
 import type { ApplicationRow } from '../store/rows.ts';
 import type { QueryFields } from './fields.ts';
 

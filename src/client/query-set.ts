@@ -6,11 +6,11 @@
  * make of a row.
  */
 import { UserError } from '../base/errors.ts';
-import { all, EVERYTHING } from '../core/query.ts';
-import type { Condition, Query } from '../core/query.ts';
+import { all, EVERYTHING } from '../model/query.ts';
+import type { Condition, Query } from '../model/query.ts';
 import { conditionOf, orderOf } from './conditions.ts';
 import type { ColumnOf } from './conditions.ts';
-import { shown } from '../store/job-values.ts';
+import { shown } from '../store/jobs/values.ts';
 import type { Ordering } from './lookups.ts';
 import { ValueQuery } from './value-query.ts';
 import type { ValueRow, ValueSource } from './value-query.ts';

@@ -9,12 +9,12 @@ import type { Asked, Report } from '../analytics/shape.ts';
 import { APPLICATION_CACHE_MS, APPLICATION_CACHE_SIZE, CLIENT_CONNECTIONS } from '../base/client-limits.ts';
 import { assert } from '../base/assert.ts';
 import { EXIT_FAILED, UserError } from '../base/errors.ts';
-import { openDatabase } from '../cluster/open.ts';
-import type { ApplicationFields } from '../core/job-channel.ts';
-import { notYetSupported } from '../core/not-yet.ts';
-import type { JobState } from '../core/job.ts';
-import type { Condition, Query, Selection } from '../core/query.ts';
-import { byIds, queryOf } from '../core/query.ts';
+import { openDatabase } from '../server/open.ts';
+import type { ApplicationFields } from '../model/job-channel.ts';
+import { notYetSupported } from '../model/not-yet.ts';
+import type { JobState } from '../model/job.ts';
+import type { Condition, Query, Selection } from '../model/query.ts';
+import { byIds, queryOf } from '../model/query.ts';
 import {
   applicationsByName,
   deleteApplications,
@@ -23,11 +23,11 @@ import {
   insertApplications,
   listApplications,
   updateApplications,
-} from '../store/application-store.ts';
+} from '../store/applications.ts';
 import type { Database } from '../store/connection.ts';
-import { history } from '../store/event-store.ts';
-import { getOrInsertJob, saveJobs, updateJobs } from '../store/job-bulk.ts';
-import { countValues, getValues, streamValues } from '../store/job-read.ts';
+import { history } from '../store/history/lines.ts';
+import { getOrInsertJob, saveJobs, updateJobs } from '../store/jobs/bulk.ts';
+import { countValues, getValues, streamValues } from '../store/jobs/read.ts';
 import {
   copyJobs,
   countByState,
@@ -38,10 +38,10 @@ import {
   setState,
   streamJobs,
   updateJob,
-} from '../store/job-store.ts';
-import { deleteJobs } from '../store/job-many.ts';
-import type { JobChange } from '../store/job-store.ts';
-import { shown } from '../store/job-values.ts';
+} from '../store/jobs/change.ts';
+import { deleteJobs } from '../store/jobs/many.ts';
+import type { JobChange } from '../store/jobs/change.ts';
+import { shown } from '../store/jobs/values.ts';
 import type {
   ApplicationChange,
   ApplicationRow,

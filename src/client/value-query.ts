@@ -3,7 +3,7 @@
  * combination once. Made by QuerySet.values; like it, it runs when it is awaited or iterated.
  */
 import { UserError } from '../base/errors.ts';
-import type { JsonValue, Query, Selection } from '../core/query.ts';
+import type { JsonValue, Query, Selection } from '../model/query.ts';
 import { pathOf } from './conditions.ts';
 import type { ColumnOf } from './conditions.ts';
 

@@ -1,6 +1,6 @@
 /** The facts of the applications that jobs name, read anew each time: an edit counts from the next lease on. */
 import type { AppFacts } from '../core/coordinator/event.ts';
-import { applicationsByName } from '../store/application-store.ts';
+import { applicationsByName } from '../store/applications.ts';
 import type { Database } from '../store/connection.ts';
 
 /** By name; null for one that is not registered. */

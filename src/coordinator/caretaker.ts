@@ -9,7 +9,7 @@ import { CHAIN } from '../base/limits.ts';
 import { PROTOCOL_VERSION } from '../core/messages.ts';
 import { decodeEnvelope, encodeEnvelope } from '../wire/codec.ts';
 import type { ServerLink } from '../wire/link.ts';
-import type { Predecessor } from './config.ts';
+import type { Predecessor } from '../launcher/coordinator-file.ts';
 
 /** Answers a heartbeat; anything else waits for the coordinator. Returns the rule by which a message was refused, or null. */
 export function echoFor(

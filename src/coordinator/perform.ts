@@ -8,19 +8,19 @@ import type { Logger } from '../base/log.ts';
 import type { Refusals } from '../base/refusals.ts';
 import type { AppFacts, CoordinatorEffect, CoordinatorEvent } from '../core/coordinator/event.ts';
 import type { LauncherNote, LeasedJob } from '../core/coordinator/batch.ts';
-import { leftOverOf, type Fits, type LeftOver } from '../core/last-words.ts';
+import { leftOverOf, type Fits, type LeftOver } from '../model/last-words.ts';
 import { PROTOCOL_VERSION, type Body, type Join, type ProcessIdentity } from '../core/messages.ts';
-import { commitBatch } from '../store/commit-store.ts';
+import { commitBatch } from '../store/launcher/commit.ts';
 import type { Database } from '../store/connection.ts';
-import { leftFacts } from '../store/left-store.ts';
-import { addRoster, leave, raiseEpoch } from '../store/launcher-store.ts';
-import { recordNotes } from '../store/launcher-event-store.ts';
-import { countRunnable, heldJobs, leaseJobs, matchWorkflows } from '../store/lease-store.ts';
+import { leftFacts } from '../store/launcher/left.ts';
+import { addRoster, leave, raiseEpoch } from '../store/launcher/row.ts';
+import { recordNotes } from '../store/launcher/events.ts';
+import { countRunnable, heldJobs, leaseJobs, matchWorkflows } from '../store/launcher/lease.ts';
 import type { RosterMember } from '../store/rows.ts';
 import { encodeEnvelope } from '../wire/codec.ts';
 import type { RouterLink } from '../wire/router-link.ts';
 import { factsOf } from './applications.ts';
-import type { CoordinatorFile } from './config.ts';
+import type { CoordinatorFile } from '../launcher/coordinator-file.ts';
 import { answerRequests } from './requests.ts';
 
 /** How the core ends. */

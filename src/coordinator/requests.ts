@@ -12,11 +12,11 @@ import {
   MAX_CHANNEL_LINE_BYTES,
   parseRequest,
   type Request,
-} from '../core/job-channel.ts';
+} from '../model/job-channel.ts';
 import type { JobRequest, RequestAnswer } from '../core/coordinator/event.ts';
-import { getApplication, getOrCreateApplication, updateApplication } from '../store/application-store.ts';
+import { getApplication, getOrCreateApplication, updateApplication } from '../store/applications.ts';
 import type { Database } from '../store/connection.ts';
-import { jobRecords } from '../store/lease-store.ts';
+import { jobRecords } from '../store/launcher/lease.ts';
 import type { ApplicationRow } from '../store/rows.ts';
 
 /** Records read by one query: each may be megabytes. */

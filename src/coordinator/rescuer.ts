@@ -16,7 +16,7 @@ import {
   stillHeld,
   tombstone,
   type Candidate,
-} from '../store/rescue-store.ts';
+} from '../store/launcher/rescue.ts';
 import type { RosterMember } from '../store/rows.ts';
 
 /** By this entry of their environment the processes of an incarnation are found. */

@@ -22,16 +22,21 @@ import {
   type CoordinatorState,
 } from '../core/coordinator/state.ts';
 import { coordinatorStep } from '../core/coordinator/step.ts';
-import { followServer, type OpenDatabase } from '../cluster/open.ts';
-import { nothingDone } from '../core/last-words.ts';
+import { followServer, type OpenDatabase } from '../server/open.ts';
+import { nothingDone } from '../model/last-words.ts';
 import type { Envelope } from '../core/messages.ts';
 import { faultFromAgent } from '../core/message-fault.ts';
-import { heartbeat, killedJobs, type LauncherHealth } from '../store/launcher-store.ts';
+import { heartbeat, killedJobs, type LauncherHealth } from '../store/launcher/row.ts';
 import { listen } from '../store/notify.ts';
 import { decodeEnvelope } from '../wire/codec.ts';
 import { readKeyFile } from '../wire/curve.ts';
 import { RouterLink } from '../wire/router-link.ts';
-import { readCoordinatorFile, type CoordinatorFile, type ToCoordinator, type ToWarden } from './config.ts';
+import {
+  readCoordinatorFile,
+  type CoordinatorFile,
+  type ToCoordinator,
+  type ToWarden,
+} from '../launcher/coordinator-file.ts';
 import { echoFor } from './caretaker.ts';
 import { Performer } from './perform.ts';
 import { rescueDead } from './rescuer.ts';

@@ -7,24 +7,24 @@ import { systemClock } from '../base/clock.ts';
 import { EXIT_FAILED, messageOf, UserError, WorldError } from '../base/errors.ts';
 import { CHAIN } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
-import { openDatabase, type OpenDatabase } from '../cluster/open.ts';
+import { openDatabase, type OpenDatabase } from '../server/open.ts';
 import type { CoordinatorEvent } from '../core/coordinator/event.ts';
 import { processIdentity } from '../../native-free/inventory.ts';
 import { hostname } from 'node:os';
 import type { Database } from '../store/connection.ts';
-import { drainedNodes, noteTakeover } from '../store/launcher-event-store.ts';
+import { drainedNodes, noteTakeover } from '../store/launcher/events.ts';
 import {
   addRoster,
   epochFound,
   livingIncarnations,
   raiseEpoch,
   registerLauncher,
-} from '../store/launcher-store.ts';
-import { heldJobs } from '../store/lease-store.ts';
-import { endSessions } from '../store/rescue-store.ts';
+} from '../store/launcher/row.ts';
+import { heldJobs } from '../store/launcher/lease.ts';
+import { endSessions } from '../store/launcher/rescue.ts';
 import type { RosterMember } from '../store/rows.ts';
 import { factsOf } from './applications.ts';
-import type { CoordinatorFile, Predecessor } from './config.ts';
+import type { CoordinatorFile, Predecessor } from '../launcher/coordinator-file.ts';
 
 /** Connections for leases, commits, applications and the roster; the heartbeat has one of its own. */
 const WORK_CONNECTIONS = 3;

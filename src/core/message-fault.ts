@@ -16,8 +16,8 @@ import {
   MAX_NODES,
   MAX_NOTE,
 } from '../base/limits.ts';
-import { MAX_CHANNEL_LINE_BYTES, patchFieldsFault } from './job-channel.ts';
-import { isJsonObject, jsonFault, textFault } from './json.ts';
+import { MAX_CHANNEL_LINE_BYTES, patchFieldsFault } from '../model/job-channel.ts';
+import { isJsonObject, jsonFault, textFault } from '../model/json.ts';
 import {
   CAUSE_LOST,
   CAUSE_NONE,

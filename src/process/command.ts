@@ -4,7 +4,7 @@
  */
 import { UserError } from '../base/errors.ts';
 import { homeDirectory } from '../base/home.ts';
-import { splitWords as wordsOf } from '../core/words.ts';
+import { splitWords as wordsOf } from '../model/words.ts';
 
 /**
  * argv of a job: the words of `executable`, then those of `args`; an unquoted leading `~` or `~/` becomes the home

@@ -3,7 +3,7 @@
  * (whatever describes the agent as an MPI rank: a program run alone would join the agents' world) and what is added.
  * Who calls it: the agent, for each start; mpi/*, for mpirun itself. It must never touch process.env.
  */
-import { parseEnvironVars, RAW_BYTE } from '../core/environ-vars.ts';
+import { parseEnvironVars, RAW_BYTE } from '../model/environ-vars.ts';
 import type { StartRequest } from './helper-messages.ts';
 
 /** Set by a launcher of ranks and by nobody else: always taken away. */

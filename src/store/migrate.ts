@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { UserError } from '../base/errors.ts';
 import { CHAIN } from '../base/limits.ts';
 import type { Database, Queries } from './connection.ts';
-import { holdLaunchers, tombstoneIn, type SaysItLives } from './rescue-store.ts';
+import { holdLaunchers, tombstoneIn, type SaysItLives } from './launcher/rescue.ts';
 
 interface Migration {
   number: number;

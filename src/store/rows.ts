@@ -5,12 +5,12 @@
  * Called by every store, the client and the command line. It holds no SQL beyond the names of columns, which are the
  * names of the fields (only `job_id` is the column `id`).
  */
-import type { JsonObject } from '../core/query.ts';
-import type { JobState } from '../core/job.ts';
-import type { FiledAs } from '../core/job-directory.ts';
-import type { JobRecord } from '../core/job-channel.ts';
+import type { JsonObject } from '../model/query.ts';
+import type { JobState } from '../model/job.ts';
+import type { FiledAs } from '../model/job-directory.ts';
+import type { JobRecord } from '../model/job-channel.ts';
 
-export type { JsonObject } from '../core/query.ts';
+export type { JsonObject } from '../model/query.ts';
 
 /** A row of `job`: what a job is told of itself, with real times and its owner. */
 export interface JobRow extends Omit<JobRecord, 'created_at' | 'updated_at' | 'working_directory'> {

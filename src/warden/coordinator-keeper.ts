@@ -7,8 +7,8 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { systemClock } from '../base/clock.ts';
 import { CHAIN, LEAVE_MS } from '../base/limits.ts';
-import type { Predecessor, ToWarden } from '../coordinator/config.ts';
-import { nothingDone, type Done, type LeftOver } from '../core/last-words.ts';
+import type { Predecessor, ToWarden } from '../launcher/coordinator-file.ts';
+import { nothingDone, type Done, type LeftOver } from '../model/last-words.ts';
 import { ended } from './processes.ts';
 import { lengthOf, reasonIn } from './reason.ts';
 

@@ -5,7 +5,10 @@
  */
 import { messageOf } from '../base/errors.ts';
 import { oneAtATime } from '../base/one-at-a-time.ts';
-import { ensureServer, hasDied, isCutOff, mustNotStart, readServerInfoLater } from '../cluster/index.ts';
+import { ensureServer } from '../server/server.ts';
+import { hasDied, isCutOff } from '../server/whose.ts';
+import { mustNotStart } from '../server/host.ts';
+import { readServerInfoLater } from '../server/layout.ts';
 
 /** Between two tries to start the server, milliseconds: whoever needs it at once starts it before us. */
 const REVIVE_MS = 5_000;

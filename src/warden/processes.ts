@@ -6,10 +6,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { NODE_FLAGS, asBeforeEntry, throughEntry, withoutNodeVariables } from '../base/entry.ts';
-import type { Predecessor } from '../coordinator/config.ts';
+import type { Predecessor } from '../launcher/coordinator-file.ts';
 import type { MpiFlavour } from '../process/mpi/flavour.ts';
 import { scrubNames } from '../process/environment.ts';
-import { withLog, type LauncherFiles } from './files.ts';
+import { withLog, type LauncherFiles } from '../launcher/files.ts';
 
 /** The program of a part: beside the bundle once bundled, its source otherwise. */
 function programOf(part: 'coordinator' | 'agent'): string {

@@ -16,10 +16,10 @@ import { EXIT_FAILED, UserError } from '../base/errors.ts';
 import { onLeaveSignal } from '../base/entry.ts';
 import { makeLog, type Logger } from '../base/log.ts';
 import { CHAIN, KILL_GRACE_MS, NO_AGENT_END_MS, assertChain } from '../base/limits.ts';
-import { EXIT_DONE, EXIT_LEFT, lastWords, type Done, type LeftOver } from '../core/last-words.ts';
+import { EXIT_DONE, EXIT_LEFT, lastWords, type Done, type LeftOver } from '../model/last-words.ts';
 import { needOpenFiles } from '../base/open-files.ts';
 import { needProcesses } from '../base/processes.ts';
-import type { ToWarden } from '../coordinator/config.ts';
+import type { ToWarden } from '../launcher/coordinator-file.ts';
 import { socketPlace } from '../base/socket-place.ts';
 import { detectMpi, type MpiFlavour } from '../process/mpi/flavour.ts';
 import {
@@ -28,7 +28,7 @@ import {
   removeLauncherFiles,
   writeJson,
   type LauncherFiles,
-} from './files.ts';
+} from '../launcher/files.ts';
 import { AgentKeeper, type AgentMember } from './agent-keeper.ts';
 import { DatabaseKeeper } from './database-keeper.ts';
 import { CoordinatorKeeper, type CoordinatorEnd } from './coordinator-keeper.ts';

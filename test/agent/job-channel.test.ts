@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import test from 'ava';
 import fc from 'fast-check';
 import { MAX_DATA_BYTES } from '../../src/base/limits.ts';
-import { MAX_CHANNEL_LINE_BYTES, parseHello, parseRequest } from '../../src/core/job-channel.ts';
+import { MAX_CHANNEL_LINE_BYTES, parseHello, parseRequest } from '../../src/model/job-channel.ts';
 import { ChannelRig, type Client } from './_channel.ts';
 
 const given = process.env['CORE_SEED'];

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { pino } from 'pino';
-import { AGENT_ENV, INCARNATION_ENV } from '../../src/agent/names.ts';
+import { AGENT_ENV, INCARNATION_ENV } from '../../src/launcher/names.ts';
 import { agentMarker, endOrphans } from '../../src/agent/orphans.ts';
 import { newId } from '../../src/base/ids.ts';
 import { judgeProcess, processIdentity } from '../../native-free/inventory.ts';

@@ -5,8 +5,8 @@
 import fc from 'fast-check';
 import { newId } from '../../src/base/ids.ts';
 import { MAX_PACKING } from '../../src/base/limits.ts';
-import type { JobState } from '../../src/core/job.ts';
-import type { Waste } from '../../src/store/report-rows.ts';
+import type { JobState } from '../../src/model/job.ts';
+import type { Waste } from '../../src/store/history/rows.ts';
 import type { Database } from '../../src/store/connection.ts';
 
 /** Second 0 of every history, milliseconds. */

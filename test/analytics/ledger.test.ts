@@ -6,11 +6,11 @@ import test from 'ava';
 import fc from 'fast-check';
 import { statesOverTime, throughputOverTime } from '../../src/analytics/states.ts';
 import { WASTE_PARTS } from '../../src/analytics/waste.ts';
-import { isEnd } from '../../src/core/job.ts';
+import { isEnd } from '../../src/model/job.ts';
 import type { Database } from '../../src/store/connection.ts';
-import { launcherLedger, ledgerLaunchers } from '../../src/store/ledger-store.ts';
-import { inSnapshot, stateChanges } from '../../src/store/report-store.ts';
-import type { TimeBuckets } from '../../src/store/report-rows.ts';
+import { launcherLedger, ledgerLaunchers } from '../../src/store/history/ledger.ts';
+import { inSnapshot, stateChanges } from '../../src/store/history/report.ts';
+import type { TimeBuckets } from '../../src/store/history/rows.ts';
 import { freshConnection } from '../helpers/database.ts';
 import { histories, jobAt, LAST, wasteAt, write, ZERO } from './_history.ts';
 

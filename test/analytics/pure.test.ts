@@ -6,8 +6,8 @@ import { momentOf } from '../../src/analytics/interval.ts';
 import { statesOverTime, throughputOverTime } from '../../src/analytics/states.ts';
 import { utilisationOf, WASTE_PARTS, wasteOf, wasteOverTime } from '../../src/analytics/waste.ts';
 import { UserError } from '../../src/base/errors.ts';
-import { JOB_STATES } from '../../src/core/job.ts';
-import type { LedgerRow } from '../../src/store/report-rows.ts';
+import { JOB_STATES } from '../../src/model/job.ts';
+import type { LedgerRow } from '../../src/store/history/rows.ts';
 
 test('buckets hold the whole span, on round edges, and are not more than asked for', (t) => {
   fc.assert(

@@ -6,12 +6,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { submitLaunch } from '../../src/batch/submit.ts';
-import { openDatabase, type OpenDatabase } from '../../src/cluster/index.ts';
-import { insertApplication } from '../../src/store/application-store.ts';
-import { insertJobs } from '../../src/store/job-store.ts';
-import { listQueuedLaunches } from '../../src/store/queued-launch-store.ts';
+import { openDatabase, type OpenDatabase } from '../../src/server/open.ts';
+import { insertApplication } from '../../src/store/applications.ts';
+import { insertJobs } from '../../src/store/jobs/change.ts';
+import { listQueuedLaunches } from '../../src/store/queued-launches.ts';
 import { submitLocally } from '../helpers/directory.ts';
-import { newDatabase, run, until, type Ended } from '../cluster/_cluster.ts';
+import { newDatabase, run, until, type Ended } from '../server/_cluster.ts';
 
 const MAIN = path.resolve(import.meta.dirname, '../../src/cli/main.ts');
 

@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { isId } from '../../src/base/ids.ts';
-import { isJobState } from '../../src/core/job.ts';
+import { isJobState } from '../../src/model/job.ts';
 import { ROOT } from '../helpers/program.ts';
 
 interface Shape {

@@ -2,8 +2,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import { diskOf } from '../../src/cli/doctor-database.ts';
-import { nodeOf } from '../../src/cli/doctor-machine.ts';
+import { diskOf } from '../../src/cli/doctor/doctor-database.ts';
+import { nodeOf } from '../../src/cli/doctor/doctor-machine.ts';
 import { startServer } from '../helpers/database.ts';
 import { balsam, fresh } from './_cli.ts';
 

@@ -6,10 +6,10 @@ import test from 'ava';
 import { ApplicationDefinition, BalsamJob, openBalsam } from '../../src/client/index.ts';
 import type { NewJobFields } from '../../src/client/index.ts';
 import { answerRequests } from '../../src/coordinator/requests.ts';
-import { parseRequest } from '../../src/core/job-channel.ts';
+import { parseRequest } from '../../src/model/job-channel.ts';
 import { connect } from '../../src/store/connection.ts';
-import { insertApplication, updateApplication } from '../../src/store/application-store.ts';
-import { copyJobs, insertJobs, updateJob } from '../../src/store/job-store.ts';
+import { insertApplication, updateApplication } from '../../src/store/applications.ts';
+import { copyJobs, insertJobs, updateJob } from '../../src/store/jobs/change.ts';
 import type { NewJob } from '../../src/store/rows.ts';
 import { fresh, nth } from './_cli.ts';
 

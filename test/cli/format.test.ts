@@ -1,8 +1,8 @@
 /** Layouts, against what the original printed, and against names that try to break them. */
 import { stripVTControlCharacters } from 'node:util';
 import test from 'ava';
-import { displayWidth, escaped, historyText, spacedJson, table } from '../../src/cli/format.ts';
-import { duration, LiveBlock, Progress, progressLine, Rate } from '../../src/cli/progress.ts';
+import { displayWidth, escaped, historyText, spacedJson, table } from '../../src/cli/output/format.ts';
+import { duration, LiveBlock, Progress, progressLine, Rate } from '../../src/cli/output/progress.ts';
 import type { JobRow } from '../../src/store/rows.ts';
 
 test('a table is as the original printed it', (t) => {

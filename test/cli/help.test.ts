@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { COMMANDS, LATER } from '../../src/cli/commands.ts';
-import { TOPICS, topicText } from '../../src/cli/topics.ts';
+import { TOPICS, topicText } from '../../src/cli/input/topics.ts';
 import { ROOT, run } from '../helpers/program.ts';
 import type { Ran } from '../helpers/program.ts';
 import { unless } from '../helpers/unless.ts';

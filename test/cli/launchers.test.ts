@@ -6,11 +6,11 @@
 import test from 'ava';
 import type { LauncherNote } from '../../src/core/coordinator/batch.ts';
 import { connect, type Database } from '../../src/store/connection.ts';
-import { insertJobs } from '../../src/store/job-store.ts';
-import { noteTakeover, recordNotes } from '../../src/store/launcher-event-store.ts';
-import { heartbeat, leave, raiseEpoch, registerLauncher } from '../../src/store/launcher-store.ts';
-import { leaseJobs } from '../../src/store/lease-store.ts';
-import { releaseChunk, tombstone } from '../../src/store/rescue-store.ts';
+import { insertJobs } from '../../src/store/jobs/change.ts';
+import { noteTakeover, recordNotes } from '../../src/store/launcher/events.ts';
+import { heartbeat, leave, raiseEpoch, registerLauncher } from '../../src/store/launcher/row.ts';
+import { leaseJobs } from '../../src/store/launcher/lease.ts';
+import { releaseChunk, tombstone } from '../../src/store/launcher/rescue.ts';
 import { fresh } from './_cli.ts';
 
 const DAY_MS = 86_400_000;

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import test from 'ava';
-import { treeOf } from '../../src/cli/tree.ts';
+import { treeOf } from '../../src/cli/output/tree.ts';
 import { balsam, fresh, nth, onTerminal } from './_cli.ts';
 
 test.serial('a tree is as the original printed it; a filter hides nothing that it matched', async (t) => {

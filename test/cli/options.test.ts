@@ -3,7 +3,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { parseArgs } from 'citty';
 import type { ArgsDef } from 'citty';
-import { asksHelp, canonical, decimal, integer, repeated, words } from '../../src/cli/options.ts';
+import { asksHelp, canonical, decimal, integer, repeated, words } from '../../src/cli/input/options.ts';
 import { UserError } from '../../src/base/errors.ts';
 
 const ARGS = {

@@ -1,8 +1,8 @@
 /** `watch`: what it shows, in place on a terminal and as lines in a pipe, and how it is left. */
 import test from 'ava';
 import { stripVTControlCharacters } from 'node:util';
-import { displayWidth } from '../../src/cli/format.ts';
-import { linesOf } from '../../src/cli/watch-view.ts';
+import { displayWidth } from '../../src/cli/output/format.ts';
+import { linesOf } from '../../src/cli/watch/watch-view.ts';
 import { fresh, nth, onTerminal } from './_cli.ts';
 
 const seen = {

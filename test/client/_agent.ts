@@ -5,9 +5,9 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { answerLine, parseHello, parseRequest } from '../../src/core/job-channel.ts';
-import type { Answer, ApplicationRecord, JobRecord, Request } from '../../src/core/job-channel.ts';
-import { applyDifference } from '../../src/core/json.ts';
+import { answerLine, parseHello, parseRequest } from '../../src/model/job-channel.ts';
+import type { Answer, ApplicationRecord, JobRecord, Request } from '../../src/model/job-channel.ts';
+import { applyDifference } from '../../src/model/json.ts';
 
 export const JOB_ID = '7862d523-6e55-44f7-84f2-5df1a2dec8d8';
 export const TOKEN = 'token-of-the-attempt';

@@ -9,7 +9,7 @@
 import fs from 'node:fs';
 import test from 'ava';
 import { BalsamJob, closeBalsam } from '../../src/client/index.ts';
-import { JOB_STATES } from '../../src/core/job.ts';
+import { JOB_STATES } from '../../src/model/job.ts';
 import { connect } from '../../src/store/connection.ts';
 import { FILLER, startServer, type TestServer } from '../helpers/database.ts';
 import { databaseDirectory, type DatabaseDirectory } from '../helpers/directory.ts';

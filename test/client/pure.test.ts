@@ -4,13 +4,13 @@ import test from 'ava';
 import fc from 'fast-check';
 import { didYouMean, suggest } from '../../src/base/suggest.ts';
 import { conditionOf, pathOf } from '../../src/client/conditions.ts';
-import { parseHello, parseRequest, requestLine } from '../../src/core/job-channel.ts';
-import type { Request } from '../../src/core/job-channel.ts';
-import { cuteId, jobDirectory, outputName } from '../../src/core/job-directory.ts';
-import { applyDifference, difference, jsonFault, sameJson } from '../../src/core/json.ts';
-import { notYetSupported } from '../../src/core/not-yet.ts';
-import { compareTexts, matches } from '../../src/core/query.ts';
-import type { JsonObject } from '../../src/core/query.ts';
+import { parseHello, parseRequest, requestLine } from '../../src/model/job-channel.ts';
+import type { Request } from '../../src/model/job-channel.ts';
+import { cuteId, jobDirectory, outputName } from '../../src/model/job-directory.ts';
+import { applyDifference, difference, jsonFault, sameJson } from '../../src/model/json.ts';
+import { notYetSupported } from '../../src/model/not-yet.ts';
+import { compareTexts, matches } from '../../src/model/query.ts';
+import type { JsonObject } from '../../src/model/query.ts';
 
 const json = fc.dictionary(
   fc.string(),

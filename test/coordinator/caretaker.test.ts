@@ -4,7 +4,7 @@ import { CHAIN } from '../../src/base/limits.ts';
 import { systemClock } from '../../src/base/clock.ts';
 import { newId } from '../../src/base/ids.ts';
 import { echoFor } from '../../src/coordinator/caretaker.ts';
-import { nothingDone } from '../../src/core/last-words.ts';
+import { nothingDone } from '../../src/model/last-words.ts';
 import { PROTOCOL_VERSION, type Body } from '../../src/core/messages.ts';
 import { decodeEnvelope, encodeEnvelope } from '../../src/wire/codec.ts';
 

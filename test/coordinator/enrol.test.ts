@@ -1,6 +1,6 @@
 /** What the shell of a coordinator makes of a roster that it cannot write (PROTOCOL 4: proof of death needs all). */
 import test from 'ava';
-import { raiseEpoch } from '../../src/store/launcher-store.ts';
+import { raiseEpoch } from '../../src/store/launcher/row.ts';
 import { Performer, type PerformerOptions } from '../../src/coordinator/perform.ts';
 import type { CoordinatorEvent } from '../../src/core/coordinator/event.ts';
 import type { Join } from '../../src/core/messages.ts';

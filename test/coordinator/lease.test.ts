@@ -3,7 +3,7 @@ import test from 'ava';
 import { Performer, type PerformerOptions } from '../../src/coordinator/perform.ts';
 import type { CoordinatorEvent } from '../../src/core/coordinator/event.ts';
 import { connect } from '../../src/store/connection.ts';
-import { heldJobs } from '../../src/store/lease-store.ts';
+import { heldJobs } from '../../src/store/launcher/lease.ts';
 import { bench } from '../store/_store.ts';
 
 test('leased, and then their applications cannot be read: that is not "nothing was leased"', async (t) => {

@@ -1,13 +1,13 @@
 /** What `explain` decides, fact by fact: every reason once, the number that is too big, where the time went. */
 import test from 'ava';
-import { explain } from '../../src/core/explain.ts';
+import { explain } from '../../src/model/explain.ts';
 import type {
   ExplainedAttempt,
   ExplainedEnd,
   ExplainedJob,
   ExplainedLauncher,
   ExplainFacts,
-} from '../../src/core/explain.ts';
+} from '../../src/model/explain.ts';
 
 const at = (seconds: number): Date => new Date(Date.UTC(2026, 0, 1, 12, 0, seconds));
 

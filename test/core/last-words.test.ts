@@ -10,7 +10,7 @@ import {
   type LeftFacts,
   type LeftGroup,
   type LeftOver,
-} from '../../src/core/last-words.ts';
+} from '../../src/model/last-words.ts';
 import { NO_AGENT_END_MS, NO_AGENT_MS } from '../../src/base/limits.ts';
 import { coordinatorTest } from './support/coordinator-rig.ts';
 import { leasedJob } from './support/jobs.ts';

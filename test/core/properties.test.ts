@@ -5,7 +5,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { MAX_BATCH, MAX_UNACKED_COMMANDS, MAX_UNCOMMITTED_REPORTS } from '../../src/base/limits.ts';
-import { TRANSITIONS, afterRun, isAllowed, type JobState, type Outcome } from '../../src/core/job.ts';
+import { TRANSITIONS, afterRun, isAllowed, type JobState, type Outcome } from '../../src/model/job.ts';
 import { KILL_NOW, KILL_TIMEOUT, KILL_USER, type Body } from '../../src/core/messages.ts';
 import { giveBack, makeSlots, take, WHOLE, type Allocation } from '../../src/core/slots.ts';
 import { AgentRig } from './support/agent-rig.ts';

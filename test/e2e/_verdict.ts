@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { history } from '../../src/store/event-store.ts';
+import { history } from '../../src/store/history/lines.ts';
 import type { HistoryLine, JobRow } from '../../src/store/rows.ts';
 import type { Chaos } from './_chaos.ts';
 import { executionsOf, type Execution } from './_ticks.ts';

@@ -5,7 +5,7 @@
  */
 import net from 'node:net';
 import test from 'ava';
-import { listLaunchers } from '../../src/store/launcher-store.ts';
+import { listLaunchers } from '../../src/store/launcher/row.ts';
 import { CHAIN } from '../../src/base/limits.ts';
 import { saidAt, uptime, within } from './_bounds.ts';
 import { only, partsOf, signal } from './_parts.ts';

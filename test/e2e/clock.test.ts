@@ -42,7 +42,9 @@ function launcherOf(limitMinutes: string): { launcher: Launcher; step: (by: stri
 
 /** Kills the coordinator of this world, and waits until its successor has begun. */
 async function replaceCoordinator(): Promise<void> {
-  const [coordinator] = world.processes().filter((p) => p.argv.some((word) => word.endsWith('/coordinator.js')));
+  const [coordinator] = world
+    .processes()
+    .filter((p) => p.argv.some((word) => word.endsWith('/coordinator.js')));
   process.kill(coordinator!.pid, 'SIGKILL');
   await until(
     () => world.said(/"successor":true/) > 0,

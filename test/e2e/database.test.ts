@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
-import { readServerInfo } from '../../src/cluster/layout.ts';
+import { readServerInfo } from '../../src/server/layout.ts';
 import { locking, makeWorld, until, type World } from './_world.ts';
 import { lives } from '../helpers/lives.ts';
 import { postgresOf, signal } from './_parts.ts';

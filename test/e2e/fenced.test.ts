@@ -5,8 +5,8 @@
  */
 import test from 'ava';
 import { CHAIN } from '../../src/base/limits.ts';
-import { listLaunchers } from '../../src/store/launcher-store.ts';
-import { tombstone } from '../../src/store/rescue-store.ts';
+import { listLaunchers } from '../../src/store/launcher/row.ts';
+import { tombstone } from '../../src/store/launcher/rescue.ts';
 import { only, partsOf, signal } from './_parts.ts';
 import { executionsOf, runningTicks, ticking } from './_ticks.ts';
 import { makeWorld, until, type World } from './_world.ts';

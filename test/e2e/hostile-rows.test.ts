@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { newId } from '../../src/base/ids.ts';
-import { fieldFault } from '../../src/store/job-values.ts';
+import { fieldFault } from '../../src/store/jobs/values.ts';
 import type { NewJob, WritableField } from '../../src/store/rows.ts';
 import { makeWorld, until, type World } from './_world.ts';
 

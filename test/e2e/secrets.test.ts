@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import { layoutOf, readCredentials } from '../../src/cluster/layout.ts';
+import { layoutOf, readCredentials } from '../../src/server/layout.ts';
 import { readKeyFile } from '../../src/wire/curve.ts';
 import { partsOf, postgresOf } from './_parts.ts';
 import { makeWorld, readMaybe, type Launcher, type World } from './_world.ts';

@@ -4,7 +4,7 @@
  */
 import fs from 'node:fs';
 import test from 'ava';
-import { history } from '../../src/store/event-store.ts';
+import { history } from '../../src/store/history/lines.ts';
 import { readStat } from '../../src/process/proc.ts';
 import { guardOf, partsOf, signal } from './_parts.ts';
 import { GREETED } from './_python.ts';

@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import { readServerInfo } from '../../src/cluster/layout.ts';
+import { readServerInfo } from '../../src/server/layout.ts';
 import { PYTHON } from './_python.ts';
 import { makeWorld, until } from './_world.ts';
 

@@ -8,7 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
-import { readServerInfo, type ServerInfo } from '../../src/cluster/layout.ts';
+import { readServerInfo, type ServerInfo } from '../../src/server/layout.ts';
 import { lives } from '../helpers/lives.ts';
 import { ROOT, run, type Ran } from '../helpers/program.ts';
 

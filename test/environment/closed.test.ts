@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { copyForOthers } from '../../src/cluster/copy-for-others.ts';
+import { copyForOthers } from '../../src/server/copy-for-others.ts';
 import { ROOT, run, type Ran } from '../helpers/program.ts';
 import { NO_SMALL_DISK } from '../helpers/small-disk.ts';
 import { NOT_ROOT, unless } from '../helpers/unless.ts';

@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { Aside, ownMark } from '../../src/cluster/aside.ts';
+import { Aside, ownMark } from '../../src/server/aside.ts';
 import { cleanEnvironment, ROOT, run, type Ran } from '../helpers/program.ts';
 
 const BALSAM = path.join(ROOT, 'bin/balsam');

@@ -6,7 +6,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import { STOPPED, writeServerInfo } from '../../src/cluster/layout.ts';
+import { STOPPED, writeServerInfo } from '../../src/server/layout.ts';
 import { NOT_ROOT, unless } from '../helpers/unless.ts';
 import type { Ran } from '../helpers/program.ts';
 import { BALSAM, ownerOf, USER, whyNotRun, type Owner, type Person } from './_people.ts';

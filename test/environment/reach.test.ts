@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import test from 'ava';
-import { openDatabase } from '../../src/cluster/open.ts';
+import { openDatabase } from '../../src/server/open.ts';
 import { NOT_ROOT, unless } from '../helpers/unless.ts';
 import { BALSAM, type Owner, ownerOf, PEOPLE, USER, whyNotRun } from './_people.ts';
 

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { DatabaseAddress } from '../../src/store/connection.ts';
-import { initCluster } from '../../src/cluster/init.ts';
+import { initCluster } from '../../src/server/init.ts';
 import { freshDatabase } from './database.ts';
 
 export interface DatabaseDirectory {

@@ -7,7 +7,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { UserError } from '../../src/base/errors.ts';
 import { jobArgv, splitWords, withEnvscript } from '../../src/process/command.ts';
-import { environText, parseEnvironVars } from '../../src/core/environ-vars.ts';
+import { environText, parseEnvironVars } from '../../src/model/environ-vars.ts';
 import { environmentBytes, jobEnvironment, parseEnviron, scrubNames } from '../../src/process/environment.ts';
 
 const words = (text: string): string[] => text.trim().split(/\s+/);

@@ -1,5 +1,5 @@
 /**
- * A commit as src/store/commit-store.ts sends it, on the simulated tables: patches, then starts and ends, then releases,
+ * A commit as src/store/launcher/commit.ts sends it, on the simulated tables: patches, then starts and ends, then releases,
  * each a guarded statement with a snapshot of its own; what matched nothing is read and classified (PROTOCOL 7). Starts and
  * ends alone go without a transaction; everything else in one.
  */
@@ -12,7 +12,7 @@ import type {
   RowOutcomes,
   StartRow,
 } from '../../src/core/coordinator/batch.ts';
-import { afterRun, isEnd, type JobState } from '../../src/core/job.ts';
+import { afterRun, isEnd, type JobState } from '../../src/model/job.ts';
 import { rowsLine } from '../core/support/words.ts';
 import { Rollback, send, type Client, type Program, type Script } from './client.ts';
 import type { Work } from './rows.ts';

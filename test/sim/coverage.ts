@@ -4,7 +4,7 @@
  */
 import { AGENT_TABLES } from '../../src/core/agent/phases.ts';
 import { COORDINATOR_TABLES } from '../../src/core/coordinator/phases.ts';
-import { TRANSITIONS } from '../../src/core/job.ts';
+import { TRANSITIONS } from '../../src/model/job.ts';
 
 /** Reason → steps. */
 const NOT_TAKEN: Record<string, readonly string[]> = {

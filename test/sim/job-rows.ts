@@ -1,8 +1,8 @@
 /**
- * The statements of src/store/lease-store.ts, job-store.ts and the poll for kills on the simulated tables.
+ * The statements of src/store/launcher/lease.ts, job-store.ts and the poll for kills on the simulated tables.
  */
 import type { LeasedJob } from '../../src/core/coordinator/batch.ts';
-import { LEASABLE_STATES, isEnd, type JobState } from '../../src/core/job.ts';
+import { LEASABLE_STATES, isEnd, type JobState } from '../../src/model/job.ts';
 import type { Client } from './client.ts';
 import type { Work } from './rows.ts';
 import { reading, type Fence, type JobRow, type Tables } from './tables.ts';

@@ -1,9 +1,9 @@
 /**
- * The statements of src/store/launcher-store.ts and rescue-store.ts on the simulated tables, with their locks and their
+ * The statements of src/store/launcher/row.ts and rescue-store.ts on the simulated tables, with their locks and their
  * conditions. Each function gives a statement; what several of them make together is in store.ts.
  */
 import type { LauncherNote } from '../../src/core/coordinator/batch.ts';
-import { afterRun, isEnd } from '../../src/core/job.ts';
+import { afterRun, isEnd } from '../../src/model/job.ts';
 import type { Client } from './client.ts';
 import type { Work } from './rows.ts';
 import { reading, type Fence, type LauncherRow, type Member, type Tables } from './tables.ts';

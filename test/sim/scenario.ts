@@ -4,7 +4,7 @@
  * hold all the time and at the end (PROTOCOL 13).
  */
 import { MAX_UNACKED_COMMANDS, MAX_UNCOMMITTED_REPORTS, CHAIN, type Chain } from '../../src/base/limits.ts';
-import { isEnd } from '../../src/core/job.ts';
+import { isEnd } from '../../src/model/job.ts';
 import { coordinatorConfig } from '../core/support/jobs.ts';
 import { brew, STORM_MS, type Breakable, type Storm } from './faults.ts';
 import { watchForgotten } from './forgotten.ts';

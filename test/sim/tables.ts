@@ -3,7 +3,7 @@
  * of a job's state by the table of states. The statements are in launcher-rows, job-rows and commit-rows.
  */
 import type { LeasedJob } from '../../src/core/coordinator/batch.ts';
-import { isAllowed, type JobState, type Outcome } from '../../src/core/job.ts';
+import { isAllowed, type JobState, type Outcome } from '../../src/model/job.ts';
 import { Table, type Row, type Statement, type Stop, type Work } from './rows.ts';
 import type { Client } from './client.ts';
 import type { World } from './world.ts';

@@ -4,13 +4,13 @@
  * its snapshot by an advisory lock before its fence.
  */
 import type postgres from 'postgres';
-import { commitBatch } from '../../src/store/commit-store.ts';
+import { commitBatch } from '../../src/store/launcher/commit.ts';
 import { connect, type Database, type DatabaseAddress, type Queries } from '../../src/store/connection.ts';
-import { field } from '../../src/core/query.ts';
-import { insertJobs, killJobs } from '../../src/store/job-store.ts';
-import { heartbeat, raiseEpoch } from '../../src/store/launcher-store.ts';
-import { leaseJobs } from '../../src/store/lease-store.ts';
-import { releaseChunk, tombstone } from '../../src/store/rescue-store.ts';
+import { field } from '../../src/model/query.ts';
+import { insertJobs, killJobs } from '../../src/store/jobs/change.ts';
+import { heartbeat, raiseEpoch } from '../../src/store/launcher/row.ts';
+import { leaseJobs } from '../../src/store/launcher/lease.ts';
+import { releaseChunk, tombstone } from '../../src/store/launcher/rescue.ts';
 import { freshDatabase } from '../helpers/database.ts';
 import {
   idOf,

@@ -4,12 +4,12 @@
  * really went through is written by a trigger of the test's own. The two are compared when all is over.
  */
 import { connect, type Database, type DatabaseAddress } from '../../src/store/connection.ts';
-import { commitBatch, type CommitAnswer, type CommitBatch } from '../../src/store/commit-store.ts';
+import { commitBatch, type CommitAnswer, type CommitBatch } from '../../src/store/launcher/commit.ts';
 import type { RowOutcome } from '../../src/store/commit-rows.ts';
 import { WorldError } from '../../src/base/errors.ts';
-import { epochFound, heartbeat, raiseEpoch } from '../../src/store/launcher-store.ts';
-import { heldJobs, leaseJobs } from '../../src/store/lease-store.ts';
-import { endSessions, releaseChunk, stillHeld, tombstone } from '../../src/store/rescue-store.ts';
+import { epochFound, heartbeat, raiseEpoch } from '../../src/store/launcher/row.ts';
+import { heldJobs, leaseJobs } from '../../src/store/launcher/lease.ts';
+import { endSessions, releaseChunk, stillHeld, tombstone } from '../../src/store/launcher/rescue.ts';
 import { end, newLauncher, patch, release, request, start } from './_store.ts';
 
 /** Attempts after which a job is let end, so that the race does. */

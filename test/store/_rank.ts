@@ -4,7 +4,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { connect, type DatabaseAddress } from '../../src/store/connection.ts';
-import { heldJobs } from '../../src/store/lease-store.ts';
+import { heldJobs } from '../../src/store/launcher/lease.ts';
 import { until } from './_locks.ts';
 import { another, lease } from './_store.ts';
 

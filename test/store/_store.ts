@@ -2,9 +2,9 @@
  * Shared by the store's tests: a database with a launcher, and rows of a report with the dull fields filled in.
  */
 import { connect, type Database, type DatabaseAddress } from '../../src/store/connection.ts';
-import type { CommitBatch, EndRow, PatchRow, ReleaseRow, StartRow } from '../../src/store/commit-store.ts';
-import { registerLauncher } from '../../src/store/launcher-store.ts';
-import { leaseJobs, type LeaseRequest, type LeasedJob } from '../../src/store/lease-store.ts';
+import type { CommitBatch, EndRow, PatchRow, ReleaseRow, StartRow } from '../../src/store/launcher/commit.ts';
+import { registerLauncher } from '../../src/store/launcher/row.ts';
+import { leaseJobs, type LeaseRequest, type LeasedJob } from '../../src/store/launcher/lease.ts';
 import { freshDatabase } from '../helpers/database.ts';
 
 export interface Launcher {

@@ -8,9 +8,9 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { connect, type Database, type DatabaseAddress } from '../../src/store/connection.ts';
-import { commitBatch, type CommitBatch } from '../../src/store/commit-store.ts';
-import { addRoster, heartbeat, leave, raiseEpoch } from '../../src/store/launcher-store.ts';
-import { leaseJobs, type LeaseRequest } from '../../src/store/lease-store.ts';
+import { commitBatch, type CommitBatch } from '../../src/store/launcher/commit.ts';
+import { addRoster, heartbeat, leave, raiseEpoch } from '../../src/store/launcher/row.ts';
+import { leaseJobs, type LeaseRequest } from '../../src/store/launcher/lease.ts';
 import { nested, untilInTransaction, untilWaiting } from './_locks.ts';
 
 export type ZombieCall =

@@ -1,9 +1,9 @@
 /** Commits: guarded, fenced, once; what matches nothing is classified; one bad row does not hold up the others. */
 import test from 'ava';
-import { commitBatch } from '../../src/store/commit-store.ts';
-import { getJobs, insertJobs, killJobs, updateJob } from '../../src/store/job-store.ts';
-import { history } from '../../src/store/event-store.ts';
-import { byIds, field, queryOf } from '../../src/core/query.ts';
+import { commitBatch } from '../../src/store/launcher/commit.ts';
+import { getJobs, insertJobs, killJobs, updateJob } from '../../src/store/jobs/change.ts';
+import { history } from '../../src/store/history/lines.ts';
+import { byIds, field, queryOf } from '../../src/model/query.ts';
 import type { JobRow } from '../../src/store/rows.ts';
 import type { Database } from '../../src/store/connection.ts';
 import { batch, bench, end, lease, newLauncher, patch, release, start } from './_store.ts';

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import test from 'ava';
 import { UserError, WorldError } from '../../src/base/errors.ts';
 import { connect, isRefusal, type Database } from '../../src/store/connection.ts';
-import { insertJobs } from '../../src/store/job-store.ts';
+import { insertJobs } from '../../src/store/jobs/change.ts';
 import { checkSchema, migrate } from '../../src/store/migrate.ts';
 import { listen } from '../../src/store/notify.ts';
 import { freshDatabase, sharedServer, startServer } from '../helpers/database.ts';

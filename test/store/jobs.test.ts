@@ -1,7 +1,7 @@
 /** Jobs as users see them: create, query, change, kill, delete; hostile text everywhere. */
 import test from 'ava';
 import fc from 'fast-check';
-import { EVERYTHING, byIds, field, matches, queryOf, type Condition } from '../../src/core/query.ts';
+import { EVERYTHING, byIds, field, matches, queryOf, type Condition } from '../../src/model/query.ts';
 import { UserError } from '../../src/base/errors.ts';
 import { newId } from '../../src/base/ids.ts';
 import {
@@ -10,10 +10,10 @@ import {
   listApplications,
   updateApplication,
   applicationsByName,
-} from '../../src/store/application-store.ts';
-import { addEvents, history } from '../../src/store/event-store.ts';
-import { updateJobs } from '../../src/store/job-bulk.ts';
-import { MAX_LANE_WORKFLOWS } from '../../src/store/job-keys.ts';
+} from '../../src/store/applications.ts';
+import { addEvents, history } from '../../src/store/history/lines.ts';
+import { updateJobs } from '../../src/store/jobs/bulk.ts';
+import { MAX_LANE_WORKFLOWS } from '../../src/store/jobs/search.ts';
 import {
   copyJobs,
   countByState,
@@ -25,18 +25,18 @@ import {
   streamJobs,
   updateJob,
   workflows,
-} from '../../src/store/job-store.ts';
-import { deleteJobs } from '../../src/store/job-many.ts';
+} from '../../src/store/jobs/change.ts';
+import { deleteJobs } from '../../src/store/jobs/many.ts';
 import {
   deleteQueuedLaunches,
   insertQueuedLaunch,
   listQueuedLaunches,
   updateQueuedLaunch,
-} from '../../src/store/queued-launch-store.ts';
+} from '../../src/store/queued-launches.ts';
 import { JOB_FIELDS, WRITABLE_FIELDS, type NewJob } from '../../src/store/rows.ts';
 import { plainArray, textArray } from '../../src/store/sql-array.ts';
 import { batch, bench, lease, start } from './_store.ts';
-import { commitBatch } from '../../src/store/commit-store.ts';
+import { commitBatch } from '../../src/store/launcher/commit.ts';
 
 const HOSTILE = [
   '',

@@ -1,23 +1,18 @@
 /** What is kept on record of launchers: notes written once and fenced, incarnations that are over, takeovers in histories. */
 import test from 'ava';
 import type { LauncherNote } from '../../src/core/coordinator/batch.ts';
-import { commitBatch } from '../../src/store/commit-store.ts';
-import { history } from '../../src/store/event-store.ts';
-import { insertJobs } from '../../src/store/job-store.ts';
-import {
-  drainedNodes,
-  launcherEvents,
-  noteTakeover,
-  recordNotes,
-} from '../../src/store/launcher-event-store.ts';
+import { commitBatch } from '../../src/store/launcher/commit.ts';
+import { history } from '../../src/store/history/lines.ts';
+import { insertJobs } from '../../src/store/jobs/change.ts';
+import { drainedNodes, launcherEvents, noteTakeover, recordNotes } from '../../src/store/launcher/events.ts';
 import {
   addRoster,
   heartbeat,
   listLaunchers,
   livingIncarnations,
   raiseEpoch,
-} from '../../src/store/launcher-store.ts';
-import { releaseChunk, rosterOf, tombstone } from '../../src/store/rescue-store.ts';
+} from '../../src/store/launcher/row.ts';
+import { releaseChunk, rosterOf, tombstone } from '../../src/store/launcher/rescue.ts';
 import type { RosterMember } from '../../src/store/rows.ts';
 import { batch, bench, end, lease, newLauncher, start } from './_store.ts';
 

@@ -1,7 +1,7 @@
 /** Leases: each job to one, in the order of the mode, behind the fence, by filters that cost little. */
 import test from 'ava';
 import { connect, type Database } from '../../src/store/connection.ts';
-import { insertJobs, copyJobs, killJobs, getJobs } from '../../src/store/job-store.ts';
+import { insertJobs, copyJobs, killJobs, getJobs } from '../../src/store/jobs/change.ts';
 import {
   heartbeat,
   killedJobs,
@@ -9,17 +9,17 @@ import {
   listLaunchers,
   raiseEpoch,
   addRoster,
-} from '../../src/store/launcher-store.ts';
+} from '../../src/store/launcher/row.ts';
 import {
   countRunnable,
   heldJobs,
   jobRecords,
   leaseJobs,
   matchWorkflows,
-} from '../../src/store/lease-store.ts';
-import { field, queryOf } from '../../src/core/query.ts';
+} from '../../src/store/launcher/lease.ts';
+import { field, queryOf } from '../../src/model/query.ts';
 import { batch, bench, lease, newLauncher, request, start } from './_store.ts';
-import { commitBatch } from '../../src/store/commit-store.ts';
+import { commitBatch } from '../../src/store/launcher/commit.ts';
 
 test('racing leasers never get the same job, and together they get all', async (t) => {
   await using b = await bench();

@@ -6,9 +6,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import { applicationsByName, getApplication } from '../../src/store/application-store.ts';
+import { applicationsByName, getApplication } from '../../src/store/applications.ts';
 import { connect, type Database, type Queries } from '../../src/store/connection.ts';
-import { commitBatch } from '../../src/store/commit-store.ts';
+import { commitBatch } from '../../src/store/launcher/commit.ts';
 import {
   addRoster,
   epochFound,
@@ -17,8 +17,8 @@ import {
   leave,
   livingIncarnations,
   raiseEpoch,
-} from '../../src/store/launcher-store.ts';
-import { drainedNodes, noteTakeover, recordNotes } from '../../src/store/launcher-event-store.ts';
+} from '../../src/store/launcher/row.ts';
+import { drainedNodes, noteTakeover, recordNotes } from '../../src/store/launcher/events.ts';
 import {
   countRunnable,
   heldJobs,
@@ -27,14 +27,14 @@ import {
   matchWorkflows,
   type LeasedJob,
   type LeaseRequest,
-} from '../../src/store/lease-store.ts';
+} from '../../src/store/launcher/lease.ts';
 import {
   releaseChunk,
   rescueCandidates,
   rosterOf,
   stillHeld,
   tombstone,
-} from '../../src/store/rescue-store.ts';
+} from '../../src/store/launcher/rescue.ts';
 import { FILLER, startServer } from '../helpers/database.ts';
 import { nested } from './_locks.ts';
 import { outline, Prepared, recording, touched, undone, type Sent } from './_plans.ts';

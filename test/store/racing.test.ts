@@ -5,9 +5,9 @@
  * how they interleave); the seed is printed.
  */
 import test, { type ExecutionContext } from 'ava';
-import { byIds } from '../../src/core/query.ts';
+import { byIds } from '../../src/model/query.ts';
 import { connect, type Database } from '../../src/store/connection.ts';
-import { copyJobs, killJobs, updateJob } from '../../src/store/job-store.ts';
+import { copyJobs, killJobs, updateJob } from '../../src/store/jobs/change.ts';
 import { freshDatabase } from '../helpers/database.ts';
 import { AUDIT, Dice, Ledger, Racer, rescue, type Told } from './_race.ts';
 

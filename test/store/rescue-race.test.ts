@@ -4,11 +4,11 @@
  */
 import test from 'ava';
 import { connect } from '../../src/store/connection.ts';
-import { commitBatch } from '../../src/store/commit-store.ts';
-import { copyJobs } from '../../src/store/job-store.ts';
-import { epochFound, heartbeat, leave, raiseEpoch } from '../../src/store/launcher-store.ts';
-import { heldJobs, leaseJobs } from '../../src/store/lease-store.ts';
-import { releaseChunk, rescueCandidates, stillHeld, tombstone } from '../../src/store/rescue-store.ts';
+import { commitBatch } from '../../src/store/launcher/commit.ts';
+import { copyJobs } from '../../src/store/jobs/change.ts';
+import { epochFound, heartbeat, leave, raiseEpoch } from '../../src/store/launcher/row.ts';
+import { heldJobs, leaseJobs } from '../../src/store/launcher/lease.ts';
+import { releaseChunk, rescueCandidates, stillHeld, tombstone } from '../../src/store/launcher/rescue.ts';
 import { openTransaction, untilWaiting } from './_locks.ts';
 import { batch, bench, end, lease, newLauncher, release, request, start, type Bench } from './_store.ts';
 

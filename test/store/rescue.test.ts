@@ -1,12 +1,12 @@
 /** Rescue: a tombstone ends what a launcher may write, and what it held comes back by its state, with history. */
 import test from 'ava';
 import { connect } from '../../src/store/connection.ts';
-import { commitBatch } from '../../src/store/commit-store.ts';
-import { history } from '../../src/store/event-store.ts';
-import { field, queryOf } from '../../src/core/query.ts';
-import { copyJobs, getJobs, insertJobs, killJobs } from '../../src/store/job-store.ts';
-import { heartbeat } from '../../src/store/launcher-store.ts';
-import { heldJobs } from '../../src/store/lease-store.ts';
+import { commitBatch } from '../../src/store/launcher/commit.ts';
+import { history } from '../../src/store/history/lines.ts';
+import { field, queryOf } from '../../src/model/query.ts';
+import { copyJobs, getJobs, insertJobs, killJobs } from '../../src/store/jobs/change.ts';
+import { heartbeat } from '../../src/store/launcher/row.ts';
+import { heldJobs } from '../../src/store/launcher/lease.ts';
 import {
   endSessions,
   releaseChunk,
@@ -14,7 +14,7 @@ import {
   RESCUE_CHUNK,
   stillHeld,
   tombstone,
-} from '../../src/store/rescue-store.ts';
+} from '../../src/store/launcher/rescue.ts';
 import { batch, bench, end, lease, newLauncher, start } from './_store.ts';
 
 const R = 180_000;

@@ -4,12 +4,12 @@
  */
 import test from 'ava';
 import { WorldError } from '../../src/base/errors.ts';
-import { byIds } from '../../src/core/query.ts';
+import { byIds } from '../../src/model/query.ts';
 import { connect, type ConnectOptions } from '../../src/store/connection.ts';
-import { commitBatch, type CommitBatch } from '../../src/store/commit-store.ts';
-import { insertJobs, killJobs } from '../../src/store/job-store.ts';
-import { raiseEpoch } from '../../src/store/launcher-store.ts';
-import { heldJobs, leaseJobs, type LeasedJob } from '../../src/store/lease-store.ts';
+import { commitBatch, type CommitBatch } from '../../src/store/launcher/commit.ts';
+import { insertJobs, killJobs } from '../../src/store/jobs/change.ts';
+import { raiseEpoch } from '../../src/store/launcher/row.ts';
+import { heldJobs, leaseJobs, type LeasedJob } from '../../src/store/launcher/lease.ts';
 import { openTransaction, until, untilQuiet, untilWaiting } from './_locks.ts';
 import { batch, bench, end, lease, patch, release, request, start, type Bench } from './_store.ts';
 

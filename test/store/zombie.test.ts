@@ -5,11 +5,11 @@
 import test from 'ava';
 import { IDLE_IN_TRANSACTION_MS } from '../../src/base/limits.ts';
 import { connect, type Database } from '../../src/store/connection.ts';
-import { commitBatch } from '../../src/store/commit-store.ts';
-import { insertJobs } from '../../src/store/job-store.ts';
-import { raiseEpoch } from '../../src/store/launcher-store.ts';
-import { heldJobs, leaseJobs, type LeasedJob } from '../../src/store/lease-store.ts';
-import { endSessions } from '../../src/store/rescue-store.ts';
+import { commitBatch } from '../../src/store/launcher/commit.ts';
+import { insertJobs } from '../../src/store/jobs/change.ts';
+import { raiseEpoch } from '../../src/store/launcher/row.ts';
+import { heldJobs, leaseJobs, type LeasedJob } from '../../src/store/launcher/lease.ts';
+import { endSessions } from '../../src/store/launcher/rescue.ts';
 import { openTransaction, untilQuiet, untilWaiting } from './_locks.ts';
 import { batch, bench, end, lease, patch, release, request, start, type Bench } from './_store.ts';
 import { startZombie, zombie, type ZombieCall } from './_zombie.ts';

@@ -4,8 +4,8 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import test from 'ava';
-import type { Predecessor, ToWarden } from '../../src/coordinator/config.ts';
-import { nothingDone } from '../../src/core/last-words.ts';
+import type { Predecessor, ToWarden } from '../../src/launcher/coordinator-file.ts';
+import { nothingDone } from '../../src/model/last-words.ts';
 import { CoordinatorKeeper, type CoordinatorEnd } from '../../src/warden/coordinator-keeper.ts';
 
 const BOUND: ToWarden = { kind: 'bound', launcher: 7, systemIdentifier: 'server', port: 4_242 };

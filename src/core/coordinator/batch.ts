@@ -2,7 +2,7 @@
  * What a coordinator leases and what it writes, as plain rows: the words between the coordinator's core and the store.
  * All times are the coordinator's wall clock, milliseconds since 1970.
  */
-import type { JobState, Outcome } from '../job.ts';
+import type { JobState, Outcome } from '../../model/job.ts';
 
 /** A job as the lease returns it: what its start is made from. `data` is read when the job asks for it. */
 export interface LeasedJob {

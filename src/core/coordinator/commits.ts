@@ -6,7 +6,7 @@
 import { assert } from '../../base/assert.ts';
 import { parseJson } from '../../base/json.ts';
 import { COMMIT_BYTES, MAX_BATCH, MAX_REQUESTS_PER_COMMIT, STARTED_COMMIT_MS } from '../../base/limits.ts';
-import { afterRun } from '../job.ts';
+import { afterRun } from '../../model/job.ts';
 import { CAUSE_LOST, HELPER_LOST, KILL_USER, type Ended, type Report } from '../messages.ts';
 import type { CommitRows, EndRow, PatchRow, RowOutcome, RowOutcomes, StartRow } from './batch.ts';
 import { countEnd, countRelease } from './counts.ts';

@@ -2,7 +2,7 @@
  * What became of the jobs of a launcher, counted as the database says that it is written: ends, and releases of jobs that
  * never ran. An answer of "written before" counts where the same flight was asked for more than once: it wrote that itself.
  */
-import type { JobState } from '../job.ts';
+import type { JobState } from '../../model/job.ts';
 import type { ReleaseRow, RowOutcome } from './batch.ts';
 import type { CoordinatorState } from './state.ts';
 

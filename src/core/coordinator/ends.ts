@@ -2,9 +2,9 @@
  * What the end of an attempt means, and the sentence of it in its history: the one place that decides whether a job has
  * done its work. Called by commits.ts for every end that an agent reports.
  */
-import type { Outcome } from '../job.ts';
+import type { Outcome } from '../../model/job.ts';
 import { CAUSE_LOST, CAUSE_NONE, CAUSE_TIMEOUT, CAUSE_USER, type Ended } from '../messages.ts';
-import { endText, signalText } from '../signals.ts';
+import { endText, signalText } from '../../model/signals.ts';
 
 /**
  * Who was told to end before its end is not done, whatever its exit code says: a program that writes a checkpoint at TERM

@@ -5,8 +5,8 @@
  * At most one lease, one commit and one roster write are under way: the core asks for the next when it has heard of the
  * last. So the shell needs no queue of its own.
  */
-import type { JobState } from '../job.ts';
-import type { Fits, LeftOver } from '../last-words.ts';
+import type { JobState } from '../../model/job.ts';
+import type { Fits, LeftOver } from '../../model/last-words.ts';
 import type { Body, Envelope, Join } from '../messages.ts';
 import type { CommitRows, LauncherNote, LeasedJob, Recording, RowOutcomes } from './batch.ts';
 

@@ -3,7 +3,7 @@
  * sent goes back, what runs is ended, and the row is given up.
  */
 import { LEAVE_MS, NO_AGENT_END_MS, NO_AGENT_MS } from '../../base/limits.ts';
-import { IDLE, type Fits } from '../last-words.ts';
+import { IDLE, type Fits } from '../../model/last-words.ts';
 import { KILL_NOW, KILL_TIMEOUT } from '../messages.ts';
 import type { CoordinatorEffect, Now } from './event.ts';
 import { note } from './note.ts';

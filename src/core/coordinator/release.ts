@@ -2,7 +2,7 @@
  * Release of a held job (PROTOCOL 4): what becomes of an attempt whose end nobody reported, by what is known of it. The
  * row's own state decides in the store; here is decided what is asked for.
  */
-import { afterRun } from '../job.ts';
+import { afterRun } from '../../model/job.ts';
 import type { LeasedJob, ReleaseRow } from './batch.ts';
 import { moveEntry } from './phases.ts';
 import type { CoordinatorState, Entry } from './state.ts';

@@ -5,7 +5,7 @@
  */
 import { CHAIN, type Chain } from '../../base/limits.ts';
 import type { App, Command, Join, Report } from '../messages.ts';
-import { nothingDone, type Done, type Fits } from '../last-words.ts';
+import { nothingDone, type Done, type Fits } from '../../model/last-words.ts';
 import type { CommitRows, LauncherNote, LeasedJob, Recording, ReleaseRow } from './batch.ts';
 import type { JobRequest } from './event.ts';
 import type { Trail } from '../phase-table.ts';
