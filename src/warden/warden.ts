@@ -198,7 +198,11 @@ class Warden {
       const exitCode = how.failed || left === null ? EXIT_FAILED : complete ? EXIT_DONE : EXIT_LEFT;
       return { exitCode, ...words, done, left };
     }
-    const reason = how.died ? `the coordinator failed: ${how.reason}; see ${this.#files.log}` : how.reason;
+    // One that can't begin says so in a sentence for a person.
+    const reason =
+      how.code === 'fenced' || how.died
+        ? `the coordinator failed: ${how.reason}; see ${this.#files.log}`
+        : how.reason;
     const { counts } = lastWords({ reason, done, left });
     return { exitCode: EXIT_FAILED, reason, counts, done, left };
   }
