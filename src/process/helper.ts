@@ -227,6 +227,7 @@ const PYTHON_PROBE =
   'ctypes.CDLL(None).prctl\n' +
   'print("python helper ok\\n" + (sys.executable or ""))';
 
+/** Tried where the python3 on PATH is there and does not work. */
 const SYSTEM_PYTHON = '/usr/bin/python3';
 
 /**
@@ -240,7 +241,7 @@ export async function chooseHelper(
 ): Promise<HelperChoice> {
   if (wanted === 'node') return { kind: 'node' };
   const first = await probePython(python ?? 'python3');
-  const second = first.ok || python !== undefined ? null : await probePython(SYSTEM_PYTHON);
+  const second = first.ok || first.missing || python !== undefined ? null : await probePython(SYSTEM_PYTHON);
   const probed = second?.ok === true ? second : first;
   // The node is short of processes: the next start of an agent looks again. A helper in Node would be many times as large.
   if (wanted === 'auto' && !probed.ok && probed.short)
@@ -253,7 +254,9 @@ export async function chooseHelper(
 
 function probePython(
   python: string,
-): Promise<{ ok: true; executable: string } | { ok: false; problem: string; short: boolean }> {
+): Promise<
+  { ok: true; executable: string } | { ok: false; problem: string; missing: boolean; short: boolean }
+> {
   return new Promise((resolve) => {
     execFile(python, ['-I', '-S', '-c', PYTHON_PROBE], { timeout: PROBE_MS }, (error, stdout, stderr) => {
       const [word, executable = ''] = stdout.split('\n');
@@ -262,6 +265,7 @@ function probePython(
       else
         resolve({
           ok: false,
+          missing: (error as NodeJS.ErrnoException | null)?.code === 'ENOENT',
           short: isShortage((error as NodeJS.ErrnoException | null)?.code),
           problem: stderr.trim().split('\n').at(-1) || (error?.message ?? 'it said nothing'),
         });

@@ -83,7 +83,7 @@ test('what a job knows of itself', async (t) => {
   t.is(await job.readFileInWorkingDirectory('out.txt'), 'text');
   await t.throwsAsync(job.readFileInWorkingDirectory('none'), {
     instanceOf: UserError,
-    message: /none.*ENOENT/,
+    message: /none cannot be read: it is not there/,
   });
   const stray = await db.jobs.create({ application: 'nosuch' });
   await t.throwsAsync(stray.command(), { instanceOf: UserError, message: /no application "nosuch"/ });
