@@ -82,7 +82,7 @@ for (const [who, differs] of [
       if (signs++ < 10) fs.utimesSync(file, new Date(), new Date(Date.now() + signs * 1000));
     }, 50);
     try {
-      t.is((await withLock(directory, () => Promise.resolve(signs), 400)) >= 10, true);
+      t.is((await withLock(directory, () => Promise.resolve(signs), 2_000)) >= 10, true);
     } finally {
       clearInterval(alive);
     }
