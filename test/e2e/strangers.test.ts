@@ -394,7 +394,7 @@ test.serial(
 
 test.serial('what the log does not tell one by one it counts', async (t) => {
   launcher.child.kill('SIGTERM');
-  t.is(await launcher.exit(), 0, launcher.err);
+  t.is(await launcher.exit(), 3, launcher.out);
   const counted = (what: string): number => {
     const found = world.logs().matchAll(new RegExp(`${what} (\\d+) more`, 'g'));
     return [...found].reduce((sum, m) => sum + Number(m[1]), 0);
