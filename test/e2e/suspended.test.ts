@@ -5,8 +5,8 @@
 import fs from 'node:fs';
 import test from 'ava';
 import { history } from '../../src/store/history/lines.ts';
-import { readStat } from '../../src/process/proc.ts';
-import { guardOf, partsOf, signal } from './_parts.ts';
+import { descendantsOf } from '../../src/process/proc.ts';
+import { guardOf, partsOf, signal, type Part } from './_parts.ts';
 import { GREETED } from './_python.ts';
 import { makeWorld, until, type World } from './_world.ts';
 import { lives } from '../helpers/lives.ts';
@@ -44,8 +44,10 @@ test('a node that was suspended with its jobs and wakes up changes nothing', asy
   const { incarnation } = partsOf(world).find((p) => p.pid === pid)!;
   const its = partsOf(world).filter((p) => p.incarnation === incarnation);
   const [helper] = its.filter((p) => p.kind === 'helper');
-  const agent = partsOf(world, 'agent').find((p) => p.pid === readStat(helper!.pid)?.parent)!;
-  const node = [agent, guardOf(world, agent)!, ...its];
+  const below = (p: Part): number[] => descendantsOf([p.pid]).map((one) => one.pid);
+  const agent = partsOf(world, 'agent').find((p) => below(p).includes(helper!.pid))!;
+  const nurseries = partsOf(world, 'nursery').filter((p) => below(agent).includes(p.pid));
+  const node = [agent, guardOf(world, agent)!, ...nurseries, ...its];
 
   signal(node, 'SIGSTOP');
   await world.until([id], ['JOB_FINISHED']);
@@ -69,7 +71,7 @@ test('a node that was suspended with its jobs and wakes up changes nothing', asy
     'nothing of the old incarnation is left',
   );
   const [again] = (await world.jobs([{ application: 'job', num_nodes: 2 }])) as [string];
-  await world.until([again], ['JOB_FINISHED', 'RUNNING']);
+  await world.until([again], ['JOB_FINISHED']);
   t.deepEqual([await world.row(id), (await history(world.db, [id])).get(id)], before);
   launcher.child.kill('SIGTERM');
   t.is(await launcher.exit(), 0, launcher.err);
