@@ -120,6 +120,7 @@ test.serial(
     const [id] = (await world.jobs([{ application: 'ranks', ranks_per_node: 2 }])) as [string];
     const launcher = world.launcher(['--consume-all', '--idle-exit-seconds', '0', '--mpi', mpirun!]);
     await until(() => fs.existsSync(asked!), 'its agent looks for an mpirun');
+    await until(() => partsOf(world, 'helper').length > 0, 'its helper is there');
     process.kill(only(world, 'helper').pid, 'SIGKILL');
     await until(async () => (await world.row(id)).attempt === 2, 'it is leased again');
     fs.writeFileSync(go!, '');
