@@ -9,7 +9,7 @@ import { didYouMean } from '../base/suggest.ts';
 import { environText } from '../model/environ-vars.ts';
 import { isJsonObject } from '../model/json.ts';
 import type { Difference } from '../model/json.ts';
-import type { JsonObject } from '../model/query.ts';
+import type { JsonObject, JsonValue } from '../model/query.ts';
 import { fieldFault, shown } from '../store/jobs/values.ts';
 import { JOB_FIELDS, WRITABLE_FIELDS } from '../store/rows.ts';
 import type { FieldType, JobField, JobRow, NewJob, WritableField } from '../store/rows.ts';
@@ -46,9 +46,11 @@ export const FIELD_PAIRS: readonly (readonly [JobFieldName, WritableField])[] = 
   ([name, column]) => [name as JobFieldName, column] as const,
 );
 
-/** The script's name of a column, for messages and records. */
+const SCRIPT_NAMES = new Map<JobField, string>([...READABLE].map(([name, column]) => [column, name]));
+
+/** The script's name of a column, for messages and records. Looked up: every value of a million jobs asks for it. */
 export function scriptName(column: JobField): string {
-  return column === 'job_id' ? 'id' : camel(column);
+  return SCRIPT_NAMES.get(column) ?? column;
 }
 
 /** The column behind a field that is written; UserError with a suggestion when there is none. */
@@ -78,10 +80,9 @@ export function readableColumn(name: string): Column {
   throw new UserError(`jobs have no field ${JSON.stringify(name)}${hint}`);
 }
 
-/** A new job's own copy of a field's default. */
-export function defaultOf(column: WritableField): unknown {
-  const value = JOB_FIELDS[column].default;
-  return typeof value === 'object' && value !== null ? structuredClone(value) : value;
+/** What a field of a new job is; not to be changed. */
+export function defaultOf(column: WritableField): JsonValue {
+  return JOB_FIELDS[column].default as JsonValue;
 }
 
 /**

@@ -15,7 +15,8 @@ import { all, field, globParts, matches } from '../../model/query.ts';
 import type { Condition } from '../../model/query.ts';
 import { listApplications } from '../../store/applications.ts';
 import type { Database } from '../../store/connection.ts';
-import { countJobs, workflows } from '../../store/jobs/change.ts';
+import { workflows } from '../../store/jobs/change.ts';
+import { listJobs } from '../../store/jobs/list.ts';
 import { escaped } from '../output/format.ts';
 
 /** What who changes something chooses by. */
@@ -117,7 +118,7 @@ async function applicationNamed(db: Database, typed: string): Promise<Condition>
 }
 
 async function isThere(db: Database, where: Condition): Promise<boolean> {
-  return (await countJobs(db, { where, orderBy: [], limit: 1 })) > 0;
+  return (await listJobs(db, { where, orderBy: [], limit: 1 }, ['job_id'])).length > 0;
 }
 
 function hasStar(pattern: string): boolean {

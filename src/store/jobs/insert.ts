@@ -84,9 +84,10 @@ export async function copyJobs(
   jobs: AsyncIterable<NewJob> | Iterable<NewJob>,
 ): Promise<number> {
   let made = 0;
+  let source = jobs;
   async function* lines(): AsyncGenerator<Buffer> {
     let text = '';
-    for await (const job of jobs) {
+    for await (const job of source) {
       text += copyLine(job);
       made++;
       if (text.length >= COPY_CHUNK_BYTES) {
@@ -111,6 +112,9 @@ export async function copyJobs(
     if (codeOf(error) === '23505')
       throw new UserError('one of the job ids is there already, or twice in the list; nothing was created');
     throw error;
+  } finally {
+    // The driver's connection keeps the stream of its last COPY, and with that what fed it: a list of the caller's, say.
+    source = [];
   }
   return made;
 }
