@@ -166,7 +166,7 @@ test.serial(
       /jobs have ids that contain 0000; give more of it/,
     );
     const all = await db.answer('y\n', 'kill', '--all');
-    t.is(all.out, 'Really kill ALL 1 job that are not at an end? [y/n]: Killed 1 job\n');
+    t.is(all.out, 'Really kill ALL jobs that are not at an end (1)? [y/n]: Killed 1 job\n');
   },
 );
 

@@ -91,7 +91,7 @@ async function killAll(db: OpenDatabase, wanted: Wanted): Promise<void> {
     return;
   }
   const which =
-    wanted.all === true ? `ALL ${counted(count, 'job')} that are not at an end` : `${counted(count, 'job')}`;
+    wanted.all === true ? `ALL jobs that are not at an end (${count})` : `${counted(count, 'job')}`;
   const question = `Really kill ${which}${escaped(matching(wanted))}? [y/n]: `;
   if (!(await confirmed(wanted, question, 'Kill aborted'))) return;
   let killed = 0;
