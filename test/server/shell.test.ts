@@ -20,7 +20,7 @@ function program(file: string, body: string): void {
 /** An installation with our bin/balsam and a bundle that does nothing. */
 function installation(t: ExecutionContext): string {
   const root = openDirectory(t);
-  for (const name of ['balsam', 'ensure']) {
+  for (const name of ['balsam', 'entry', 'ensure']) {
     fs.mkdirSync(path.join(root, 'bin'), { recursive: true });
     fs.copyFileSync(path.join(BIN, name), path.join(root, 'bin', name));
     fs.chmodSync(path.join(root, 'bin', name), 0o755);
@@ -48,7 +48,12 @@ test("balsam takes the package's Node unasked, then BALSAM_NODE, then one on PAT
   ] as const) {
     program(path.join(elsewhere, 'node'), fakeNode('path', version));
     const ended = await run([balsam, 'ls'], { env });
-    if (fits) t.like(ended, { code: 0, stdout: `path ${root}/bin/../dist/cli.js ls\n`, stderr: '' });
+    if (fits)
+      t.like(ended, {
+        code: 0,
+        stdout: `path --disable-sigusr1 ${root}/bin/../dist/cli.js ls\n`,
+        stderr: '',
+      });
     else {
       t.is(ended.code, 1);
       t.true(
@@ -68,7 +73,7 @@ test("balsam takes the package's Node unasked, then BALSAM_NODE, then one on PAT
   const spaces = await run([balsam, 'a b', '', '*'], {
     env: { ...env, BALSAM_NODE: path.join(root, 'mine') },
   });
-  t.is(spaces.stdout, `bundled 4 ${root}/bin/../dist/cli.js a b  *\n`);
+  t.is(spaces.stdout, `bundled 5 --disable-sigusr1 ${root}/bin/../dist/cli.js a b  *\n`);
 });
 
 test('balsam without any Node, and by a link to a link', async (t) => {
