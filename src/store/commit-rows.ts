@@ -1,6 +1,6 @@
 /**
  * What a coordinator reports about the attempts that it holds, as plain rows: the words between the coordinator and
- * commit-store. They hold no promise of order: commit-store applies patches, then starts and ends, then releases.
+ * launcher/commit.ts. They hold no promise of order: launcher/commit.ts applies patches, then starts and ends, then releases.
  */
 import type {
   CommitRows,

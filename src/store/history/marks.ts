@@ -2,7 +2,7 @@
  * The *marks* of jobs as SQL: every moment at which something about a job changed, in causal order, made from the rows
  * `job`, `attempt` and `job_event`. States over time, waits and what was runnable when are all read off them.
  *
- * Called by report-store and ledger-store. One sort by job serves all windows; nothing is kept in memory but by Postgres,
+ * Called by report.ts and ledger.ts. One sort by job serves all windows; nothing is kept in memory but by Postgres,
  * which spills. Times are event times; where the clocks of two hosts disagree, a mark is never earlier than the one before.
  */
 import { ENDED } from '../jobs/columns.ts';
@@ -19,7 +19,7 @@ export const MARK_ORDER = 'partition by job_id order by rank, told_at, ord';
 export const FIRST_EDGE = '($2::timestamptz[])[1]';
 export const LAST_EDGE = '($2::timestamptz[])[array_upper($2::timestamptz[], 1)]';
 
-/** When a job that nobody holds can be leased: the two halves of RUNNABLE in lease-store.ts. */
+/** When a job that nobody holds can be leased: the two halves of RUNNABLE in lease.ts. */
 const FREE_STATES = `('PREPROCESSED', 'RESTART_READY')`;
 const FREE_WHEN_CREATED = `stage_in_url = '' and (parents = '{}' or (not wait_for_parents and input_files = ''))`;
 

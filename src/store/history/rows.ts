@@ -1,4 +1,4 @@
-/** The rows that reports are made of, as plain types: what report-store and ledger-store give, and scripts may see. */
+/** The rows that reports are made of, as plain types: what report.ts and ledger.ts give, and scripts may see. */
 import type { JobState } from '../../model/job.ts';
 
 /** Time cut into buckets: each from one edge to before the next. Milliseconds since 1970, ascending, two at least. */

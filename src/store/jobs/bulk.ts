@@ -1,7 +1,7 @@
 /**
  * Changes of many jobs at once: the same change of all that match, each its own change, and "find or make".
  *
- * Called by the client. As in job-store, a held job takes `data` and description and refuses what its start is made from
+ * Called by the client. As in change.ts, a held job takes `data` and description and refuses what its start is made from
  * (PROTOCOL 9); here one that refuses stops the whole call, so that nobody has to find out which were changed.
  */
 import { UserError } from '../../base/errors.ts';

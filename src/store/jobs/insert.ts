@@ -1,7 +1,7 @@
 /**
  * New jobs: a few by one insert, many by COPY in constant memory. One wake-up a transaction, none a job.
  *
- * Called through job-store. Ids are made here unless given; one that is there already makes the insert do nothing, so
+ * Called through change.ts. Ids are made here unless given; one that is there already makes the insert do nothing, so
  * that a repeated request finds the same job.
  */
 import { pipeline } from 'node:stream/promises';

@@ -1,5 +1,5 @@
 /**
- * The edges between jobs: parents must exist, and nobody may become its own ancestor. Called by job-store before it writes
+ * The edges between jobs: parents must exist, and nobody may become its own ancestor. Called by change.ts before it writes
  * an edge; refused when the edge is made, since a circle would wait for ever.
  */
 import { UserError } from '../../base/errors.ts';

@@ -1,7 +1,7 @@
 /**
  * Turns a query of core/query.ts into SQL: text with numbered parameters, never a value in the text.
  *
- * Called by job-store. Names of fields are looked up in JOB_FIELDS; an unknown one is the user's mistake. It must decide
+ * Called by change.ts. Names of fields are looked up in JOB_FIELDS; an unknown one is the user's mistake. It must decide
  * exactly as `matches` does over plain rows (a property test holds the two together), so that a condition means the same
  * in a test, in the job channel and in Postgres.
  */

@@ -1,7 +1,7 @@
 /**
  * Reading jobs: rows, chosen values, counts, the names of workflows; whole, by slices, or through a cursor.
  *
- * Called through job-store. A list of a few rows out of a million must not depend on what statistics believe: what asks
+ * Called through change.ts. A list of a few rows out of a million must not depend on what statistics believe: what asks
  * for workflows or states in order of creation reads *lanes*, one range of the index (workflow, state, seq) each, and
  * merges them. What asks for a text that no index is sorted by goes through job-keys.
  */

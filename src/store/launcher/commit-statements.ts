@@ -1,7 +1,7 @@
 /**
  * The statements of a commit: each takes a batch as columns, writes what its guard matches, and says which did not.
  *
- * Called by commit-store only. The guard is (id, launcher, attempt) and the states from which the step is allowed; the
+ * Called by commit.ts only. The guard is (id, launcher, attempt) and the states from which the step is allowed; the
  * fence and every value of the guard are joined as columns, never constants (a constant lets the planner start from the
  * table: measured, up to 15 times slower). It must never write a row that another launcher or attempt owns.
  */

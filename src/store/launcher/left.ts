@@ -2,7 +2,7 @@
  * What of a launcher's jobs is left when it leaves, by why it did not run them: for its last words and its history.
  *
  * Read only; asked once at the end of a launcher, or while one waits for work. It must follow the conditions of a lease
- * (lease-store.ts, PROTOCOL 2) word for word.
+ * (lease.ts, PROTOCOL 2) word for word.
  */
 import { LEFT_COUNT_LIMIT } from '../../base/limits.ts';
 import type { Fits, LeftFacts, LeftGroup } from '../../model/last-words.ts';
