@@ -33,7 +33,21 @@ export function whereIs(root: string, info: ServerInfo): Where {
   if (!isSurelyThisHost(record, here)) return 'host';
   if (info.boot_id !== here.bootId) return 'here'; // it ended with its boot
   if (info.pid_namespace !== null && info.pid_namespace === pidNamespace()) return 'here';
+  if (isOfOlderVersion(info) && isSeenServing(root, info)) return 'here';
   return isReleased(root, info) ? 'here' : 'namespace';
+}
+
+/** Its record does not say in which pid namespace it was started. */
+function isOfOlderVersion(info: ServerInfo): boolean {
+  return info.pid_namespace === null;
+}
+
+/** Whether the recorded process lives in our pid namespace and serves this very directory. */
+function isSeenServing(root: string, { boot_id: bootId, pid, start_time: startTime }: ServerInfo): boolean {
+  if (pid === null || judgeRecorded({ bootId, pidNamespace: pidNamespace(), pid, startTime }) === 'dead')
+    return false;
+  const served = servedBy(pid);
+  return served !== null && isSameFile(served, layoutOf(root).balsamdb);
 }
 
 /**
@@ -58,8 +72,10 @@ function isLocalDisk(root: string): boolean {
 /** What /proc says of the recorded postmaster; null when none is recorded. */
 export function judgeServer(root: string, info: ServerInfo): Judgement | null {
   if (info.pid === null) return null;
-  const { boot_id: bootId, pid_namespace, pid, start_time: startTime } = info;
+  const { boot_id: bootId, pid, start_time: startTime } = info;
   const where = whereIs(root, info);
+  const seen = where === 'here' && isOfOlderVersion(info) && isSeenServing(root, info);
+  const pid_namespace = seen ? pidNamespace() : info.pid_namespace;
   // Its boot is over, or the kernel has proven it.
   if (where === 'here' && (bootId !== thisHost().bootId || pid_namespace !== pidNamespace())) return 'dead';
   return judgeRecorded({ bootId, pidNamespace: pid_namespace, pid, startTime });

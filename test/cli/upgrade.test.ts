@@ -61,3 +61,28 @@ test('an old database is opened, its dead launcher does not hold that up, and it
   );
   t.regex(await out('ls', '--history', '--name', 'held3'), /may have started in launcher oldhost/);
 });
+
+test('a server that an older version started and that still runs is used and stopped', async (t) => {
+  const base = await fs.promises.mkdtemp(path.join(os.tmpdir(), 'balsam-upgrade-'));
+  // As root Postgres runs under an account of its own, which must be able to pass through.
+  await fs.promises.chmod(base, 0o711);
+  const root = path.join(base, 'db');
+  const env = { BALSAM_DB_PATH: root, BALSAM_HOME: path.join(base, 'home') };
+  t.teardown(async () => {
+    await balsam(['server', '--stop'], { env });
+    await fs.promises.rm(base, { recursive: true, force: true });
+  });
+  t.is((await balsam(['init', root], { env })).code, 0);
+  t.is((await balsam(['ls'], { env })).code, 0);
+  const file = path.join(root, 'server-info');
+  const info = JSON.parse(await fs.promises.readFile(file, 'utf8')) as Record<string, unknown>;
+  for (const added of ['pid_namespace', 'directory', 'inode', 'holds']) delete info[added];
+  await fs.promises.writeFile(file, JSON.stringify(info));
+  t.like(await balsam(['ls'], { env }), { code: 0, err: '' });
+  t.like(await balsam(['server', '--stop'], { env }), {
+    code: 0,
+    out: 'Stopped the Balsam DB server\n',
+    err: '',
+  });
+  t.like(await balsam(['ls'], { env }), { code: 0, err: '' });
+});
