@@ -62,7 +62,7 @@ test.serial('--limit-nodes and --offset-nodes: two launchers share one allocatio
       )
       .toSorted((a, b) => a - b);
   };
-  const common = ['--consume-all', '--nodes', '3', '--idle-exit-seconds', '2'];
+  const common = ['--consume-all', '--nodes', '3', '--idle-exit-seconds', '10'];
   const front = world.launcher([...common, '--limit-nodes', '1']);
   const back = world.launcher([...common, '--offset-nodes', '1']);
   await until(
